@@ -1,0 +1,54 @@
+// Package arch holds what differs between the processor architectures: ELF numbers, the multiarch triplet, the
+// dynamic loader's path and the flags of its cache. It exists so that no other package writes such a number down;
+// it never touches a file.
+package arch
+
+import "debug/elf"
+
+// Arch describes one architecture as glibc and Debian's multiarch know it.
+type Arch struct {
+	// Name is the kernel's name (uname -m).
+	Name string
+	// Triplet is the multiarch triplet, as in /usr/lib/<triplet>.
+	Triplet string
+	Machine elf.Machine
+	Class   elf.Class
+	// Loader is the path of the dynamic loader that programs name in PT_INTERP, LoaderSoname its DT_SONAME.
+	Loader       string
+	LoaderSoname string
+	// CacheFlags is what ld.so demands of the flags word of a cache entry: FLAG_ELF_LIBC6 and the architecture's
+	// own bits (glibc, sysdeps/generic/ldconfig.h and sysdeps/unix/sysv/linux/*/dl-cache.h).
+	CacheFlags uint32
+	// LibDirs are the names that /usr/lib and /lib take for this architecture in the layouts we know, most
+	// specific first: Debian multiarch, Fedora and openSUSE lib64, flat lib. ld.so's built-in default
+	// directories are among them.
+	LibDirs []string
+	// BaseVersion is the oldest glibc symbol version of the port: what every glibc of it has.
+	BaseVersion string
+}
+
+// X8664 is the x86-64 port of glibc.
+var X8664 = &Arch{
+	Name:         "x86_64",
+	Triplet:      "x86_64-linux-gnu",
+	Machine:      elf.EM_X86_64,
+	Class:        elf.ELFCLASS64,
+	Loader:       "/lib64/ld-linux-x86-64.so.2",
+	LoaderSoname: "ld-linux-x86-64.so.2",
+	CacheFlags:   0x0303,
+	LibDirs:      []string{"lib/x86_64-linux-gnu", "lib64", "lib"},
+	BaseVersion:  "GLIBC_2.2.5",
+}
+
+// All lists the supported architectures.
+var All = []*Arch{X8664}
+
+// ByELF returns the supported architecture of an ELF header, or nil.
+func ByELF(m elf.Machine, c elf.Class) *Arch {
+	for _, a := range All {
+		if a.Machine == m && a.Class == c {
+			return a
+		}
+	}
+	return nil
+}
