@@ -1,0 +1,141 @@
+package dynelf
+
+import (
+	"debug/elf"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Read reads what an object says of itself. The errors are ErrNotELF, ErrTruncated, ErrCorrupt (wrapped) and those
+// of r.
+func Read(r io.ReaderAt, size int64) (*File, error) {
+	m, err := newImage(r, size)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Machine: elf.Machine(m.head.Machine), Class: m.class, Type: elf.Type(m.head.Type)}
+	f.Flags, f.Flags1 = m.dyn[elf.DT_FLAGS], m.dyn[elf.DT_FLAGS_1]
+	f.StaticTLS = f.Flags&uint64(elf.DF_STATIC_TLS) != 0
+	_, f.HasRELR = m.dyn[dtRELR]
+	if p := m.prog(elf.PT_TLS); p != nil {
+		f.TLSSize, f.TLSAlign = p.memsz, p.align
+	}
+	if p := m.prog(elf.PT_INTERP); p != nil {
+		if p.filesz > maxInterp {
+			return nil, corrupt("interpreter name of %d bytes", p.filesz)
+		}
+		b, err := m.fileBytes(p.off, p.filesz)
+		if err != nil {
+			return nil, fmt.Errorf("interpreter: %w", err)
+		}
+		f.Interp, _, _ = strings.Cut(string(b), "\x00")
+	}
+	for _, e := range m.multi {
+		s, err := m.str(e.val)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", e.tag, err)
+		}
+		switch e.tag {
+		case elf.DT_NEEDED:
+			f.Needed = append(f.Needed, s)
+		case elf.DT_SONAME:
+			f.Soname = s
+		case elf.DT_RPATH:
+			f.RPath = splitPath(s)
+		case elf.DT_RUNPATH:
+			f.RunPath = splitPath(s)
+		}
+	}
+	if f.BuildID, err = m.buildID(); err != nil {
+		return nil, err
+	}
+	if f.VersionDefs, err = m.versionDefs(); err != nil {
+		return nil, err
+	}
+	needs, err := m.versionNeeds()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range needs {
+		v := VersionNeed{Library: n.library}
+		for _, a := range n.versions {
+			v.Versions, v.Weak = append(v.Versions, a.name), append(v.Weak, a.weak)
+		}
+		f.VersionNeeds = append(f.VersionNeeds, v)
+	}
+	return f, nil
+}
+
+func splitPath(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ":")
+}
+
+// readDynamic reads PT_DYNAMIC up to DT_NULL. As in ld.so, of most tags the last one counts.
+func (m *image) readDynamic() error {
+	p := m.prog(elf.PT_DYNAMIC)
+	if p == nil || p.filesz == 0 {
+		return nil
+	}
+	b, err := m.table("dynamic section", p.vaddr, p.filesz)
+	if err != nil {
+		return err
+	}
+	entry := 16
+	if !m.is64() {
+		entry = 8
+	}
+	for ; len(b) >= entry; b = b[entry:] {
+		var tag elf.DynTag
+		var val uint64
+		if m.is64() {
+			tag, val = elf.DynTag(m.order.Uint64(b)), m.order.Uint64(b[8:])
+		} else {
+			tag, val = elf.DynTag(int32(m.order.Uint32(b))), uint64(m.order.Uint32(b[4:]))
+		}
+		switch tag {
+		case elf.DT_NULL:
+			return nil
+		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
+			m.multi = append(m.multi, dynEntry{tag, val})
+		default:
+			m.dyn[tag] = val
+		}
+	}
+	return corrupt("dynamic section without an end")
+}
+
+// buildID returns the descriptor of the first NT_GNU_BUILD_ID note. A note that is cut short says nothing: ld.so
+// would not mind it either.
+func (m *image) buildID() ([]byte, error) {
+	for i := range m.progs {
+		p := &m.progs[i]
+		if p.typ != elf.PT_NOTE || p.filesz > maxNotes {
+			continue
+		}
+		b, err := m.fileBytes(p.off, p.filesz)
+		if err != nil {
+			return nil, fmt.Errorf("notes: %w", err)
+		}
+		pad := uint64(4)
+		if p.align == 8 {
+			pad = 8
+		}
+		for uint64(len(b)) >= 12 {
+			nameLen, descLen := uint64(m.order.Uint32(b)), uint64(m.order.Uint32(b[4:]))
+			desc := (12 + nameLen + pad - 1) &^ (pad - 1)
+			end := desc + descLen
+			if end > uint64(len(b)) {
+				break
+			}
+			if m.order.Uint32(b[8:]) == ntGNUBuildID && string(b[12:12+nameLen]) == "GNU\x00" {
+				return b[desc:end:end], nil
+			}
+			b = b[min((end+pad-1)&^(pad-1), uint64(len(b))):]
+		}
+	}
+	return nil, nil
+}
