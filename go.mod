@@ -1,6 +1,8 @@
 module github.com/capsule-run/capsule-run
 
-go 1.25.0
+go 1.26.0
+
+require golang.org/x/sys v0.49.0
 
 require (
 	github.com/BurntSushi/toml v1.6.0 // indirect
@@ -10,5 +12,4 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/spf13/cobra v1.10.2 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 )

@@ -1,0 +1,68 @@
+// Command trees makes the file trees and the probes that the tests use, and prints where they are.
+//
+//	trees all            every tree, and the probes
+//	trees NAME…          these trees ("probes" and "hosttest" are names too)
+//	trees names          what there is
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		stop()
+		fmt.Fprintln(os.Stderr, "trees: error:", err)
+		os.Exit(1)
+	}
+}
+
+// built are the directories that are compiled here rather than taken from Debian.
+var built = map[string]func(context.Context) (string, error){
+	"probes":   trees.BuildProbes,
+	"hosttest": trees.BuildHostWithTestLib,
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: trees all | names | NAME…")
+	}
+	names := args
+	switch args[0] {
+	case "names":
+		for _, n := range append(trees.Names(), "probes", "hosttest") {
+			fmt.Println(n)
+		}
+		return nil
+	case "all":
+		names = append(trees.Names(), "probes", "hosttest")
+	}
+	var fromDebian []string
+	for _, n := range names {
+		if built[n] == nil {
+			fromDebian = append(fromDebian, n)
+		}
+	}
+	if err := trees.GetAll(ctx, fromDebian); err != nil {
+		return err
+	}
+	for _, n := range names {
+		make := built[n]
+		if make == nil {
+			make = func(ctx context.Context) (string, error) { return trees.Get(ctx, n) }
+		}
+		dir, err := make(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s\t%s\n", n, dir)
+	}
+	return nil
+}

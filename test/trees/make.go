@@ -1,0 +1,188 @@
+package trees
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// Get returns the root of the named tree, made if it is not in the cache yet.
+func Get(ctx context.Context, name string) (string, error) {
+	r, err := Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	hash, err := r.hash()
+	if err != nil {
+		return "", err
+	}
+	return once(ctx, r.Name, hash, r.fill)
+}
+
+// GetAll makes the named trees, at most maxBuilds at a time, and returns all that failed as one error.
+func GetAll(ctx context.Context, names []string) error {
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { _, errs[i] = Get(ctx, name) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (r Recipe) fill(ctx context.Context, dir string) error {
+	if r.From != "" {
+		from, err := Get(ctx, r.From)
+		if err != nil {
+			return err
+		}
+		if err := linkTree(ctx, from, dir); err != nil {
+			return err
+		}
+	} else if err := r.bootstrap(ctx, dir); err != nil {
+		return err
+	}
+	if err := prune(dir, r.Prune); err != nil {
+		return err
+	}
+	if r.Ldconfig {
+		if err := ldconfig(ctx, dir); err != nil {
+			return err
+		}
+	}
+	return openForOthers(dir)
+}
+
+// bootstrap runs mmdebstrap and unpacks what it makes. It goes through tar, as root too: in that way the files
+// belong to whoever runs the tests, and no device node or mount is ever below the cache.
+func (r Recipe) bootstrap(ctx context.Context, dir string) error {
+	mirror, err := Mirror()
+	if err != nil {
+		return err
+	}
+	release, err := buildSlot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	args := []string{"--quiet", "--format=tar", "--variant=" + r.Variant, "--architectures=" + r.Arch,
+		"--components=main", "--include=" + strings.Join(r.Include, ","),
+		`--aptopt=Acquire::Retries "3"`,
+		"--dpkgopt=force-unsafe-io",
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/info/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--dpkgopt=path-exclude=/usr/share/lintian/*", "--dpkgopt=path-exclude=/usr/share/bug/*"}
+	args = append(args, aptProxies()...)
+	args = append(args, r.Suite, "-", mirror)
+	var log bytes.Buffer
+	make := exec.CommandContext(ctx, "mmdebstrap", args...)
+	unpack := exec.CommandContext(ctx, "tar", "-x", "-C", dir, "--no-same-owner", "--delay-directory-restore",
+		"--exclude=./dev/*")
+	make.Stderr, unpack.Stderr = &log, &log
+	if unpack.Stdin, err = make.StdoutPipe(); err != nil {
+		return err
+	}
+	if err := unpack.Start(); err != nil {
+		return fmt.Errorf("unpack tree: %w", err)
+	}
+	makeErr := make.Run()
+	unpackErr := unpack.Wait()
+	if err := errors.Join(makeErr, unpackErr); err != nil {
+		return fmt.Errorf("mmdebstrap %s: %w\n%s", r.Suite, err, lastLines(log.String(), 15))
+	}
+	return nil
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// Copy fills the empty directory to with hard links to the files of a tree. Files of the copy may be
+// removed and replaced by others, never written in place.
+func Copy(ctx context.Context, from, to string) error { return linkTree(ctx, from, to) }
+
+func linkTree(ctx context.Context, from, to string) error {
+	out, err := exec.CommandContext(ctx, "cp", "-al", from+"/.", to).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("copy %s by hard links: %w\n%s", from, err, lastLines(string(out), 5))
+	}
+	return nil
+}
+
+func prune(root string, patterns []string) error {
+	for _, p := range patterns {
+		if !strings.Contains(p, "/") {
+			continue
+		}
+		if err := removeTree(filepath.Join(root, p)); err != nil {
+			return fmt.Errorf("prune %s: %w", p, err)
+		}
+	}
+	for _, top := range []string{"lib*", "usr/lib*", "usr/local/lib*"} {
+		tops, err := filepath.Glob(filepath.Join(root, top))
+		if err != nil {
+			return err
+		}
+		for _, dir := range tops {
+			// A merged-/usr tree has lib as a link to usr/lib, which WalkDir does not follow.
+			err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				for _, p := range patterns {
+					if ok, err := path.Match(p, d.Name()); err != nil {
+						return err
+					} else if ok && file != dir {
+						return os.Remove(file)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("prune: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// ldconfig runs the tree's own ldconfig, which writes a new file and renames it: hard links stay as they are.
+func ldconfig(ctx context.Context, root string) error {
+	cmd := exec.CommandContext(ctx, "bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--bind", root, "/",
+		"--proc", "/proc", "--dev", "/dev", "--clearenv", "/sbin/ldconfig")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("regenerate ld.so.cache: %w\n%s", err, lastLines(string(out), 5))
+	}
+	return nil
+}
+
+// openForOthers lets every user read the tree: a release has directories like /root that only root may enter,
+// and the launcher is tested as an ordinary user too.
+func openForOthers(root string) error {
+	return filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := info.Mode().Perm() | 0o444
+		if info.IsDir() {
+			want |= 0o111
+		}
+		if want == info.Mode().Perm() || (!info.IsDir() && !info.Mode().IsRegular()) {
+			return nil
+		}
+		return os.Chmod(file, want)
+	})
+}

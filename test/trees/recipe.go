@@ -1,0 +1,129 @@
+package trees
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Recipe says how one tree is made. Every field takes part in the hash that names the tree's directory.
+type Recipe struct {
+	Name    string
+	Suite   string   // Debian release, by its code name
+	Arch    string   // Debian architecture
+	Variant string   // mmdebstrap's --variant; "extract" unpacks packages without running anything of them
+	Include []string // packages beyond the variant's own
+	// From names a tree to start from by hard links instead of calling mmdebstrap.
+	From string
+	// Prune lists what is deleted afterwards. A pattern without a slash is matched against file names in
+	// the library directories (lib*, usr/lib*, usr/local/lib*, at any depth); one with a slash is a path below the root.
+	Prune []string
+	// Ldconfig regenerates etc/ld.so.cache by the tree's own ldconfig, as a release's image builder would.
+	Ldconfig bool
+	// Format is raised when the way all trees are made changes.
+	Format int
+}
+
+// format is part of every recipe's hash.
+const format = 1
+
+// Mesa, libglvnd and Vulkan: what a host provides and a pruned runtime must not have. libGLU and libGLEW are
+// clients of GL and stay; so do libdrm and libgbm, which SDL2 names in DT_NEEDED, but not the drivers
+// that libgbm opens (gbm/, dri/, libgallium).
+var gpuLibraries = []string{
+	"libGL.so*", "libGLX.so*", "libGLX_*.so*", "libGLdispatch.so*", "libGLESv*.so*", "libOpenGL.so*",
+	"libEGL.so*", "libEGL_*.so*", "libglapi*.so*", "libgallium*.so*", "libLLVM*.so*",
+	"libvulkan*.so*", "libVkLayer*.so*", "libMesaOpenCL*.so*",
+	"usr/lib/x86_64-linux-gnu/dri", "usr/lib/x86_64-linux-gnu/gbm",
+	"usr/share/vulkan", "etc/vulkan", "usr/share/glvnd", "etc/glvnd", "usr/share/drirc.d",
+}
+
+func runtimePackages(more ...string) []string {
+	return append([]string{
+		"mesa-utils", "vulkan-tools", "libvulkan1", "mesa-vulkan-drivers", "neverball",
+		"libegl1", "libgles2", "libgl1", "libopengl0", "libgl1-mesa-dri", "libjemalloc2", "bash", "procps",
+	}, more...)
+}
+
+var sdkPackages = []string{
+	"gcc", "g++", "binutils", "libc6-dev", "libx11-dev", "libx11-xcb-dev", "libxcb1-dev",
+	"libgl-dev", "libglx-dev", "libegl-dev", "libgles-dev", "libvulkan-dev",
+}
+
+var recipes = []Recipe{
+	{Name: "host13", Suite: "trixie", Include: []string{
+		"libgl1", "libegl1", "libgles1", "libgles2", "libopengl0", "libglx-mesa0", "libegl-mesa0",
+		"libgl1-mesa-dri", "libgbm1", "mesa-vulkan-drivers", "libvulkan1", "mesa-utils", "vulkan-tools",
+	}},
+	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra")},
+	{Name: "full12", Suite: "bookworm", Include: runtimePackages("glmark2-x11")},
+	{Name: "full13", Suite: "trixie", Include: runtimePackages("glmark2-x11")},
+	{Name: "runtime11", From: "full11", Prune: gpuLibraries, Ldconfig: true},
+	{Name: "runtime12", From: "full12", Prune: gpuLibraries, Ldconfig: true},
+	{Name: "runtime13", From: "full13", Prune: gpuLibraries, Ldconfig: true},
+	{Name: "sdk11", Suite: "bullseye", Include: sdkPackages},
+	{Name: "sdk13", Suite: "trixie", Include: sdkPackages},
+	// Two trees that no capsule can run on x86-64: another libc, and another architecture.
+	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}},
+	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}},
+}
+
+// Names lists the trees that Get can make, those that others start from first.
+func Names() []string {
+	var names []string
+	for _, r := range recipes {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// Lookup returns the recipe of the named tree with its defaults filled in.
+func Lookup(name string) (Recipe, error) {
+	i := slices.IndexFunc(recipes, func(r Recipe) bool { return r.Name == name })
+	if i < 0 {
+		return Recipe{}, fmt.Errorf("no tree is called %q (there are %s)", name, strings.Join(Names(), ", "))
+	}
+	r := recipes[i]
+	r.Format = format
+	if r.From == "" {
+		if r.Arch == "" {
+			r.Arch = "amd64"
+		}
+		if r.Variant == "" {
+			r.Variant = "minbase"
+		}
+	}
+	return r, nil
+}
+
+// hash identifies what the recipe, and the recipe it starts from, make.
+func (r Recipe) hash() (string, error) {
+	parent := ""
+	if r.From != "" {
+		p, err := Lookup(r.From)
+		if err != nil {
+			return "", err
+		}
+		if parent, err = p.hash(); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("encode recipe %s: %w", r.Name, err)
+	}
+	return shortHash(text, []byte(parent)), nil
+}
+
+// shortHash is 40 bits of SHA-256: enough to tell the few recipes of one cache apart.
+func shortHash(parts ...[]byte) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:", len(p))
+		h.Write(p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:5])
+}
