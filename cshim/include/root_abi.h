@@ -1,0 +1,42 @@
+/* What libcapsule.so (base namespace) and the capsule root (capsule) hand each other at bring-up. Both are built
+ * from one tree and shipped as a pair, so this needs no version. */
+#ifndef CAPSULE_ROOT_ABI_H
+#define CAPSULE_ROOT_ABI_H
+
+#include <link.h>
+#include <stddef.h>
+
+struct capsule_dso;
+
+/* A function of the runtime that the root's code calls; the root lists those it wants in the section
+ * capsule_imports, libcapsule looks each up in the base namespace's global scope. */
+struct capsule_import {
+    const char *name;
+    void **slot; /* stays NULL when the runtime's libc has no such function */
+};
+
+/* Prefix replacement for a host path that a driver has compiled in. */
+struct capsule_path_rule {
+    const char *from, *to;
+    size_t from_len, to_len;
+};
+
+/* libcapsule's part, for the root. */
+struct capsule_base {
+    void *(*open)(const char *file, int mode, const void *caller);
+    void *(*lookup_global)(const char *name, const char *version); /* dlsym on what dlopen(NULL) returns */
+    void *global_handle;                                            /* what dlopen(NULL) returns */
+    int (*iterate_base)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+    void (*proxy_init)(struct capsule_dso *);
+    void (*missing)(const struct capsule_dso *, unsigned symbol); /* never returns */
+    const struct capsule_path_rule *path_rules;
+    size_t path_rule_count;
+};
+
+/* The root's part, for libcapsule: the symbol capsule_root. */
+struct capsule_root_interface {
+    const struct capsule_base *base; /* set by libcapsule before anything else is loaded */
+    const struct capsule_import *imports, *imports_end;
+};
+
+#endif

@@ -1,0 +1,91 @@
+/* Bring-up: once per process, in libcapsule's constructor, which runs before that of any stub (they have it as
+ * DT_NEEDED) and so before the game can call a graphics function. */
+#include "libcapsule.h"
+
+#include <string.h>
+
+#define MAX_PATH_RULES 64
+
+Lmid_t capsule_namespace;
+
+static bool up;
+static struct capsule_path_rule path_rules[MAX_PATH_RULES];
+static struct capsule_base base_interface;
+
+bool capsule_is_up(void)
+{
+    return up;
+}
+
+ElfW(Addr) root_bias(void)
+{
+    return ((const struct link_map *)base_interface.global_handle)->l_addr;
+}
+
+/* The manifest lies beside libcapsule.so: found by address, not by an environment variable that a game's start
+ * script may have replaced. */
+static bool load_manifest(void)
+{
+    Dl_info self;
+    char path[4096];
+    if (!dladdr((void *)&base_interface, &self) || !self.dli_fname) {
+        failure_set("libcapsule.so does not know where it is");
+        return false;
+    }
+    const char *slash = strrchr(self.dli_fname, '/');
+    size_t dir = slash ? (size_t)(slash - self.dli_fname) + 1 : 0;
+    if (dir + sizeof CAPSULE_MANIFEST_NAME > sizeof path) {
+        failure_set("the path of libcapsule.so is too long");
+        return false;
+    }
+    memcpy(path, self.dli_fname, dir);
+    memcpy(path + dir, CAPSULE_MANIFEST_NAME, sizeof CAPSULE_MANIFEST_NAME);
+    return manifest_load(path);
+}
+
+/* The capsule root must be the first object of the namespace: its search list is the first scope of every object
+ * loaded there later (glibc elf/dl-object.c), which is how proxies find capsule_proxy_init. */
+static struct capsule_root_interface *load_root(void)
+{
+    void *root = dlmopen(LM_ID_NEWLM, manifest_root_path(), RTLD_NOW | RTLD_LOCAL);
+    if (!root) {
+        failure_set("the capsule cannot be made: %s", dlerror());
+        return NULL;
+    }
+    struct capsule_root_interface *interface = dlsym(root, "capsule_root");
+    if (dlinfo(root, RTLD_DI_LMID, &capsule_namespace) || !interface) {
+        failure_set("the capsule root is damaged");
+        return NULL;
+    }
+    base_interface.global_handle = root;
+    return interface;
+}
+
+static void hand_over(struct capsule_root_interface *root)
+{
+    for (const struct capsule_import *i = root->imports; i < root->imports_end; i++)
+        *i->slot = dlsym(RTLD_DEFAULT, i->name);
+    base_interface.open = capsule_dlopen;
+    base_interface.lookup_global = capsule_lookup_global;
+    base_interface.iterate_base = iterate_base;
+    base_interface.proxy_init = capsule_proxy_init;
+    base_interface.missing = capsule_missing;
+    base_interface.path_rules = path_rules;
+    base_interface.path_rule_count = manifest_path_rules(path_rules, MAX_PATH_RULES);
+    root->base = &base_interface;
+}
+
+__attribute__((constructor)) static void bring_up(void)
+{
+    report_init();
+    if (!load_manifest() || !objects_reserve(manifest_object_count()))
+        return;
+    struct capsule_root_interface *root = load_root();
+    if (!root)
+        return;
+    hand_over(root);
+    up = true;
+    debug("namespace %ld is up, root %s", (long)capsule_namespace, manifest_root_path());
+    /* Our failed look-ups must not be what the game's next dlerror() reports. */
+    dlerror();
+}

@@ -1,0 +1,88 @@
+/* libcapsule.so, the base namespace's half: it makes the capsule, loads host libraries into it, fills proxies and
+ * binds stubs. The files here, in the order in which a process goes through them:
+ *
+ *   bringup.c   constructor: manifest, capsule root, the tables handed to it
+ *   stub.c      capsule_stub_init: called by each stub's DT_INIT
+ *   objects.c   opening host libraries and proxies, dependencies first
+ *   proxy.c     capsule_proxy_init: called by each proxy's DT_INIT
+ *   base.c      the runtime's own instances whose symbols proxies hand out
+ *   dlopen.c    what dlopen and dlsym mean inside the capsule
+ *   manifest.c  the only reader of the manifest's bytes
+ *   report.c    CAPSULE_DEBUG, and the one message before an unavoidable abort
+ *
+ * What is legal here: all of it may run inside ld.so's loader lock and before the program's own constructors, so
+ * nothing allocates with malloc, nothing starts threads, and every libc function used is one that glibc 2.17 has
+ * under the architecture's base version (cshim/abi lists them; the link fails on any other).
+ *
+ * No lock of our own: proxies and stubs initialise from DT_INIT, which ld.so runs before the dlopen that loaded
+ * them returns and under its own lock. A second lock would be taken in the other order by a driver's thread.
+ */
+#ifndef LIBCAPSULE_H
+#define LIBCAPSULE_H
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
+
+#include "capsule_abi.h"
+#include "root_abi.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* manifest.c */
+bool manifest_load(const char *path);
+uint32_t manifest_object_count(void);
+const struct capsule_object *manifest_object(uint32_t index); /* NULL when out of range */
+uint32_t manifest_index(struct capsule_range range, uint32_t n); /* UINT32_MAX when out of range */
+const char *manifest_string(uint32_t offset); /* "" when out of range */
+const char *manifest_root_path(void);
+const char *manifest_host_dir(void);
+uint32_t manifest_find_soname(const char *name, uint32_t kind); /* UINT32_MAX when not there */
+uint32_t manifest_find_alias(const char *path);
+uint32_t manifest_path_rules(struct capsule_path_rule *rules, uint32_t max);
+
+/* bringup.c */
+extern Lmid_t capsule_namespace;
+ElfW(Addr) root_bias(void); /* load bias of the capsule root */
+bool capsule_is_up(void);
+
+/* objects.c */
+void *object_open(uint32_t index);                   /* keeps the object loaded; NULL and a report on failure */
+void *object_dlopen(uint32_t index, int mode);       /* counted by ld.so, as dlopen */
+bool object_open_closure(const struct capsule_object *object);
+void *object_handle(uint32_t index); /* the handle object_open keeps, or NULL */
+bool objects_reserve(uint32_t count);
+
+/* base.c */
+struct base_library {
+    void *handle;      /* NULL: the runtime has no such library */
+    ElfW(Addr) bias;
+    bool as_planned;   /* same build-id as the file the proxy was generated from */
+};
+struct base_library base_library_get(const struct capsule_object *object);
+bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object, bool in_base);
+int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
+
+/* dlopen.c */
+void *capsule_dlopen(const char *file, int mode, const void *caller);
+void *capsule_lookup_global(const char *name, const char *version);
+
+/* proxy.c, stub.c */
+void capsule_proxy_init(struct capsule_dso *dso);
+EXPORT void capsule_stub_init(struct capsule_dso *dso);
+__attribute__((noreturn)) void capsule_missing(const struct capsule_dso *dso, unsigned symbol);
+
+/* report.c */
+extern bool capsule_debugging;
+void report_init(void);
+void debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void failure_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((noreturn)) void failure_abort(void); /* what stubs call when the capsule is not there */
+__attribute__((noreturn)) void fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static inline void *dso_at(const struct capsule_dso *dso, int64_t offset)
+{
+    return (char *)dso + offset;
+}
+
+#endif

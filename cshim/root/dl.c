@@ -1,0 +1,76 @@
+/* The dlopen family inside the capsule. Handles are glibc's own, so dlclose, dlinfo and dladdr need no wrapper but
+ * for the one handle that ld.so cannot give: dlopen(NULL), which in a namespace without a main program fails
+ * (LLVM's JIT has no engine then). It is the root's own handle here, and dlsym on it searches what a program
+ * would call its global scope. */
+#include <dlfcn.h>
+
+#include "root.h"
+
+CAPSULE_IMPORT(int, dlclose, (void *));
+CAPSULE_IMPORT(void *, dlmopen, (Lmid_t, const char *, int));
+CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
+CAPSULE_IMPORT(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *));
+
+/* Jumped to from arch/<name>/root.S too, hence not static. */
+#define DLSYM_IMPORT(type, name, arguments)                                                          \
+    __attribute__((visibility("hidden"))) type(*base_##name) arguments;                             \
+    static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = { \
+        #name, (void **)&base_##name}
+DLSYM_IMPORT(void *, dlsym, (void *, const char *));
+DLSYM_IMPORT(void *, dlvsym, (void *, const char *, const char *));
+
+CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))
+{
+    if (!file || !*file)
+        return base()->global_handle;
+    char buffer[ROOT_PATH_MAX];
+    return base()->open(root_map_path(file, buffer), mode, __builtin_return_address(0));
+}
+
+/* A driver that names a namespace: the base one is, for it, the capsule. */
+CAPSULE_OVERRIDE(void *, dlmopen, (Lmid_t namespace, const char *file, int mode))
+{
+    if (namespace == LM_ID_BASE)
+        return override_dlopen(file, mode);
+    return base_dlmopen(namespace, file, mode);
+}
+
+CAPSULE_OVERRIDE(int, dlclose, (void *handle))
+{
+    return handle == base()->global_handle ? 0 : base_dlclose(handle);
+}
+
+/* RTLD_DEFAULT: the caller's own object and its dependencies (its link map is a handle for that), then what a
+ * program would have global. */
+static void *lookup(void *handle, const char *name, const char *version, const void *caller)
+{
+    if (handle == base()->global_handle)
+        return base()->lookup_global(name, version);
+    void *address = NULL;
+    if (handle == RTLD_DEFAULT) {
+        Dl_info info;
+        void *map = NULL;
+        if (base_dladdr1(caller, &info, &map, RTLD_DL_LINKMAP) && map)
+            address = version ? base_dlvsym(map, name, version) : base_dlsym(map, name);
+        return address ? address : base()->lookup_global(name, version);
+    }
+    return version ? base_dlvsym(handle, name, version) : base_dlsym(handle, name);
+}
+
+__attribute__((visibility("hidden"))) void *root_dlsym(void *handle, const char *name)
+{
+    return lookup(handle, name, NULL, __builtin_return_address(0));
+}
+
+__attribute__((visibility("hidden"))) void *root_dlvsym(void *handle, const char *name, const char *version)
+{
+    return lookup(handle, name, version, __builtin_return_address(0));
+}
+
+/* Unwinding goes through frames of both sides (a comparator of the driver's under the runtime's qsort), so both are
+ * reported: first the capsule's own objects, since glibc takes the namespace from the caller, who is here. */
+CAPSULE_OVERRIDE(int, dl_iterate_phdr, (int (*callback)(struct dl_phdr_info *, size_t, void *), void *data))
+{
+    int result = base_dl_iterate_phdr(callback, data);
+    return result ? result : base()->iterate_base(callback, data);
+}

@@ -1,0 +1,68 @@
+/* The capsule root: the first object of the capsule's namespace. It has no DT_NEEDED and no undefined symbol, for
+ * nothing is there yet when it is loaded. It carries
+ *
+ *   wrappers   functions that mean something else inside the capsule (dl.c, paths*.c): override$NAME
+ *   polyfills  public functions that the runtime's libc is too old to have (polyfill*.c): polyfill$NAME
+ *
+ * Neither is found by name: the Go side reads these names from this object's .dynsym and points the proxies'
+ * symbols at them, a wrapper always, a polyfill only where the runtime has no such function.
+ *
+ * What is legal here: functions of the runtime through CAPSULE_IMPORT (resolved at bring-up; a name that the
+ * runtime lacks stays NULL and must be tested), system calls, errno through set_errno.
+ */
+#ifndef CAPSULE_ROOT_H
+#define CAPSULE_ROOT_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capsule_abi.h"
+#include "root_abi.h"
+
+#define CAPSULE_EXPORTED(kind, type, name) \
+    __asm__(kind "$" #name) __attribute__((visibility("default"), used))
+
+/* The definition of a wrapper or polyfill: CAPSULE_OVERRIDE(int, access, (const char *path, int mode)) { … } */
+#define CAPSULE_OVERRIDE(type, name, arguments)                             \
+    type override_##name arguments CAPSULE_EXPORTED("override", type, name); \
+    type override_##name arguments
+#define CAPSULE_POLYFILL(type, name, arguments)                             \
+    type polyfill_##name arguments CAPSULE_EXPORTED("polyfill", type, name); \
+    type polyfill_##name arguments
+
+/* base_NAME: the runtime's function of that name. */
+#define CAPSULE_IMPORT(type, name, arguments)                                                            \
+    static type(*base_##name) arguments;                                                                  \
+    static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
+        #name, (void **)&base_##name}
+
+extern struct capsule_root_interface capsule_root;
+
+static inline const struct capsule_base *base(void)
+{
+    return capsule_root.base;
+}
+
+/* The runtime's errno is the only one. */
+int *root_errno(void);
+
+static inline int set_errno(int error)
+{
+    *root_errno() = error;
+    return -1;
+}
+
+/* A raw system call's result as a libc function returns it. */
+static inline long syscall_result(long result)
+{
+    return result < 0 && result > -4096 ? set_errno((int)-result) : result;
+}
+
+/* Where inside the container the host's file is that a driver named by an absolute path; path itself when the plan
+ * does not map it, or when the mapped name does not fit buffer. */
+#define ROOT_PATH_MAX 4096
+const char *root_map_path(const char *path, char *buffer);
+
+#endif
