@@ -1,0 +1,209 @@
+// Package ldcache reads and writes the dynamic loader's cache, /etc/ld.so.cache, in the format
+// "glibc-ld.so.cache1.1" (glibc 2.41, sysdeps/generic/dl-cache.h and elf/cache.c).
+//
+// It exists because the loader of a runtime must find the stubs without LD_LIBRARY_PATH, and no program of the
+// runtime, ldconfig included, is ever run to tell it. It never opens a file: it turns bytes into entries and
+// entries into bytes. The bytes may come from a hostile tree; each count and offset is checked.
+package ldcache
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The file, little-endian; offsets of strings count from the new header's first byte.
+//
+//	header     magic and version, 20 bytes | nlibs u32 | strings u32 | flags u8, 3 unused
+//	           | extension offset u32 | 3 x u32 unused                                        48 bytes
+//	entry      flags u32 | name u32 | path u32 | osversion u32 | hwcap u64                    24 bytes
+//	strings    terminated by NUL each
+//	extension  magic u32 | count u32                                                           8 bytes
+//	section    tag u32 | flags u32 | offset u32 | size u32                                    16 bytes
+//
+// glibc 2.31 and older know nothing of the extension: their "unused" words cover it.
+const (
+	magic      = "glibc-ld.so.cache1.1"
+	headerSize = 48
+	entrySize  = 24
+
+	// oldMagic starts a file of "ldconfig -c compat", the default before glibc 2.32: an old table, 16 bytes and
+	// 12 for each library, and then the new one, aligned as its struct is (8 bytes, 4 on i386).
+	oldMagic      = "ld.so-1.7.0"
+	oldHeaderSize = 16
+	oldEntrySize  = 12
+
+	// endianUnset and endianLittle are values of the header's flags byte: of no say, and little-endian.
+	endianUnset, endianLittle, endianMask = 0, 2, 3
+
+	extensionMagic      = 0xeaa42174
+	extensionHeaderSize = 8
+	sectionSize         = 16
+	tagGenerator        = 0
+	tagHWCaps           = 1
+	// maxSections is above what any glibc writes (2).
+	maxSections = 64
+
+	// hwcapExtension in an entry's hwcap says that its low 32 bits are an index into the glibc-hwcaps section;
+	// glibc 2.33 also stored an ISA level in bits 32 to 41.
+	hwcapExtension = 1 << 62
+	isaLevelMask   = 0x3ff << 32
+
+	// maxString is PATH_MAX of Linux.
+	maxString = 4096
+)
+
+var (
+	// ErrTruncated says that the file ends before what its header announces.
+	ErrTruncated = errors.New("truncated ld.so.cache")
+	// ErrCorrupt says that the file is not a loader cache or contradicts itself.
+	ErrCorrupt = errors.New("corrupt ld.so.cache")
+)
+
+// Entry is one library as the loader's cache knows it.
+type Entry struct {
+	// Name is what DT_NEEDED or dlopen asks for, Path the file that answers.
+	Name, Path string
+	// Flags are the library's kind and architecture (FLAG_ELF_LIBC6 and others; see arch.Arch.CacheFlags).
+	Flags uint32
+	// HWCaps is the glibc-hwcaps subdirectory that Path is in ("x86-64-v3"), empty for a library for each CPU.
+	HWCaps string
+	// LegacyHWCap is the bit mask of the older hwcap scheme (removed in glibc 2.37); zero if HWCaps is set.
+	LegacyHWCap uint64
+	// OSVersion is the oldest kernel the library runs on, which newer releases ignore.
+	OSVersion uint32
+}
+
+// Parse returns the entries in the file's order, which is the order of the loader's choice among equal names. The
+// errors wrap ErrTruncated or ErrCorrupt.
+func Parse(data []byte) ([]Entry, error) {
+	data, err := newTable(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < headerSize {
+		return nil, fmt.Errorf("%w: header of %d bytes", ErrTruncated, len(data))
+	}
+	if e := data[28] & endianMask; e != endianUnset && e != endianLittle {
+		return nil, fmt.Errorf("%w: byte order %d", ErrCorrupt, e)
+	}
+	le := binary.LittleEndian
+	count := le.Uint32(data[20:])
+	if uint64(count) > uint64(len(data)-headerSize)/entrySize {
+		return nil, fmt.Errorf("%w: %d libraries in %d bytes", ErrTruncated, count, len(data))
+	}
+	r := reader{string(data)}
+	hwcaps, err := r.hwcaps(data)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, count)
+	for i := range entries {
+		b, e := data[headerSize+i*entrySize:], &entries[i]
+		e.Flags, e.OSVersion = le.Uint32(b), le.Uint32(b[12:])
+		if e.Name, err = r.str(le.Uint32(b[4:])); err == nil {
+			e.Path, err = r.str(le.Uint32(b[8:]))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("library %d: %w", i, err)
+		}
+		hwcap := le.Uint64(b[16:])
+		if !isExtension(hwcap) {
+			e.LegacyHWCap = hwcap
+			continue
+		}
+		if n := uint32(hwcap); uint64(n) < uint64(len(hwcaps)) {
+			e.HWCaps = hwcaps[n]
+		} else {
+			return nil, fmt.Errorf("%w: %s wants glibc-hwcaps subdirectory %d of %d", ErrCorrupt, e.Name, n, len(hwcaps))
+		}
+	}
+	return entries, nil
+}
+
+// newTable steps over an old table in front of the new one.
+func newTable(data []byte) ([]byte, error) {
+	if strings.HasPrefix(string(data[:min(len(data), len(magic))]), magic) {
+		return data, nil
+	}
+	if len(data) < len(oldMagic) {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTruncated, len(data))
+	}
+	if string(data[:len(oldMagic)]) != oldMagic {
+		if n := min(len(data), len(magic)); string(data[:n]) == magic[:n] {
+			return nil, fmt.Errorf("%w: %d bytes", ErrTruncated, len(data))
+		}
+		return nil, fmt.Errorf("%w: unknown magic", ErrCorrupt)
+	}
+	if len(data) < oldHeaderSize {
+		return nil, fmt.Errorf("%w: header of %d bytes", ErrTruncated, len(data))
+	}
+	end := oldHeaderSize + uint64(binary.LittleEndian.Uint32(data[12:]))*oldEntrySize
+	for _, align := range []uint64{8, 4} {
+		at := (end + align - 1) &^ (align - 1)
+		if at > uint64(len(data)) {
+			return nil, fmt.Errorf("%w: the old table ends at %d of %d bytes", ErrTruncated, at, len(data))
+		}
+		if strings.HasPrefix(string(data[at:min(uint64(len(data)), at+uint64(len(magic)))]), magic) {
+			return data[at:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: only the table of ld.so 1.7.0", ErrCorrupt)
+}
+
+type reader struct{ data string }
+
+func (r reader) str(off uint32) (string, error) {
+	if uint64(off) >= uint64(len(r.data)) {
+		return "", fmt.Errorf("%w: string at offset %d of %d", ErrTruncated, off, len(r.data))
+	}
+	s := r.data[off:]
+	i := strings.IndexByte(s[:min(len(s), maxString)], 0)
+	if i < 0 {
+		return "", fmt.Errorf("%w: string at offset %d does not end", ErrCorrupt, off)
+	}
+	return s[:i], nil
+}
+
+// hwcaps returns the names of the glibc-hwcaps section, none if the file has no extension.
+func (r reader) hwcaps(data []byte) ([]string, error) {
+	le := binary.LittleEndian
+	at := uint64(le.Uint32(data[32:]))
+	if at == 0 {
+		return nil, nil
+	}
+	if at+extensionHeaderSize > uint64(len(data)) {
+		return nil, fmt.Errorf("%w: extension at offset %d of %d", ErrTruncated, at, len(data))
+	}
+	if m := le.Uint32(data[at:]); m != extensionMagic {
+		return nil, fmt.Errorf("%w: extension magic %#x", ErrCorrupt, m)
+	}
+	count := uint64(le.Uint32(data[at+4:]))
+	if count > maxSections {
+		return nil, fmt.Errorf("%w: %d extension sections", ErrCorrupt, count)
+	}
+	at += extensionHeaderSize
+	if at+count*sectionSize > uint64(len(data)) {
+		return nil, fmt.Errorf("%w: %d extension sections at offset %d", ErrTruncated, count, at)
+	}
+	for ; count > 0; count, at = count-1, at+sectionSize {
+		if le.Uint32(data[at:]) != tagHWCaps {
+			continue
+		}
+		off, size := uint64(le.Uint32(data[at+8:])), uint64(le.Uint32(data[at+12:]))
+		if off+size > uint64(len(data)) {
+			return nil, fmt.Errorf("%w: glibc-hwcaps section at offset %d", ErrTruncated, off)
+		}
+		names := make([]string, size/4)
+		for i := range names {
+			s, err := r.str(le.Uint32(data[off+uint64(i)*4:]))
+			if err != nil {
+				return nil, fmt.Errorf("glibc-hwcaps subdirectory %d: %w", i, err)
+			}
+			names[i] = s
+		}
+		return names, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,213 @@
+package ldcache
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var sample = []Entry{
+	{Name: "libc.so.6", Path: "/lib/x86_64-linux-gnu/libc.so.6", Flags: 0x303},
+	{Name: "libGL.so.1", Path: "/run/capsule/x86_64-linux-gnu/lib/libGL.so.1", Flags: 0x303},
+	{Name: "libz.so.10", Path: "/usr/lib/libz.so.10", Flags: 0x303},
+	{Name: "libz.so.9", Path: "/usr/lib/libz.so.9", Flags: 0x303},
+	{Name: "libz.so.9", Path: "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.9", Flags: 0x303, HWCaps: "x86-64-v3"},
+	{Name: "libz.so.9", Path: "/usr/lib/glibc-hwcaps/x86-64-v2/libz.so.9", Flags: 0x303, HWCaps: "x86-64-v2"},
+	{Name: "libz.so.9", Path: "/usr/lib32/libz.so.9", Flags: 0x3},
+	{Name: "libz.so.9", Path: "/usr/lib/avx/libz.so.9", Flags: 0x303, LegacyHWCap: 4},
+	{Name: "another-name.so", Path: "/opt/lib/file.so", Flags: 0x303, OSVersion: 0x20000},
+}
+
+// want is the order that ldconfig gives sample.
+var want = []string{
+	"/usr/lib/libz.so.10",
+	"/usr/lib/glibc-hwcaps/x86-64-v2/libz.so.9",
+	"/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.9",
+	"/usr/lib/avx/libz.so.9",
+	"/usr/lib/libz.so.9",
+	"/usr/lib32/libz.so.9",
+	"/lib/x86_64-linux-gnu/libc.so.6",
+	"/run/capsule/x86_64-linux-gnu/lib/libGL.so.1",
+	"/opt/lib/file.so",
+}
+
+func write(t testing.TB, entries []Entry) []byte {
+	t.Helper()
+	b, err := Write(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestWriteOrder(t *testing.T) {
+	got, err := Parse(write(t, sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, e := range got {
+		paths = append(paths, e.Path)
+		if !slices.Contains(sample, e) {
+			t.Errorf("%+v was never written", e)
+		}
+	}
+	if !slices.Equal(paths, want) {
+		t.Errorf("order:\n%s", strings.Join(paths, "\n"))
+	}
+}
+
+func TestCompareNames(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"libz.so.10", "libz.so.9", 1}, {"libz.so.9", "libz.so.10", -1}, {"libz.so.1", "libz.so.1", 0},
+		{"libz.so.01", "libz.so.1", 0}, {"lib1", "liba", 1}, {"liba", "lib1", -1}, {"liba", "libab", -1},
+		{"libab", "liba", 1}, {"", "a", -1}, {"libA", "liba", -1}, {"lib", "lib1", -1},
+	} {
+		if got := CompareNames(c.a, c.b); got < 0 != (c.want < 0) || got > 0 != (c.want > 0) {
+			t.Errorf("%q, %q: %d", c.a, c.b, got)
+		}
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	for _, e := range []Entry{
+		{Name: "", Path: "/x"}, {Name: "x", Path: ""}, {Name: "a\x00b", Path: "/x"},
+		{Name: "x", Path: strings.Repeat("/x", maxString)}, {Name: "x", Path: "/x", LegacyHWCap: hwcapExtension | 5},
+		{Name: "x", Path: "/x", LegacyHWCap: 4, HWCaps: "x86-64-v2"},
+	} {
+		if b, err := Write([]Entry{e}); err == nil || b != nil {
+			t.Errorf("%+v was written", e)
+		}
+	}
+}
+
+// withOldTable puts n entries of the ld.so 1.7.0 format in front, as "ldconfig -c compat" does.
+func withOldTable(b []byte, n, align int) []byte {
+	old := append([]byte(oldMagic), 0)
+	old = binary.LittleEndian.AppendUint32(old, uint32(n))
+	old = append(old, make([]byte, n*oldEntrySize)...)
+	old = append(old, make([]byte, -len(old)&(align-1))...)
+	return append(old, b...)
+}
+
+func TestParseAfterOldTable(t *testing.T) {
+	b := write(t, sample)
+	plain, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1, 2, 3} {
+		for _, align := range []int{4, 8} {
+			got, err := Parse(withOldTable(b, n, align))
+			if err != nil || !reflect.DeepEqual(got, plain) {
+				t.Errorf("%d old entries, aligned to %d: %v", n, align, err)
+			}
+		}
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	good := write(t, sample)
+	edit := func(at int, v uint32) []byte {
+		b := slices.Clone(good)
+		binary.LittleEndian.PutUint32(b[at:], v)
+		return b
+	}
+	ext := int(binary.LittleEndian.Uint32(good[32:]))
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want error
+	}{
+		{"empty", nil, ErrTruncated},
+		{"part of the magic", good[:15], ErrTruncated},
+		{"header cut", good[:40], ErrTruncated},
+		{"entries cut", good[:100], ErrTruncated},
+		{"strings cut", good[:headerSize+len(sample)*entrySize+10], ErrTruncated},
+		{"text", []byte("# this is no cache at all\n"), ErrCorrupt},
+		{"old table alone", withOldTable(nil, 2, 8), ErrCorrupt},
+		{"old table cut", withOldTable(nil, 2, 8)[:30], ErrTruncated},
+		{"count", edit(20, 0xffffffff), ErrTruncated},
+		{"byte order", edit(28, 3), ErrCorrupt},
+		{"name offset", edit(headerSize+4, 0xfffffff0), ErrTruncated},
+		{"extension offset", edit(32, 0x7fffffff), ErrTruncated},
+		{"extension magic", edit(ext, 1), ErrCorrupt},
+		{"section count", edit(ext+4, 0xffffffff), ErrCorrupt},
+		{"hwcaps size", edit(ext+8+12, 0xfffffffc), ErrTruncated},
+		{"hwcaps index", edit(headerSize+entrySize+16, 77), ErrCorrupt},
+	} {
+		if e, err := Parse(c.b); !errors.Is(err, c.want) || e != nil {
+			t.Errorf("%s: %d entries, %v", c.name, len(e), err)
+		}
+	}
+}
+
+// ldconfig of this machine must be able to print what was written, and in the same order.
+func TestLdconfigReadsIt(t *testing.T) {
+	ldconfig, err := exec.LookPath("ldconfig")
+	if err != nil {
+		ldconfig, err = exec.LookPath("/sbin/ldconfig")
+	}
+	if err != nil {
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("no ldconfig to read the cache with")
+	}
+	file := filepath.Join(t.TempDir(), "cache")
+	if err := os.WriteFile(file, write(t, sample), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(ldconfig, "-p", "-C", file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ldconfig: %v\n%s", err, out)
+	}
+	var paths []string
+	for _, line := range strings.Split(string(out), "\n") {
+		if _, p, ok := strings.Cut(line, "=> "); ok {
+			paths = append(paths, p)
+		}
+	}
+	if !slices.Equal(paths, want) {
+		t.Errorf("ldconfig says:\n%s", out)
+	}
+}
+
+// FuzzParse: an error or entries, never both; what was parsed can be written, unless a name is empty, and parsed
+// again to the same, sorted.
+func FuzzParse(f *testing.F) {
+	b := write(f, sample)
+	f.Add(b)
+	f.Add(withOldTable(b, 3, 8))
+	f.Add(b[:100])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		entries, err := Parse(b)
+		if err != nil {
+			if entries != nil {
+				t.Fatal("entries and an error")
+			}
+			return
+		}
+		if len(entries) > len(b)/entrySize {
+			t.Fatalf("%d entries in %d bytes", len(entries), len(b))
+		}
+		again, err := Write(entries)
+		if err != nil {
+			return
+		}
+		slices.SortStableFunc(entries, compare)
+		got, err := Parse(again)
+		if err != nil || len(got) != len(entries) || len(got) > 0 && !reflect.DeepEqual(got, entries) {
+			t.Fatalf("written and read again: %v\n%+v\n%+v", err, got, entries)
+		}
+	})
+}
