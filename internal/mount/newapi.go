@@ -1,0 +1,85 @@
+package mount
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// newCalls mounts with the API of Linux 5.2 (fsopen, open_tree, move_mount) and 5.12 (mount_setattr): a mount is made
+// detached, gets its attributes, and only then becomes visible, so a read-only bind is at no moment writable.
+type newCalls struct{}
+
+func (newCalls) close() {}
+
+// newTmpfs returns a descriptor of a detached tmpfs. It is mounted nosuid and nodev: what it holds is ours.
+func newTmpfs(mode uint32) (int, error) {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("fsopen: %w", err)
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigSetString(fs, "mode", fmt.Sprintf("%o", mode)); err != nil {
+		return -1, fmt.Errorf("fsconfig: %w", err)
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, fmt.Errorf("fsconfig: %w", err)
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return -1, fmt.Errorf("fsmount: %w", err)
+	}
+	return fd, nil
+}
+
+func (newCalls) base() error {
+	fd, err := newTmpfs(0o755)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("move_mount: %w", err)
+	}
+	return unix.Fchdir(fd)
+}
+
+func (newCalls) tmpfs(dir int, mode uint32) error {
+	fd, err := newTmpfs(mode)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return attach(fd, dir)
+}
+
+func attach(fd, dst int) error {
+	return unix.MoveMount(fd, "", dst, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+func (newCalls) bind(src, dst int, _ string, op Op, isDir bool) error {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH)
+	at := uint(unix.AT_EMPTY_PATH)
+	if op.Recursive && isDir {
+		flags |= unix.AT_RECURSIVE
+		at |= unix.AT_RECURSIVE
+	}
+	fd, err := unix.OpenTree(src, "", flags)
+	if err != nil {
+		return fail("clone the source's mounts", err)
+	}
+	defer unix.Close(fd)
+	if op.ReadOnly {
+		// Private, or a file system that the host mounts below the source later would appear here, writable.
+		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY, Propagation: unix.MS_PRIVATE}
+		if err := unix.MountSetattr(fd, "", at, &attr); err != nil {
+			return fail("make read-only", err)
+		}
+	}
+	return fail("mount", attach(fd, dst))
+}
+
+func (newCalls) seal(fd int) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr)
+}
