@@ -1,0 +1,141 @@
+package rootfs
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cyphar/filepath-securejoin/pathrs-lite"
+	"golang.org/x/sys/unix"
+)
+
+// OpenFile opens a regular file for reading.
+func (r *Root) OpenFile(p string) (*os.File, error) {
+	canonical, err := r.resolveAs(p, unix.S_IFREG)
+	if err != nil {
+		return nil, err
+	}
+	// O_NONBLOCK: if the file has become a pipe by now, opening it must not wait for a writer.
+	f, err := r.open(canonical, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
+	}
+	return f, nil
+}
+
+// resolveAs resolves a path that must be of a type (S_IFREG or S_IFDIR), and records it.
+func (r *Root) resolveAs(p string, typ uint32) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	canonical, n, err := r.walk(p, true)
+	switch {
+	case err != nil:
+	case n.is(typ):
+		a := r.note(canonical, n)
+		a.listed = a.listed || typ == unix.S_IFDIR
+		return canonical, nil
+	case typ == unix.S_IFDIR:
+		err = syscall.ENOTDIR
+	case n.is(unix.S_IFDIR):
+		err = syscall.EISDIR
+	default:
+		err = syscall.EINVAL
+	}
+	return "", &fs.PathError{Op: "open", Path: r.outside(p), Err: err}
+}
+
+// noOpenat2 is set once the kernel (before 5.6) or a seccomp filter has refused openat2.
+var noOpenat2 atomic.Bool
+
+// open opens a canonical path; the kernel makes sure that it still is one.
+func (r *Root) open(canonical string, flags int) (*os.File, error) {
+	rel, name := r.relative(canonical), r.HostPath(canonical)
+	if !noOpenat2.Load() {
+		fd, err := unix.Openat2(int(r.fd.Fd()), rel, &unix.OpenHow{
+			Flags:   uint64(flags | unix.O_CLOEXEC),
+			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		if err == nil {
+			return os.NewFile(uintptr(fd), name), nil
+		}
+		if err != unix.ENOSYS && err != unix.EPERM {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
+		noOpenat2.Store(true)
+	}
+	h, err := pathrs.OpenatInRoot(r.fd, rel)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer h.Close()
+	f, err := pathrs.Reopen(h, flags|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return f, nil
+}
+
+// ReadFile returns the content of a regular file of at most limit bytes; above that the error is ErrTooLarge.
+func (r *Root) ReadFile(p string, limit int64) ([]byte, error) {
+	f, err := r.OpenFile(p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s: %w (limit %d bytes)", f.Name(), ErrTooLarge, limit)
+	}
+	return b, nil
+}
+
+// ReadDir returns the names in a directory, sorted.
+func (r *Root) ReadDir(p string) ([]string, error) {
+	canonical, err := r.resolveAs(p, unix.S_IFDIR)
+	if err != nil {
+		return nil, err
+	}
+	if r.flatpak && canonical == "/" {
+		names := []string{"usr"}
+		for _, l := range flatpakLinks {
+			if _, err := r.Lstat("/" + l); err == nil {
+				names = append(names, l)
+			}
+		}
+		slices.Sort(names)
+		return names, nil
+	}
+	f, err := r.open(canonical, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(maxNames)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if len(names) == maxNames {
+		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
+	}
+	slices.SortFunc(names, strings.Compare)
+	return names, nil
+}
+
+// Watch records a directory as if it had been listed: whatever is later added to it, removed or renamed makes its
+// Access changed. A search that looks for many names in a few directories calls it once for each, and the trace
+// need not have each miss. A directory that does not exist is recorded as that.
+func (r *Root) Watch(dir string) {
+	_, _ = r.resolveAs(dir, unix.S_IFDIR) // what it is does not matter here, the record is made in any case
+}

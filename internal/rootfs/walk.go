@@ -1,0 +1,159 @@
+package rootfs
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// node is what one name was found to be.
+type node struct {
+	absent       bool
+	virtual      bool   // of the top of a Flatpak runtime: there is no such file
+	target       string // of a symbolic link
+	dev, ino     uint64
+	size         int64
+	mtime, ctime int64 // nanoseconds since the epoch
+	seen         int64 // when it was examined
+	mode         uint32
+	err          error // another error than "no such file"
+}
+
+func (n *node) is(t uint32) bool { return n.mode&unix.S_IFMT == t }
+
+func (n *node) info(canonical string) Info {
+	m := fs.FileMode(n.mode & 0o777)
+	switch n.mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		m |= fs.ModeDir
+	case unix.S_IFLNK:
+		m |= fs.ModeSymlink
+	case unix.S_IFCHR:
+		m |= fs.ModeDevice | fs.ModeCharDevice
+	case unix.S_IFBLK:
+		m |= fs.ModeDevice
+	case unix.S_IFIFO:
+		m |= fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		m |= fs.ModeSocket
+	default:
+		m |= fs.ModeIrregular
+	}
+	return Info{Path: canonical, Mode: m, Size: n.size, Dev: n.dev, Ino: n.ino}
+}
+
+// flatpakLinks are the names that Flatpak links into /usr at the top of a sandbox, when the runtime has them.
+var flatpakLinks = []string{"bin", "etc", "lib", "lib32", "lib64", "sbin"}
+
+// node examines a name whose parent is canonical. r.mu is held.
+func (r *Root) node(canonical string) *node {
+	if n, ok := r.nodes[canonical]; ok {
+		return n
+	}
+	n := r.examine(canonical)
+	r.nodes[canonical] = n
+	return n
+}
+
+func (r *Root) examine(canonical string) *node {
+	if r.flatpak && canonical != "/usr" && !strings.HasPrefix(canonical, "/usr/") {
+		if canonical == "/" {
+			return &node{virtual: true, mode: unix.S_IFDIR | 0o755}
+		}
+		if slices.Contains(flatpakLinks, canonical[1:]) {
+			n := r.node("/usr" + canonical)
+			r.note("/usr"+canonical, n)
+			if !n.absent {
+				return &node{virtual: true, mode: unix.S_IFLNK | 0o777, target: "usr" + canonical}
+			}
+		}
+		return &node{virtual: true, absent: true}
+	}
+	// No component before the last is a link, as far as we saw. Should one become a link meanwhile, what is learned
+	// here is wrong, but nothing is opened by it: open resolves again, inside the root.
+	var st unix.Stat_t
+	rel := r.relative(canonical)
+	n := &node{seen: now()}
+	if err := unix.Fstatat(int(r.fd.Fd()), rel, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err == unix.ENOENT || err == unix.ENOTDIR {
+			n.absent = true
+		} else {
+			n.err = err
+		}
+		return n
+	}
+	n.dev, n.ino, n.size, n.mode = st.Dev, st.Ino, st.Size, st.Mode
+	n.mtime, n.ctime = st.Mtim.Nano(), st.Ctim.Nano()
+	if n.is(unix.S_IFLNK) {
+		b := make([]byte, maxPath)
+		k, err := unix.Readlinkat(int(r.fd.Fd()), rel, b)
+		if err != nil {
+			n.err = err
+		}
+		n.target = string(b[:max(k, 0)])
+	}
+	return n
+}
+
+// walk resolves a path as the kernel would after chroot, and notes the links it went over and where it found
+// nothing. r.mu is held.
+func (r *Root) walk(p string, follow bool) (string, *node, error) {
+	if len(p) >= maxPath {
+		return "", nil, syscall.ENAMETOOLONG
+	}
+	if strings.IndexByte(p, 0) >= 0 {
+		return "", nil, syscall.EINVAL
+	}
+	rest := strings.Split(p, "/")
+	at, links := "/", 0
+	n := r.node(at)
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		switch {
+		case name == "" || name == ".":
+			continue
+		case !n.is(unix.S_IFDIR):
+			return "", nil, syscall.ENOTDIR
+		case name == "..":
+			at = path.Dir(at)
+			n = r.node(at)
+			continue
+		}
+		next := path.Join(at, name)
+		c := r.node(next)
+		switch {
+		case c.absent:
+			r.note(next, c)
+			return "", nil, fs.ErrNotExist
+		case c.err != nil:
+			return "", nil, c.err
+		case c.is(unix.S_IFLNK) && (follow || !last(rest)):
+			r.note(next, c)
+			if links++; links > maxLinks {
+				return "", nil, syscall.ELOOP
+			}
+			rest = append(strings.Split(c.target, "/"), rest...)
+			if strings.HasPrefix(c.target, "/") {
+				at = "/"
+				n = r.node(at)
+			}
+			continue
+		}
+		at, n = next, c
+	}
+	if n.err != nil {
+		return "", nil, n.err
+	}
+	return at, n, nil
+}
+
+// last says whether nothing but slashes follows. Unlike the kernel we do not follow a link for a trailing slash.
+func last(rest []string) bool {
+	return !slices.ContainsFunc(rest, func(s string) bool { return s != "" })
+}
