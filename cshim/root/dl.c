@@ -9,7 +9,6 @@
 CAPSULE_IMPORT(int, dlclose, (void *));
 CAPSULE_IMPORT(void *, dlmopen, (Lmid_t, const char *, int));
 CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
-CAPSULE_IMPORT(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *));
 
 /* Jumped to from arch/<name>/root.S too, hence not static. */
 #define DLSYM_IMPORT(type, name, arguments)                                                          \
@@ -65,12 +64,4 @@ __attribute__((visibility("hidden"))) void *root_dlsym(void *handle, const char 
 __attribute__((visibility("hidden"))) void *root_dlvsym(void *handle, const char *name, const char *version)
 {
     return lookup(handle, name, version, __builtin_return_address(0));
-}
-
-/* Unwinding goes through frames of both sides (a comparator of the driver's under the runtime's qsort), so both are
- * reported: first the capsule's own objects, since glibc takes the namespace from the caller, who is here. */
-CAPSULE_OVERRIDE(int, dl_iterate_phdr, (int (*callback)(struct dl_phdr_info *, size_t, void *), void *data))
-{
-    int result = base_dl_iterate_phdr(callback, data);
-    return result ? result : base()->iterate_base(callback, data);
 }
