@@ -8,7 +8,6 @@
 #include "root.h"
 
 CAPSULE_IMPORT(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *));
-CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
 
 CAPSULE_OVERRIDE(int, dl_iterate_phdr, (int (*callback)(struct dl_phdr_info *, size_t, void *), void *data))
 {
@@ -68,10 +67,6 @@ CAPSULE_POLYFILL(int, _dl_find_object, (void *address, struct found_object *resu
     *result = (struct found_object){0};
     if (!override_dl_iterate_phdr(contains, &search))
         return -1;
-    /* The unwinder does not look at it, and dladdr walks a symbol table: NULL where that finds nothing. */
-    Dl_info info;
-    void *map = NULL;
-    if (base_dladdr1(address, &info, &map, RTLD_DL_LINKMAP))
-        result->link_map = map;
+    /* link_map stays NULL: libgcc does not read it, and dladdr1 would walk a whole symbol table for each frame. */
     return 0;
 }

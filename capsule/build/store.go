@@ -1,0 +1,209 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+// Store is the build cache. Below its directory each request (host, runtime, options) has a directory named by its
+// key, with one generation per build and a link "current" to the newest complete one:
+//
+//	<key>/current -> g-1a2b3c
+//	<key>/g-1a2b3c/{lib,proxy,ld.so.cache,plan.json,inputs.json}
+//
+// A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
+// one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
+// generations that nobody holds are removed.
+type Store struct {
+	dir string
+}
+
+// ErrNoCacheDir says that there is no place for the cache.
+var ErrNoCacheDir = errors.New("no cache directory: neither XDG_CACHE_HOME nor HOME names one")
+
+const current = "current"
+
+// DefaultStore is the store below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
+func DefaultStore(getenv func(string) string) (*Store, error) {
+	base := getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(base) { // the specification: a relative path is to be ignored
+		home := getenv("HOME")
+		if !filepath.IsAbs(home) {
+			return nil, ErrNoCacheDir
+		}
+		base = filepath.Join(home, ".cache")
+	}
+	return &Store{dir: filepath.Join(base, "capsule-run", "builds")}, nil
+}
+
+// Dir is where the store keeps its builds.
+func (s *Store) Dir() string { return s.dir }
+
+// Key names a request: parts must hold all that the result depends on besides the files of Record.Inputs.
+func Key(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+// Record is what a later launch needs, without planning again.
+type Record struct {
+	// Inputs are the paths that discover and inspect consulted: the build is valid while none has changed.
+	Inputs []rootfs.Access `json:"inputs"`
+	// Launch is what the launcher wants back: its own JSON.
+	Launch json.RawMessage `json:"launch"`
+}
+
+// Built is a complete generation, held until Close.
+type Built struct {
+	Dir    string
+	Record Record
+	lock   *os.File
+}
+
+// Close lets go of the generation.
+func (b *Built) Close() error { return b.lock.Close() }
+
+// Lookup returns the current build for a key if all its inputs are unchanged, else nil. A damaged entry counts as
+// none: it is built again.
+func (s *Store) Lookup(key string) *Built {
+	link := filepath.Join(s.dir, key, current)
+	name, err := os.Readlink(link)
+	if err != nil || strings.Contains(name, "/") {
+		return nil
+	}
+	b, err := s.open(filepath.Join(s.dir, key, name))
+	if err != nil {
+		return nil
+	}
+	for _, in := range b.Record.Inputs {
+		if !in.Unchanged() {
+			b.Close()
+			return nil
+		}
+	}
+	return b
+}
+
+func (s *Store) open(dir string) (*Built, error) {
+	lock, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	b := &Built{Dir: dir, lock: lock}
+	text, err := os.ReadFile(filepath.Join(dir, InputsFile))
+	if err == nil {
+		err = json.Unmarshal(text, &b.Record)
+	}
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Build writes the plan's artefacts as the current generation of key. On an error nothing of it stays.
+func (s *Store) Build(key string, plan *capsule.Plan, record Record) (*Built, error) {
+	parent := filepath.Join(s.dir, key)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, fmt.Errorf("create build cache: %w", err)
+	}
+	s.prune(parent)
+	dir, err := os.MkdirTemp(parent, ".new-")
+	if err != nil {
+		return nil, fmt.Errorf("create build directory: %w", err)
+	}
+	if err := s.fill(dir, plan, record); err != nil {
+		os.RemoveAll(dir)
+		os.Remove(parent) // only if it is empty: nothing half done stays
+		return nil, err
+	}
+	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
+	if err := publish(dir, generation); err != nil {
+		os.RemoveAll(dir)
+		os.RemoveAll(generation)
+		return nil, err
+	}
+	return s.open(generation)
+}
+
+func (s *Store) fill(dir string, plan *capsule.Plan, record Record) error {
+	if err := os.Chmod(dir, 0o755); err != nil { // MkdirTemp's 0700 would show in the container
+		return fmt.Errorf("create build directory: %w", err)
+	}
+	if err := Write(plan, dir); err != nil {
+		return err
+	}
+	text, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode inputs: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, InputsFile), text, 0o644); err != nil {
+		return fmt.Errorf("write artefact: %w", err)
+	}
+	return nil
+}
+
+func publish(dir, generation string) error {
+	if err := os.Rename(dir, generation); err != nil {
+		return fmt.Errorf("publish build: %w", err)
+	}
+	link := generation + ".link"
+	if err := os.Symlink(filepath.Base(generation), link); err != nil {
+		return fmt.Errorf("publish build: %w", err)
+	}
+	if err := os.Rename(link, filepath.Join(filepath.Dir(generation), current)); err != nil {
+		os.Remove(link)
+		return fmt.Errorf("publish build: %w", err)
+	}
+	return nil
+}
+
+// prune removes what nobody uses: old generations without a lock, and what a killed build left behind. A generation
+// that has just been made is not yet locked, hence the grace period.
+func (s *Store) prune(parent string) {
+	const grace = time.Minute
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	now, _ := os.Readlink(filepath.Join(parent, current))
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || e.Name() == current || e.Name() == now || time.Since(info.ModTime()) < grace {
+			continue
+		}
+		path := filepath.Join(parent, e.Name())
+		if e.Type()&fs.ModeSymlink != 0 {
+			os.Remove(path)
+			continue
+		}
+		d, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			os.RemoveAll(path)
+		}
+		d.Close()
+	}
+}

@@ -1,0 +1,82 @@
+package capsule
+
+import (
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/ldcache"
+)
+
+// Input is all that a plan depends on.
+type Input struct {
+	Arch    *arch.Arch
+	Version string // of capsule-run: another release may decide otherwise
+
+	Host    Host
+	Runtime Runtime
+	// Root are the exported symbols of the capsule root: its wrappers and polyfills.
+	Root  []dynelf.Symbol
+	Rules Rules
+}
+
+// Host is what discover found.
+type Host struct {
+	Dir string // outside path of the host's root
+	// Libraries in an order in which each follows its dependencies.
+	Libraries []*HostLibrary
+	Data      []HostData
+}
+
+// HostLibrary is a library of the host's stack or of its closure.
+type HostLibrary struct {
+	Name    string   // DT_SONAME, or the file's name
+	Path    string   // canonical, inside the host's root
+	Source  string   // the same file's outside path
+	Aliases []string // further absolute paths, inside the host's root
+	Reason  string   // why it is part of the stack
+	// FrontEnd marks a library that programs link with or open by name: it gets a stub. Requested is one that the
+	// user named.
+	FrontEnd, Requested bool
+
+	File             *dynelf.File
+	Exports, Imports []dynelf.Symbol
+	Deps             []int    // indices into Host.Libraries
+	Unresolved       []string // DT_NEEDED that the host does not have
+}
+
+// HostData is a file or directory of the host that drivers name by an absolute path.
+type HostData struct {
+	Path   string     // as drivers name it
+	Reason string     //
+	Files  []DataFile // exactly what is exposed
+}
+
+// DataFile is one file below a HostData.
+type DataFile struct {
+	Path   string // inside the host's root, at or below HostData.Path
+	Source string // outside path
+}
+
+// Runtime is what inspect found.
+type Runtime struct {
+	Dir, Layout string
+	LibcVersion string // "2.31"
+	Loader      string // canonical path of ld.so
+	HasCache    bool
+	Cache       []ldcache.Entry
+	// Libraries holds, by SONAME, those that Rules asks about and the runtime has.
+	Libraries map[string]*RuntimeLibrary
+}
+
+// RuntimeLibrary is a library of the runtime that host libraries share.
+type RuntimeLibrary struct {
+	Name    string
+	Path    string // canonical, inside the runtime
+	File    *dynelf.File
+	Exports []dynelf.Symbol
+}
+
+// Rules are the parts of configs/stack.toml that a plan needs.
+type Rules struct {
+	Libc    []string // the C library's own libraries: always the runtime's
+	Interop []string // whose objects cross the boundary: the runtime's where it has them
+}

@@ -1,0 +1,147 @@
+package capsule
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+
+	"github.com/capsule-run/capsule-run/capsule/manifest"
+)
+
+// ErrRequested says that a library the user asked to encapsulate cannot be.
+var ErrRequested = errors.New("cannot be encapsulated")
+
+// planner carries the decisions from one step of Make to the next.
+type planner struct {
+	in   *Input
+	plan *Plan
+
+	shared   map[string]bool // SONAMEs answered by a proxy
+	object   map[string]uint32
+	base     map[string]uint32 // Base objects by SONAME
+	hostByNm map[string]*HostLibrary
+	answers  map[string]map[symbolKey]answer // by proxied SONAME
+}
+
+// Make plans at the frontend boundary: stubs for the libraries that programs use, the host's loaders and drivers in
+// the capsule. It fails only if a library that the user asked for cannot be encapsulated.
+func Make(in *Input) (*Plan, error) {
+	p := &planner{in: in, plan: &Plan{
+		Version:  in.Version,
+		Arch:     in.Arch.Name,
+		Boundary: "frontend",
+		Host:     PlanHost{Dir: in.Host.Dir},
+		Runtime: PlanTree{Dir: in.Runtime.Dir, Layout: in.Runtime.Layout, Libc: in.Runtime.LibcVersion,
+			Loader: in.Runtime.Loader},
+	}}
+	p.plan.artefacts.Arch = in.Arch
+	p.index()
+	if err := p.checkRequested(); err != nil {
+		return nil, err
+	}
+	p.chooseShared()   // which SONAMEs the capsule shares with the runtime
+	p.numberObjects()  // beyond this point no object is added
+	p.answerSymbols()  // what each proxy hands out, and where it comes from
+	p.describeHost()   // host libraries: paths, closures, aliases
+	p.planStubs()      // what stands in the base namespace
+	p.planData()       // files that drivers name by path
+	p.planCache()      // what ld.so finds where
+	p.planMounts()     // what has to be visible for all that
+	p.reportDemands()  // which symbols the runtime is too old for, and who wants them
+	p.reportWarnings() // what will not work
+	return p.plan, nil
+}
+
+func (p *planner) index() {
+	p.hostByNm = map[string]*HostLibrary{}
+	for _, l := range p.in.Host.Libraries {
+		if p.hostByNm[l.Name] == nil {
+			p.hostByNm[l.Name] = l
+		}
+	}
+	if libc := p.hostByNm["libc.so.6"]; libc != nil {
+		p.plan.Host.Libc = glibcVersion(libc.File.VersionDefs)
+	}
+}
+
+func (p *planner) checkRequested() error {
+	for _, l := range p.in.Host.Libraries {
+		if !l.Requested {
+			continue
+		}
+		if slices.Contains(p.in.Rules.Libc, l.Name) || l.Name == p.in.Arch.LoaderSoname {
+			return fmt.Errorf("%s %w: a process has one C library, the runtime's", l.Name, ErrRequested)
+		}
+		if slices.Contains(p.in.Rules.Interop, l.Name) && p.in.Runtime.Libraries[l.Name] != nil {
+			return fmt.Errorf("%s %w: its objects cross the boundary, both sides use the runtime's", l.Name, ErrRequested)
+		}
+	}
+	return nil
+}
+
+// chooseShared: the C library always; an interop library where the runtime has one, else the host's stays private
+// to the capsule. Never two instances that exchange objects.
+func (p *planner) chooseShared() {
+	p.shared = map[string]bool{p.in.Arch.LoaderSoname: true}
+	for _, name := range p.in.Rules.Libc {
+		if p.in.Runtime.Libraries[name] != nil || p.hostByNm[name] != nil {
+			p.shared[name] = true
+		}
+	}
+	for _, name := range p.in.Rules.Interop {
+		if p.in.Runtime.Libraries[name] != nil && p.hostByNm[name] != nil {
+			p.shared[name] = true
+		}
+	}
+}
+
+// numberObjects gives every object its index in the manifest: the runtime's libraries, the proxies, then the host's
+// libraries in their order of loading.
+func (p *planner) numberObjects() {
+	m := &p.plan.artefacts.Manifest
+	p.object, p.base = map[string]uint32{}, map[string]uint32{}
+	names := make([]string, 0, len(p.shared))
+	for name := range p.shared {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		l := p.in.Runtime.Libraries[name]
+		if l == nil {
+			continue // an old host's libpthread on a runtime without one: all of it is answered elsewhere
+		}
+		p.base[name] = uint32(len(m.Objects))
+		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Base, Soname: name, BuildID: buildID(l.File.BuildID)})
+	}
+	for _, name := range names {
+		p.object[name] = uint32(len(m.Objects))
+		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Proxy, Soname: name,
+			Path: path.Join(ProxyDir(p.in.Arch), name)})
+	}
+	for _, l := range p.in.Host.Libraries {
+		if p.shared[l.Name] {
+			continue
+		}
+		p.object[l.Path] = uint32(len(m.Objects))
+		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Host, Soname: l.Name, BuildID: buildID(l.File.BuildID),
+			Path: path.Join(HostDir(p.in.Arch), l.Path)})
+	}
+}
+
+// buildID longer than the manifest's field is as good as none: symbols are then looked up by name.
+func buildID(id []byte) []byte {
+	if len(id) > 32 {
+		return nil
+	}
+	return id
+}
+
+// objectOf returns the index of the object that stands for a host library in the capsule.
+func (p *planner) objectOf(l *HostLibrary) uint32 {
+	if p.shared[l.Name] {
+		return p.object[l.Name]
+	}
+	return p.object[l.Path]
+}

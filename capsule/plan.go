@@ -1,0 +1,125 @@
+package capsule
+
+import (
+	"path"
+
+	"github.com/capsule-run/capsule-run/capsule/dso"
+	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/ldcache"
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// Dir is where everything of ours appears inside the container.
+const Dir = "/run/capsule"
+
+// LibDir holds stubs, libcapsule.so, the capsule root and the manifest.
+func LibDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "lib") }
+
+// ProxyDir holds the proxies. It is on nobody's search path: a proxy in the base namespace would be its own source.
+func ProxyDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "proxy") }
+
+// HostDir holds the host's libraries, each below its path on the host so that $ORIGIN stays right.
+func HostDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "host") }
+
+// ShareDir holds the host's data files, each below its path on the host.
+const ShareDir = Dir + "/share"
+
+// Side says where a library of the process comes from.
+type Side string
+
+const (
+	// SideHost is a host library in the capsule.
+	SideHost Side = "host"
+	// SideRuntime is the runtime's own library in the base namespace, shared with the capsule by a proxy.
+	SideRuntime Side = "runtime"
+	// SideStub is a generated stub in the base namespace before a host library in the capsule.
+	SideStub Side = "stub"
+)
+
+// Plan is everything decided. Its JSON is what `capsule-run plan --json` prints.
+type Plan struct {
+	Version   string     `json:"version"`
+	Arch      string     `json:"arch"`
+	Boundary  string     `json:"boundary"`
+	Host      PlanHost   `json:"host"`
+	Runtime   PlanTree   `json:"runtime"`
+	Libraries []Library  `json:"libraries"`
+	Symbols   Symbols    `json:"symbols"`
+	PathMap   []PathMap  `json:"path_map"`
+	Mounts    []mount.Op `json:"mounts"`
+	Warnings  []string   `json:"warnings,omitempty"`
+
+	artefacts Artefacts
+}
+
+// PlanHost describes the host.
+type PlanHost struct {
+	Dir  string `json:"dir"`
+	Libc string `json:"libc,omitempty"` // version of its glibc
+}
+
+// PlanTree describes the runtime.
+type PlanTree struct {
+	Dir    string `json:"dir"`
+	Layout string `json:"layout"`
+	Libc   string `json:"libc"`
+	Loader string `json:"loader"`
+}
+
+// Library is one decision: this SONAME means that file, because.
+type Library struct {
+	Soname string   `json:"soname"`
+	Side   Side     `json:"side"`
+	Path   string   `json:"path"`             // in the host's or the runtime's tree; for a stub that of the host library
+	Inside string   `json:"inside,omitempty"` // in the container
+	Reason string   `json:"reason"`
+	Needs  []string `json:"needs,omitempty"` // SONAMEs it is opened after
+	Data   []string `json:"data,omitempty"`  // stub: exported data that a stub cannot stand for
+}
+
+// Symbols tells how demands that the runtime's libraries are too old for are met. Each list holds what the plan's
+// host libraries refer to; the counts cover all that the host's own libraries could be asked for.
+type Symbols struct {
+	Polyfills []Bridged `json:"polyfills"`
+	Aliases   []Bridged `json:"aliases"`
+	Missing   []Bridged `json:"missing"`
+	Counts    Counts    `json:"counts"`
+}
+
+// Counts of the symbols in all proxies by their answer.
+type Counts struct {
+	Runtime   int `json:"runtime"`
+	Wrappers  int `json:"wrappers"`
+	Polyfills int `json:"polyfills"`
+	Aliases   int `json:"aliases"`
+	Missing   int `json:"missing"`
+}
+
+// Bridged is a symbol that the runtime does not have under that version.
+type Bridged struct {
+	Library  string   `json:"library"`
+	Symbol   string   `json:"symbol"`
+	Version  string   `json:"version,omitempty"`
+	Answer   string   `json:"answer"`
+	NeededBy []string `json:"needed_by"`
+}
+
+// PathMap says that drivers find the host's From at To.
+type PathMap struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Why  string `json:"why"`
+}
+
+// Artefacts is what build writes.
+type Artefacts struct {
+	Arch     *arch.Arch
+	Manifest manifest.Manifest
+	Stubs    []dso.Stub
+	Proxies  []dso.Proxy
+	Cache    []ldcache.Entry
+}
+
+// Artefacts returns what is to be generated for the plan.
+func (p *Plan) Artefacts() *Artefacts { return &p.artefacts }

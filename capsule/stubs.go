@@ -1,0 +1,93 @@
+package capsule
+
+import (
+	"debug/elf"
+	"fmt"
+	"path"
+	"sort"
+
+	"github.com/capsule-run/capsule-run/capsule/dso"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/ldcache"
+)
+
+// linkerSymbols are defined by the link editor in nearly every library and mean nothing to a program.
+var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true, "_end": true, "__bss_start": true}
+
+// planStubs gives each front end and each requested library a stub with the host library's functions and versions.
+func (p *planner) planStubs() {
+	for _, l := range p.in.Host.Libraries {
+		if p.shared[l.Name] || !(l.FrontEnd || l.Requested) {
+			continue
+		}
+		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}
+		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), l.Name),
+			Reason: fmt.Sprintf("the program uses the host's %s: %s", l.Name, l.Reason)}
+		for _, s := range l.Exports {
+			switch s.Type {
+			case elf.STT_FUNC, elf.STT_GNU_IFUNC:
+				stub.Symbols = append(stub.Symbols, dso.StubSymbol{Name: s.Name, Version: s.Version, Default: s.Default,
+					Bind: stubBind(s.Bind), Size: s.Size, HostValue: s.Value, IFunc: s.Type == elf.STT_GNU_IFUNC})
+			case elf.STT_OBJECT, elf.STT_TLS, elf.STT_COMMON:
+				if s.Section != elf.SHN_ABS {
+					decision.Data = append(decision.Data, s.Name)
+				}
+			case elf.STT_NOTYPE:
+				// Hand-written assembly may forget the type; what the link editor defines is no interface.
+				if !linkerSymbols[s.Name] && s.Section != elf.SHN_ABS {
+					decision.Data = append(decision.Data, s.Name)
+				}
+			}
+		}
+		if len(decision.Data) > 0 {
+			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
+				"%s exports data, which a stub cannot stand for: a program that uses %s of it gets \"undefined symbol\"",
+				l.Name, english(decision.Data)))
+		}
+		p.plan.artefacts.Stubs = append(p.plan.artefacts.Stubs, stub)
+		p.plan.Libraries = append(p.plan.Libraries, decision)
+	}
+}
+
+// stubBind: STB_GNU_UNIQUE is for data; everything else keeps its binding.
+func stubBind(b elf.SymBind) elf.SymBind {
+	if b == elf.STB_WEAK {
+		return elf.STB_WEAK
+	}
+	return elf.STB_GLOBAL
+}
+
+// versions without the base definition, which the writer makes from the SONAME.
+func versions(defs []dynelf.VersionDef) []dso.Version {
+	var v []dso.Version
+	for _, d := range defs {
+		if !d.Base {
+			v = append(v, dso.Version{Name: d.Name, Parents: d.Parents})
+		}
+	}
+	return v
+}
+
+// planCache: the runtime's own ld.so.cache with the stubs put in. What a stub does not stand for is found as before;
+// where the runtime has no cache, ld.so goes on to its default directories by itself.
+func (p *planner) planCache() {
+	stubbed := map[string]bool{"libcapsule.so": true}
+	for i := range p.plan.artefacts.Stubs {
+		stubbed[p.plan.artefacts.Stubs[i].Soname] = true
+	}
+	var cache []ldcache.Entry
+	for _, e := range p.in.Runtime.Cache {
+		if !(stubbed[e.Name] && e.Flags == p.in.Arch.CacheFlags) {
+			cache = append(cache, e)
+		}
+	}
+	names := make([]string, 0, len(stubbed))
+	for name := range stubbed {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		cache = append(cache, ldcache.Entry{Name: name, Path: path.Join(LibDir(p.in.Arch), name), Flags: p.in.Arch.CacheFlags})
+	}
+	p.plan.artefacts.Cache = cache
+}
