@@ -50,6 +50,16 @@ func (r Recipe) fill(ctx context.Context, dir string) error {
 	} else if err := r.bootstrap(ctx, dir); err != nil {
 		return err
 	}
+	if r.MergedUsr {
+		for _, link := range []string{"lib", "bin", "sbin"} {
+			if err := os.MkdirAll(filepath.Join(dir, "usr", link), 0o755); err != nil {
+				return fmt.Errorf("merge /usr: %w", err)
+			}
+			if err := os.Symlink("usr/"+link, filepath.Join(dir, link)); err != nil {
+				return fmt.Errorf("merge /usr: %w", err)
+			}
+		}
+	}
 	if err := prune(dir, r.Prune); err != nil {
 		return err
 	}

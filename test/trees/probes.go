@@ -1,6 +1,163 @@
 package trees
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
 
-func BuildProbes(ctx context.Context) (string, error)          { return "", nil }
-func BuildHostWithTestLib(ctx context.Context) (string, error) { return "", nil }
+	"github.com/capsule-run/capsule-run/test/probes"
+)
+
+// BuildProbes compiles everything of test/probes, unless it is in the cache, and returns the directory: bin/ holds
+// what runs on the runtime's side, host/ the libraries of the host's.
+func BuildProbes(ctx context.Context) (string, error) {
+	hash, err := probesHash()
+	if err != nil {
+		return "", err
+	}
+	return once(ctx, "probes", hash, compileProbes)
+}
+
+// probesHash covers the sources, how they are compiled, and the trees with the compilers.
+func probesHash() (string, error) {
+	var parts [][]byte
+	err := fs.WalkDir(probes.Sources, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := probes.Sources.ReadFile(name)
+		parts = append(parts, []byte(name), text)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the probes' sources: %w", err)
+	}
+	for _, sdk := range []string{"sdk11", "sdk13"} {
+		r, err := Lookup(sdk)
+		if err != nil {
+			return "", err
+		}
+		h, err := r.hash()
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, []byte(h))
+	}
+	how, err := json.Marshal(struct {
+		Probes  []probes.Probe
+		Flags   []string
+		Compile int // raised when compileProbes changes
+	}{probes.All, compilerFlags, 1})
+	if err != nil {
+		return "", fmt.Errorf("encode the probes: %w", err)
+	}
+	return shortHash(append(parts, how)...), nil
+}
+
+var compilerFlags = []string{"-O2", "-g1", "-Wall", "-Wextra", "-Werror"}
+
+func compileProbes(ctx context.Context, dir string) error {
+	src := filepath.Join(dir, "src")
+	if err := os.CopyFS(src, probes.Sources); err != nil {
+		return fmt.Errorf("unpack the probes' sources: %w", err)
+	}
+	for _, sub := range []string{"bin", "host", "obj", "standin"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := writeStandin(filepath.Join(dir, "standin")); err != nil {
+		return err
+	}
+	standin := probes.Probe{Out: "standin/libcapsuletest.so", SDK: "sdk11", Compiler: "gcc",
+		Sources: []string{"/out/standin/standin.c"}, Flags: []string{"-shared", "-fPIC", "-Wl,-soname,libcapsuletest.so.1"}}
+	for _, p := range append([]probes.Probe{standin}, probes.All...) {
+		if err := compile(ctx, dir, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeStandin writes a library with an empty function for each of capsuletest.h's: what one_libc is linked to,
+// because the real library, built against a newer glibc, cannot be linked on Debian 11.
+func writeStandin(dir string) error {
+	header, err := probes.Sources.ReadFile("include/capsuletest.h")
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	for _, m := range regexp.MustCompile(`(?m)^\S.*?\b(ct_\w+)\(.*\);$`).FindAllSubmatch(header, -1) {
+		fmt.Fprintf(&text, "void %s(void) {}\n", m[1])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "standin.c"), text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the stand-in: %w", err)
+	}
+	return nil
+}
+
+// compile runs one compiler inside its tree: the sources are its working directory, the output is below /out.
+func compile(ctx context.Context, dir string, p probes.Probe) error {
+	sdk, err := Get(ctx, p.SDK)
+	if err != nil {
+		return err
+	}
+	command := []string{"/usr/bin/" + p.Compiler}
+	command = append(command, compilerFlags...)
+	command = append(command, "-o", "/out/"+p.Out)
+	command = append(command, p.Sources...)
+	command = append(command, p.Flags...)
+	cmd := exec.CommandContext(ctx, "bwrap", "--unshare-pid", "--ro-bind", sdk, "/", "--tmpfs", "/tmp", "--proc", "/proc",
+		"--dev", "/dev", "--bind", dir, "/mnt", "--chdir", "/mnt/src",
+		"--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8", "--")
+	// The tree is read-only and has no /out; /mnt is there in each.
+	for _, arg := range command {
+		cmd.Args = append(cmd.Args, strings.ReplaceAll(arg, "/out/", "/mnt/"))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("compile %s in %s: %w\n%s", p.Out, p.SDK, err, lastLines(string(out), 30))
+	}
+	return nil
+}
+
+// BuildHostWithTestLib returns a copy of host13 which has libcapsuletest.so.1 and its plug-in in /usr/local/lib, known to
+// its ld.so.cache: a host with one more library than Debian's, for --library.
+func BuildHostWithTestLib(ctx context.Context) (string, error) {
+	return withTestLib(ctx, "hosttest", "host13")
+}
+
+// BuildFullWithTestLib is the same copy of full13: where one_libc runs without a capsule, as its own reference.
+func BuildFullWithTestLib(ctx context.Context) (string, error) {
+	return withTestLib(ctx, "fulltest", "full13")
+}
+
+func withTestLib(ctx context.Context, name, base string) (string, error) {
+	built, err := BuildProbes(ctx)
+	if err != nil {
+		return "", err
+	}
+	from, err := Get(ctx, base)
+	if err != nil {
+		return "", err
+	}
+	hash := shortHash([]byte(built), []byte(from))
+	return once(ctx, name, hash, func(ctx context.Context, dir string) error {
+		if err := linkTree(ctx, from, dir); err != nil {
+			return err
+		}
+		for _, lib := range []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so"} {
+			err := os.Link(filepath.Join(built, "host", lib), filepath.Join(dir, "usr/local/lib", lib))
+			if err != nil {
+				return fmt.Errorf("install %s: %w", lib, err)
+			}
+		}
+		return ldconfig(ctx, dir)
+	})
+}

@@ -23,6 +23,8 @@ type Recipe struct {
 	Prune []string
 	// Ldconfig regenerates etc/ld.so.cache by the tree's own ldconfig, as a release's image builder would.
 	Ldconfig bool
+	// MergedUsr links lib, bin and sbin into usr, which the "extract" variant, having no base-files, leaves out.
+	MergedUsr bool `json:",omitempty"`
 	// Format is raised when the way all trees are made changes.
 	Format int
 }
@@ -67,8 +69,8 @@ var recipes = []Recipe{
 	{Name: "sdk11", Suite: "bullseye", Include: sdkPackages},
 	{Name: "sdk13", Suite: "trixie", Include: sdkPackages},
 	// Two trees that no capsule can run on x86-64: another libc, and another architecture.
-	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}},
-	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}},
+	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}, MergedUsr: true},
+	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}, MergedUsr: true},
 }
 
 // Names lists the trees that Get can make, those that others start from first.

@@ -1,7 +1,7 @@
 // Command trees makes the file trees and the probes that the tests use, and prints where they are.
 //
 //	trees all            every tree, and the probes
-//	trees NAME…          these trees ("probes" and "hosttest" are names too)
+//	trees NAME…          these trees ("probes", "hosttest" and "fulltest" are names too)
 //	trees names          what there is
 package main
 
@@ -27,6 +27,7 @@ func main() {
 // built are the directories that are compiled here rather than taken from Debian.
 var built = map[string]func(context.Context) (string, error){
 	"probes":   trees.BuildProbes,
+	"fulltest": trees.BuildFullWithTestLib,
 	"hosttest": trees.BuildHostWithTestLib,
 }
 
@@ -37,12 +38,12 @@ func run(ctx context.Context, args []string) error {
 	names := args
 	switch args[0] {
 	case "names":
-		for _, n := range append(trees.Names(), "probes", "hosttest") {
+		for _, n := range append(trees.Names(), "probes", "hosttest", "fulltest") {
 			fmt.Println(n)
 		}
 		return nil
 	case "all":
-		names = append(trees.Names(), "probes", "hosttest")
+		names = append(trees.Names(), "probes", "hosttest", "fulltest")
 	}
 	var fromDebian []string
 	for _, n := range names {

@@ -1,0 +1,61 @@
+// Package probes holds the sources of the small programs and libraries that tests run inside a capsule, and says how
+// they are compiled.
+//
+// They exist because what a capsule must keep true (one heap, one stdio, one set of thread keys, unwinding through
+// the driver, …) shows only in compiled code of two releases that meet in one process. Programs are compiled on Debian
+// 11 unless their purpose is otherwise, so that they run on every runtime under test; the host's libraries on
+// Debian 13. The package compiles nothing itself: test/trees does.
+package probes
+
+import "embed"
+
+// Sources holds all C and C++ files.
+//
+//go:embed cxx gl hostlib include onelibc
+var Sources embed.FS
+
+// A Probe is one output of a compiler.
+type Probe struct {
+	// Out is the output's path: bin/ for what runs on the runtime's side, host/ for the host's.
+	Out string
+	// SDK is the tree whose compiler makes it.
+	SDK string
+	// Compiler is gcc or g++, Sources the files it is given, Flags what follows them.
+	Compiler string
+	Sources  []string
+	Flags    []string
+}
+
+var glx = []string{"-lGL", "-lX11"}
+
+// oneLibcFlags: the program is linked to the stand-in; "--no-as-needed" keeps libraries that some releases do not need.
+var oneLibcFlags = []string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-lX11", "-ldl", "-lm",
+	"-Wl,--no-as-needed", "-lrt"}
+
+var oneLibcSources = []string{"onelibc/main.c", "onelibc/memory.c", "onelibc/threads.c", "onelibc/stdio.c",
+	"onelibc/process.c", "onelibc/exit.c", "onelibc/lookup.c", "onelibc/loader.c"}
+
+// All lists every probe. The stand-in for libcapsuletest is made before them, from include/capsuletest.h, as standin/libcapsuletest.so.
+var All = []Probe{
+	{"bin/gl_first", "sdk11", "gcc", []string{"gl/gl_first.c"}, glx},
+	{"bin/exec_at", "sdk11", "gcc", []string{"gl/exec_at.c"}, []string{"-static"}},
+	{"bin/egl_small", "sdk11", "gcc", []string{"gl/egl_small.c"}, []string{"-lEGL", "-lGLESv2"}},
+	{"bin/gl_dlopen", "sdk11", "gcc", []string{"gl/gl_dlopen.c"}, []string{"-lX11", "-ldl"}},
+	{"bin/maps", "sdk11", "gcc", []string{"gl/maps.c"}, glx},
+	{"bin/frames", "sdk11", "gcc", []string{"gl/frames.c"}, glx},
+	{"bin/gl_calls_lazy", "sdk11", "gcc", []string{"gl/gl_calls.c"}, append([]string{"-D_GNU_SOURCE", "-Wl,-z,lazy", "-ldl"}, glx...)},
+	{"bin/gl_calls_now", "sdk11", "gcc", []string{"gl/gl_calls.c"}, append([]string{"-D_GNU_SOURCE", "-Wl,-z,now", "-ldl"}, glx...)},
+	{"bin/own_malloc", "sdk11", "gcc", []string{"gl/own_malloc.c"}, append([]string{"-D_GNU_SOURCE", "-fno-builtin"}, glx...)},
+	{"bin/dl_close", "sdk11", "gcc", []string{"gl/dl_close.c"}, []string{"-ldl"}},
+	{"bin/hook_swap.so", "sdk11", "gcc", []string{"gl/hook_swap.c"}, []string{"-shared", "-fPIC", "-ldl"}},
+	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
+	// _BitInt is C, so this one is an object for the next.
+	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
+	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},
+		[]string{"-shared-libgcc", "-lGL", "-lX11-xcb", "-lX11", "-lxcb"}},
+	{"host/libcapsuletest-plugin.so", "sdk13", "g++", []string{"hostlib/plugin.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	{"host/libcapsuletest.so.1", "sdk13", "g++", []string{"hostlib/memory.cc", "hostlib/threads.cc", "hostlib/stdio.cc",
+		"hostlib/process.cc", "hostlib/lookup.cc", "hostlib/locale.cc", "hostlib/loader.cc", "hostlib/x11.cc",
+		"hostlib/selftest.cc", "hostlib/cxx.cc", "hostlib/newer.cc"},
+		[]string{"-std=gnu++20", "-Iinclude", "-shared", "-fPIC", "-Wl,-z,defs", "-Wl,-soname,libcapsuletest.so.1", "-lX11", "-pthread"}},
+}
