@@ -35,7 +35,9 @@ var oneLibcFlags = []string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/stand
 var oneLibcSources = []string{"onelibc/main.c", "onelibc/memory.c", "onelibc/threads.c", "onelibc/stdio.c",
 	"onelibc/process.c", "onelibc/exit.c", "onelibc/lookup.c", "onelibc/loader.c"}
 
-// All lists every probe. The stand-in for libcapsuletest is made before them, from include/capsuletest.h, as standin/libcapsuletest.so.
+// All lists every probe. Before them two libraries are generated from include/capsuletest.h: the stand-in that one_libc
+// is linked to, standin/libcapsuletest.so, and the counter-example twolibcs/libcapsuletest.so.1, which loads the real
+// one by dlmopen with a libc of its own.
 var All = []Probe{
 	{"bin/gl_first", "sdk11", "gcc", []string{"gl/gl_first.c"}, glx},
 	{"bin/exec_at", "sdk11", "gcc", []string{"gl/exec_at.c"}, []string{"-static"}},

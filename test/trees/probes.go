@@ -54,7 +54,7 @@ func probesHash() (string, error) {
 		Probes  []probes.Probe
 		Flags   []string
 		Compile int // raised when compileProbes changes
-	}{probes.All, compilerFlags, 1})
+	}{probes.All, compilerFlags, 4})
 	if err != nil {
 		return "", fmt.Errorf("encode the probes: %w", err)
 	}
@@ -68,17 +68,16 @@ func compileProbes(ctx context.Context, dir string) error {
 	if err := os.CopyFS(src, probes.Sources); err != nil {
 		return fmt.Errorf("unpack the probes' sources: %w", err)
 	}
-	for _, sub := range []string{"bin", "host", "obj", "standin"} {
+	for _, sub := range []string{"bin", "host", "obj", "standin", "twolibcs"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := writeStandin(filepath.Join(dir, "standin")); err != nil {
+	generated, err := generate(dir)
+	if err != nil {
 		return err
 	}
-	standin := probes.Probe{Out: "standin/libcapsuletest.so", SDK: "sdk11", Compiler: "gcc",
-		Sources: []string{"/out/standin/standin.c"}, Flags: []string{"-shared", "-fPIC", "-Wl,-soname,libcapsuletest.so.1"}}
-	for _, p := range append([]probes.Probe{standin}, probes.All...) {
+	for _, p := range append(generated, probes.All...) {
 		if err := compile(ctx, dir, p); err != nil {
 			return err
 		}
@@ -86,22 +85,58 @@ func compileProbes(ctx context.Context, dir string) error {
 	return nil
 }
 
-// writeStandin writes a library with an empty function for each of capsuletest.h's: what one_libc is linked to,
-// because the real library, built against a newer glibc, cannot be linked on Debian 11.
-func writeStandin(dir string) error {
+// generate writes two libraries with a function for each of capsuletest.h's. In the stand-in they are empty: it is
+// what one_libc is linked to, because the real library, built against a newer glibc, cannot be linked on Debian
+// 11. In the counter-example they jump into a copy of the real library in a dlmopen namespace of its own, with
+// a second libc: what capsule-run must not be, made so that the tests can show that they notice.
+func generate(dir string) ([]probes.Probe, error) {
 	header, err := probes.Sources.ReadFile("include/capsuletest.h")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var text bytes.Buffer
-	for _, m := range regexp.MustCompile(`(?m)^\S.*?\b(ct_\w+)\(.*\);$`).FindAllSubmatch(header, -1) {
-		fmt.Fprintf(&text, "void %s(void) {}\n", m[1])
+	var empty, names, jumps bytes.Buffer
+	function := regexp.MustCompile(`(?m)^[A-Za-su-z].*?\b(ct_\w+)\(.*\);$`) // a typedef is none
+	for i, m := range function.FindAllSubmatch(header, -1) {
+		fmt.Fprintf(&empty, "void %s(void) {}\n", m[1])
+		fmt.Fprintf(&names, "\t%q,\n", m[1])
+		fmt.Fprintf(&jumps, "__asm__(\".globl %[1]s\\n.type %[1]s,@function\\n%[1]s: jmp *slots+%[2]d(%%rip)\\n\");\n", m[1], 8*i)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "standin.c"), text.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write the stand-in: %w", err)
+	two := fmt.Sprintf(twoLibcs, names.String(), jumps.String())
+	for name, text := range map[string]string{"standin/standin.c": empty.String(), "twolibcs/twolibcs.c": two} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, fmt.Errorf("write %s: %w", name, err)
+		}
 	}
-	return nil
+	flags := []string{"-shared", "-fPIC", "-Wl,-soname,libcapsuletest.so.1"}
+	return []probes.Probe{
+		{Out: "standin/libcapsuletest.so", SDK: "sdk11", Compiler: "gcc", Sources: []string{"/out/standin/standin.c"}, Flags: flags},
+		{Out: "twolibcs/libcapsuletest.so.1", SDK: "sdk13", Compiler: "gcc", Sources: []string{"/out/twolibcs/twolibcs.c"}, Flags: flags},
+	}, nil
 }
+
+// twoLibcs is the counter-example's source: the names, and a jump through a slot for each.
+const twoLibcs = `#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const names[] = {
+%s};
+__attribute__((used)) static void *slots[sizeof names / sizeof *names];
+
+__attribute__((constructor)) static void fill(void)
+{
+	void *h = dlmopen(LM_ID_NEWLM, "/usr/local/lib/libcapsuletest.so.1", RTLD_NOW);
+	for (size_t i = 0; h && i < sizeof names / sizeof *names; i++)
+		if (!(slots[i] = dlsym(h, names[i])))
+			h = NULL;
+	if (!h) {
+		fprintf(stderr, "twolibcs: %%s\n", dlerror());
+		abort();
+	}
+}
+
+%s`
 
 // compile runs one compiler inside its tree: the sources are its working directory, the output is below /out.
 func compile(ctx context.Context, dir string, p probes.Probe) error {

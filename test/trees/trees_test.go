@@ -45,6 +45,26 @@ func TestOneLibcReference(t *testing.T) {
 	}
 }
 
+// With a second libc the same program fails: each check named here is one that would catch it.
+func TestOneLibcNoticesTwo(t *testing.T) {
+	root := use(t, BuildFullWithTestLib)
+	cmd := Enter(t.Context(), root, Probes(t), []string{"LD_LIBRARY_PATH=/mnt/twolibcs"}, "/mnt/bin/one_libc")
+	out, err := cmd.Output()
+	if err == nil {
+		t.Error("one_libc succeeds with two libcs")
+	}
+	for _, check := range []string{"malloc-host-free-game", "malloc-game-free-host", "realloc", "getline", "pthread-keys",
+		"stdio-order", "stdio-streams", "stdio-reassigned", "environ", "environ-replaced", "errno", "timezone", "fork",
+		"atexit-order", "getpwuid", "locale-process", "locale-thread", "symbol-addresses"} {
+		if !strings.Contains(string(out), "FAIL "+check+":") {
+			t.Errorf("%s does not notice", check)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", out)
+	}
+}
+
 // The GL probes work natively on each release's own Mesa.
 func TestGLProbesReference(t *testing.T) {
 	for _, root := range []string{"full11", "full12", "full13"} {
