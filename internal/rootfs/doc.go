@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -38,6 +39,7 @@ var ErrTooLarge = errors.New("file too large")
 type Root struct {
 	dir     string // outside, canonical
 	flatpak bool   // dir/files is /usr
+	usrOnly bool   // /bin, /lib and the like are not there, and stand for those in /usr
 	fd      *os.File
 
 	mu     sync.Mutex
@@ -56,7 +58,8 @@ type Info struct {
 }
 
 // Open returns the tree below dir. A directory with files/ and without usr/ is taken for a Flatpak runtime, whose
-// files/ is /usr.
+// files/ is /usr. Where that, or a tree with usr/ and none of bin, lib, lib64 and sbin, has no links of these names
+// at the top, it is seen as if they were there.
 func Open(dir string) (*Root, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -70,6 +73,10 @@ func Open(dir string) (*Root, error) {
 	if !isDir(filepath.Join(abs, "usr")) && isDir(filepath.Join(abs, "files")) {
 		r.flatpak, top = true, filepath.Join(abs, "files")
 	}
+	r.usrOnly = !r.flatpak && !slices.ContainsFunc(usrLinks, func(l string) bool {
+		_, err := os.Lstat(filepath.Join(abs, l))
+		return err == nil
+	})
 	fd, err := unix.Open(top, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open root", Path: top, Err: err}

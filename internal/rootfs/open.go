@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -107,30 +106,34 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.flatpak && canonical == "/" {
-		names := []string{"usr"}
-		for _, l := range flatpakLinks {
-			if _, err := r.Lstat("/" + l); err == nil {
+	var names []string
+	if canonical == "/" {
+		for _, l := range r.impliedLinks() {
+			if i, err := r.Lstat("/" + l); err == nil && i.Mode&fs.ModeSymlink != 0 {
 				names = append(names, l)
 			}
 		}
-		slices.Sort(names)
-		return names, nil
+		if r.flatpak {
+			names = append(names, "usr")
+			slices.Sort(names)
+			return names, nil
+		}
 	}
 	f, err := r.open(canonical, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	names, err := f.Readdirnames(maxNames)
+	found, err := f.Readdirnames(maxNames)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if len(names) == maxNames {
+	if len(found) == maxNames {
 		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
 	}
-	slices.SortFunc(names, strings.Compare)
-	return names, nil
+	names = append(names, found...)
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // Watch records a directory as if it had been listed: whatever is later added to it, removed or renamed makes its

@@ -177,6 +177,26 @@ func TestFlatpak(t *testing.T) {
 	}
 }
 
+func TestUsrOnly(t *testing.T) {
+	r := open(t, makeTree(t, "usr/lib/liba.so", "usr/lib64/ld.so", "etc/x", "usr/etc/y"))
+	if p, err := r.Resolve("/lib64/ld.so"); p != "/usr/lib64/ld.so" {
+		t.Errorf("%q, %v", p, err)
+	}
+	for _, p := range []string{"/bin", "/etc/y"} {
+		if got, err := r.Resolve(p); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %q, %v", p, got, err)
+		}
+	}
+	if names, err := r.ReadDir("/"); err != nil || !slices.Equal(names, []string{"etc", "lib", "lib64", "usr"}) {
+		t.Errorf("top: %q, %v", names, err)
+	}
+	// With a /lib of its own, a tree means what it says.
+	r = open(t, makeTree(t, "usr/lib64/ld.so", "lib/x"))
+	if got, err := r.Resolve("/lib64"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func changed(trace []Access) []string {
 	var c []string
 	for _, a := range trace {

@@ -47,8 +47,33 @@ func (n *node) info(canonical string) Info {
 	return Info{Path: canonical, Mode: m, Size: n.size, Dev: n.dev, Ino: n.ino}
 }
 
-// flatpakLinks are the names that Flatpak links into /usr at the top of a sandbox, when the runtime has them.
-var flatpakLinks = []string{"bin", "etc", "lib", "lib32", "lib64", "sbin"}
+// usrLinks are the top-level names that lead into a merged /usr.
+var usrLinks = []string{"bin", "lib", "lib32", "lib64", "sbin"}
+
+// impliedLinks are those that the tree leaves to who mounts it: Flatpak makes them in the sandbox, and for a tree
+// with /usr alone systemd does at boot.
+func (r *Root) impliedLinks() []string {
+	switch {
+	case r.flatpak:
+		return append([]string{"etc"}, usrLinks...)
+	case r.usrOnly:
+		return usrLinks
+	}
+	return nil
+}
+
+// implied returns the link that a top-level name stands for, or nil.
+func (r *Root) implied(canonical string) *node {
+	if strings.Count(canonical, "/") != 1 || !slices.Contains(r.impliedLinks(), canonical[1:]) {
+		return nil
+	}
+	n := r.node("/usr" + canonical)
+	r.note("/usr"+canonical, n)
+	if n.absent {
+		return nil
+	}
+	return &node{virtual: true, mode: unix.S_IFLNK | 0o777, target: "usr" + canonical}
+}
 
 // node examines a name whose parent is canonical. r.mu is held.
 func (r *Root) node(canonical string) *node {
@@ -65,12 +90,8 @@ func (r *Root) examine(canonical string) *node {
 		if canonical == "/" {
 			return &node{virtual: true, mode: unix.S_IFDIR | 0o755}
 		}
-		if slices.Contains(flatpakLinks, canonical[1:]) {
-			n := r.node("/usr" + canonical)
-			r.note("/usr"+canonical, n)
-			if !n.absent {
-				return &node{virtual: true, mode: unix.S_IFLNK | 0o777, target: "usr" + canonical}
-			}
+		if n := r.implied(canonical); n != nil {
+			return n
 		}
 		return &node{virtual: true, absent: true}
 	}
@@ -82,6 +103,9 @@ func (r *Root) examine(canonical string) *node {
 	if err := unix.Fstatat(int(r.fd.Fd()), rel, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		if err == unix.ENOENT || err == unix.ENOTDIR {
 			n.absent = true
+			if l := r.implied(canonical); l != nil {
+				return l
+			}
 		} else {
 			n.err = err
 		}

@@ -1,0 +1,206 @@
+package runtimetree
+
+import (
+	"debug/elf"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/ldcache"
+	"github.com/capsule-run/capsule-run/internal/ldso"
+)
+
+var (
+	loader = string(elftest.Lib{Soname: "ld-linux-x86-64.so.2", Versions: []string{"GLIBC_2.3", "GLIBC_PRIVATE"}}.Bytes())
+	libc   = string(elftest.Lib{Soname: "libc.so.6", Needed: []string{"ld-linux-x86-64.so.2"},
+		Versions: []string{"GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.31", "GLIBC_2.30", "GLIBC_ABI_DT_RELR", "GLIBC_PRIVATE"},
+		Exports:  []string{"malloc@@GLIBC_2.2.5", "memcpy@@GLIBC_2.4"}}.Bytes())
+	arm = string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes())
+)
+
+// tree makes a directory; a content "-> target" makes a link, a path with a slash at the end a directory.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, content := range files {
+		full := filepath.Join(dir, p)
+		err := os.MkdirAll(filepath.Dir(full), 0o755)
+		if target, ok := strings.CutPrefix(content, "-> "); err == nil && ok {
+			err = os.Symlink(target, full)
+		} else if err == nil && strings.HasSuffix(p, "/") {
+			err = os.MkdirAll(full, 0o755)
+		} else if err == nil {
+			err = os.WriteFile(full, []byte(content), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// sysroot is a tree as Debian 11's: real /lib and /bin, and an absolute link to the loader.
+func sysroot() map[string]string {
+	return map[string]string{
+		"lib/x86_64-linux-gnu/ld-2.31.so":    loader,
+		"lib64/ld-linux-x86-64.so.2":         "-> /lib/x86_64-linux-gnu/ld-2.31.so",
+		"lib/x86_64-linux-gnu/libc.so.6":     "-> libc-2.31.so",
+		"lib/x86_64-linux-gnu/libc-2.31.so":  libc,
+		"usr/lib/x86_64-linux-gnu/libz.so.1": string(elftest.Lib{Soname: "libz.so.1", Exports: []string{"inflate"}}.Bytes()),
+		"bin/true":                           "",
+		"etc/passwd":                         "",
+		"opt/x":                              "",
+		"dev/null":                           "",
+		"home/":                              "",
+		"initrd.img":                         "",
+	}
+}
+
+func TestInspectSysroot(t *testing.T) {
+	dir := tree(t, sysroot())
+	r, err := Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Layout != LayoutSysroot || r.Arch.Name != "x86_64" || r.LibcVersion != "2.31" || r.HasCache ||
+		r.Loader != "/lib/x86_64-linux-gnu/ld-2.31.so" || r.Dir != dir {
+		t.Errorf("%+v", r)
+	}
+	var want []TopEntry
+	for _, n := range []string{"bin", "etc", "lib", "lib64", "opt", "usr"} {
+		want = append(want, TopEntry{Name: n, Source: filepath.Join(dir, n)})
+	}
+	if !reflect.DeepEqual(r.Top, want) {
+		t.Errorf("top: %+v", r.Top)
+	}
+	l, err := r.Library("libz.so.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exports, err := l.Exports()
+	if err != nil || len(exports) != 1 || exports[0].Name != "inflate" || l.How != "default directory" ||
+		l.Path != "/usr/lib/x86_64-linux-gnu/libz.so.1" || l.File.Soname != "libz.so.1" {
+		t.Errorf("%+v: %+v, %v", l, exports, err)
+	}
+	if again, _ := r.Library("libz.so.1"); again != l {
+		t.Error("the same library is read twice")
+	}
+	if _, err := r.Library("libGL.so.1"); !errors.Is(err, ldso.ErrNotFound) {
+		t.Errorf("libGL.so.1: %v", err)
+	}
+}
+
+func TestInspectLayouts(t *testing.T) {
+	usr := map[string]string{
+		"usr/lib64/ld-linux-x86-64.so.2":                "-> ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+		"usr/lib/x86_64-linux-gnu/libc.so.6":            libc,
+		"usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2": loader,
+	}
+	with := func(more map[string]string) map[string]string {
+		m := map[string]string{}
+		for k, v := range usr {
+			m[k] = v
+		}
+		for k, v := range more {
+			m[k] = v
+		}
+		return m
+	}
+	flat := map[string]string{"metadata": "[Runtime]", "files/etc/x": "", "files/bin/sh": ""}
+	for k, v := range usr {
+		flat["files/"+strings.TrimPrefix(k, "usr/")] = v
+	}
+	for _, c := range []struct {
+		layout string
+		files  map[string]string
+		top    []TopEntry
+	}{
+		{LayoutMergedUsr, with(map[string]string{"lib": "-> usr/lib", "lib64": "-> usr/lib64", "bin": "-> usr/bin", "etc/": ""}),
+			[]TopEntry{{"bin", "", "usr/bin"}, {"etc", "DIR/etc", ""}, {"lib", "", "usr/lib"}, {"lib64", "", "usr/lib64"}, {"usr", "DIR/usr", ""}}},
+		{LayoutMergedUsr, with(map[string]string{"etc/": ""}),
+			[]TopEntry{{"etc", "DIR/etc", ""}, {"lib", "", "usr/lib"}, {"lib64", "", "usr/lib64"}, {"usr", "DIR/usr", ""}}},
+		{LayoutFlatpak, flat,
+			[]TopEntry{{"bin", "", "usr/bin"}, {"etc", "DIR/files/etc", ""}, {"lib", "", "usr/lib"}, {"lib64", "", "usr/lib64"}, {"usr", "DIR/files", ""}}},
+	} {
+		dir := tree(t, c.files)
+		r, err := Inspect(dir)
+		if err != nil {
+			t.Errorf("%s: %v", c.layout, err)
+			continue
+		}
+		for i, e := range c.top {
+			c.top[i].Source = strings.Replace(e.Source, "DIR", dir, 1)
+		}
+		if r.Layout != c.layout || r.Loader != "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" || !reflect.DeepEqual(r.Top, c.top) {
+			t.Errorf("%s: %s, %s, %+v", c.layout, r.Layout, r.Loader, r.Top)
+		}
+	}
+}
+
+func TestInspectErrors(t *testing.T) {
+	cache, err := ldcache.Write([]ldcache.Entry{{Name: "a", Path: "/a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(change map[string]string) map[string]string {
+		m := sysroot()
+		for k, v := range change {
+			if m[k] = v; v == "" {
+				delete(m, k)
+			}
+		}
+		return m
+	}
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  error
+		names string // what the message must name
+	}{
+		{"empty", map[string]string{"usr/": ""}, ErrNoLoader, "ld-linux-x86-64.so.2"},
+		{"no loader", edit(map[string]string{"lib64/ld-linux-x86-64.so.2": ""}), ErrNoLoader, ""},
+		{"dangling loader", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": ""}), ErrNoLoader, ""},
+		{"musl", map[string]string{"lib/ld-musl-x86_64.so.1": loader, "usr/": ""}, ErrMusl, "ld-musl-x86_64.so.1"},
+		{"aarch64", map[string]string{"lib/ld-linux-aarch64.so.1": arm, "lib/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
+		{"i386", map[string]string{"lib/ld-linux.so.2": string(elftest.Lib{Machine: elf.EM_386}.Bytes())}, ErrArchitecture, "EM_386"},
+		{"aarch64 libc only", map[string]string{"usr/lib/aarch64-linux-gnu/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
+		{"loader of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": arm}), ErrArchitecture, "EM_AARCH64"},
+		{"libc of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": arm, "usr/lib/aarch64-linux-gnu/libc.so.6": arm}),
+			ErrArchitecture, "EM_AARCH64"},
+		{"no libc", edit(map[string]string{"lib/x86_64-linux-gnu/libc.so.6": ""}), ErrNoLibc, ""},
+		{"a libc without versions", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": string(elftest.Lib{Soname: "libc.so.6"}.Bytes())}),
+			ErrNoLibc, ""},
+		{"truncated libc", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": libc[:len(libc)/2]}), dynelf.ErrTruncated, "libc-2.31.so"},
+		{"libc is text", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": "not a library, surely"}), dynelf.ErrNotELF, "libc-2.31.so"},
+		{"truncated loader", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": loader[:100]}), dynelf.ErrTruncated, "ld-2.31.so"},
+		{"truncated cache", edit(map[string]string{"etc/ld.so.cache": string(cache[:60])}), ldcache.ErrTruncated, "etc/ld.so.cache"},
+		{"corrupt cache", edit(map[string]string{"etc/ld.so.cache": "this is not the loader's cache"}), ldcache.ErrCorrupt, "etc/ld.so.cache"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := Inspect(tree(t, c.files))
+			if r != nil || !errors.Is(err, c.want) {
+				t.Fatalf("%v", err)
+			}
+			if !strings.Contains(err.Error(), c.names) || strings.Contains(err.Error(), "\n") || fault.Hint(err) == "" {
+				t.Errorf("error %q, hint %q", err, fault.Hint(err))
+			}
+		})
+	}
+	file := filepath.Join(tree(t, map[string]string{"x": ""}), "x")
+	if _, err := Inspect(file); !errors.Is(err, ErrNotDirectory) || fault.Hint(err) == "" {
+		t.Errorf("a file: %v", err)
+	}
+	if _, err := Inspect(file + "y"); !errors.Is(err, fs.ErrNotExist) || fault.Hint(err) == "" {
+		t.Errorf("nothing: %v", err)
+	}
+}
