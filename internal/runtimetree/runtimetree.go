@@ -50,7 +50,7 @@ type Tree struct {
 	Arch   *arch.Arch
 	// Loader is the canonical path of ld.so inside.
 	Loader string
-	// LibcVersion is the release of glibc, "2.31": the highest version that its libc.so.6 defines.
+	// LibcVersion is the release of glibc, "2.31": the highest version that its libraries define.
 	LibcVersion string
 	// Top are the new root's top-level names that come from the runtime.
 	Top []TopEntry
@@ -85,8 +85,12 @@ type result struct {
 	err     error
 }
 
-// hwcapsSince is the first glibc 2.x that knows glibc-hwcaps subdirectories.
-const hwcapsSince = 33
+const (
+	// hwcapsSince is the first glibc 2.x that knows glibc-hwcaps subdirectories.
+	hwcapsSince = 33
+	// mergedSince is the first glibc 2.x with libpthread, libdl and the like in libc.so.6.
+	mergedSince = 34
+)
 
 // Inspect looks at a runtime's directory.
 func Inspect(dir string) (*Tree, error) {
@@ -132,6 +136,14 @@ func (t *Tree) inspect() error {
 		return err
 	}
 	version := libcVersion(libc.File)
+	if version > 0 && version < mergedSince {
+		// A release need not add a function to libc.so.6: 2.31 did so only to libpthread.
+		for _, name := range []string{"libpthread.so.0", "libm.so.6"} {
+			if l, err := t.Library(name); err == nil {
+				version = max(version, libcVersion(l.File))
+			}
+		}
+	}
 	if version == 0 {
 		return fault.WithHint(fmt.Errorf("runtime %s: %s defines no GLIBC version: %w", t.Dir, libc.Path, ErrNoLibc),
 			"the runtime's libc.so.6 must be that of glibc")

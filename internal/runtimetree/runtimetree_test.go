@@ -20,7 +20,7 @@ import (
 var (
 	loader = string(elftest.Lib{Soname: "ld-linux-x86-64.so.2", Versions: []string{"GLIBC_2.3", "GLIBC_PRIVATE"}}.Bytes())
 	libc   = string(elftest.Lib{Soname: "libc.so.6", Needed: []string{"ld-linux-x86-64.so.2"},
-		Versions: []string{"GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.31", "GLIBC_2.30", "GLIBC_ABI_DT_RELR", "GLIBC_PRIVATE"},
+		Versions: []string{"GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.30", "GLIBC_2.9", "GLIBC_ABI_DT_RELR", "GLIBC_PRIVATE"},
 		Exports:  []string{"malloc@@GLIBC_2.2.5", "memcpy@@GLIBC_2.4"}}.Bytes())
 	arm = string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes())
 )
@@ -52,17 +52,18 @@ func tree(t *testing.T, files map[string]string) string {
 // sysroot is a tree as Debian 11's: real /lib and /bin, and an absolute link to the loader.
 func sysroot() map[string]string {
 	return map[string]string{
-		"lib/x86_64-linux-gnu/ld-2.31.so":    loader,
-		"lib64/ld-linux-x86-64.so.2":         "-> /lib/x86_64-linux-gnu/ld-2.31.so",
-		"lib/x86_64-linux-gnu/libc.so.6":     "-> libc-2.31.so",
-		"lib/x86_64-linux-gnu/libc-2.31.so":  libc,
-		"usr/lib/x86_64-linux-gnu/libz.so.1": string(elftest.Lib{Soname: "libz.so.1", Exports: []string{"inflate"}}.Bytes()),
-		"bin/true":                           "",
-		"etc/passwd":                         "",
-		"opt/x":                              "",
-		"dev/null":                           "",
-		"home/":                              "",
-		"initrd.img":                         "",
+		"lib/x86_64-linux-gnu/ld-2.31.so":      loader,
+		"lib64/ld-linux-x86-64.so.2":           "-> /lib/x86_64-linux-gnu/ld-2.31.so",
+		"lib/x86_64-linux-gnu/libc.so.6":       "-> libc-2.31.so",
+		"lib/x86_64-linux-gnu/libc-2.31.so":    libc,
+		"usr/lib/x86_64-linux-gnu/libz.so.1":   string(elftest.Lib{Soname: "libz.so.1", Exports: []string{"inflate"}}.Bytes()),
+		"lib/x86_64-linux-gnu/libpthread.so.0": string(elftest.Lib{Soname: "libpthread.so.0", Versions: []string{"GLIBC_2.31"}}.Bytes()),
+		"bin/true":                             "",
+		"etc/passwd":                           "",
+		"opt/x":                                "",
+		"dev/null":                             "",
+		"home/":                                "",
+		"initrd.img":                           "",
 	}
 }
 
