@@ -84,8 +84,9 @@ func near(a, b uint32) bool {
 	return true
 }
 
-// Limits of a scene. neverball's title screen on an 800×600 display has some 20,000 colours, a dominant share below
-// 0.2, 6 bits and every tile busy; a window of a toolkit has below 300 colours; an X server's root weave has 2.
+// Limits of a scene. neverball's title screen on an 800×600 display was measured (Mesa 20.3 and 25.0) with 24,000 colours,
+// a dominant share of 0.32, 4.1 bits, 95% of the tiles busy and a smoothness of 0.94; glxgears alone on that
+// display, which is not a scene in this sense, with 370 colours, 0.95, 0.4 bits and 16%.
 const (
 	minColours    = 500
 	maxDominant   = 0.75
