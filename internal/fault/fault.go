@@ -1,0 +1,60 @@
+// Package fault gives errors what a person at a terminal needs besides the message: a hint that says what to do next,
+// and the exit status. It exists so that any package can attach them where the cause is known, and one place
+// (cmd/capsule-run) prints them. It never prints.
+package fault
+
+import "errors"
+
+// Exit statuses, as env(1) and bubblewrap have them.
+const (
+	ExitFailure       = 1
+	ExitUsage         = 2
+	ExitNotExecutable = 126
+	ExitNotFound      = 127
+)
+
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+func (h *hinted) Hint() string  { return h.hint }
+
+// WithHint attaches what the user can do about err. A nil err stays nil.
+func WithHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, hint}
+}
+
+// Hint returns the outermost hint of an error, empty if nobody gave one.
+func Hint(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+type exit struct {
+	error
+	code int
+}
+
+func (e *exit) Unwrap() error { return e.error }
+func (e *exit) ExitCode() int { return e.code }
+
+// WithExit attaches an exit status.
+func WithExit(err error, code int) error { return &exit{err, code} }
+
+// ExitCode returns the status that an error asks for, ExitFailure by default.
+func ExitCode(err error) int {
+	var e interface{ ExitCode() int }
+	if errors.As(err, &e) {
+		return e.ExitCode()
+	}
+	return ExitFailure
+}
