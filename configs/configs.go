@@ -1,0 +1,180 @@
+// Package configs holds the rules that are data: what a host's GPU stack consists of. It exists so that a new driver
+// family needs lines of TOML and no code. It reads no file: the defaults are embedded in the program.
+package configs
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+//go:embed stack.toml
+var stack []byte
+
+// Rules is the content of stack.toml; see there for what each list is for.
+type Rules struct {
+	Libc        []string `toml:"libc"`
+	Interop     []string `toml:"interop"`
+	Directories []string `toml:"directories"`
+	Families    []Family `toml:"family"`
+	Data        []Data   `toml:"data"`
+}
+
+// Family is an API with the libraries, modules and manifests that implement it.
+type Family struct {
+	Name      string      `toml:"name"`
+	FrontEnds []string    `toml:"front-ends"`
+	Libraries []Libraries `toml:"libraries"`
+	Modules   []Modules   `toml:"modules"`
+	Manifests []Manifests `toml:"manifests"`
+}
+
+// Libraries are opened by a name that matches a pattern, by ld.so's rules.
+type Libraries struct {
+	Role  string `toml:"role"`
+	Match string `toml:"match"`
+}
+
+// Modules are opened by path: files that match a pattern in a directory beside the libraries, or in the directories
+// that an environment variable lists instead.
+type Modules struct {
+	Role        string `toml:"role"`
+	Directory   string `toml:"directory"`
+	Match       string `toml:"match"`
+	Environment string `toml:"environment"`
+}
+
+// Manifests are JSON files that name a library.
+type Manifests struct {
+	Role string `toml:"role"`
+	Kind string `toml:"kind"`
+	// Directory is looked for below each of Below, which are absolute paths or one of $XDG_CONFIG_HOME,
+	// $XDG_CONFIG_DIRS, $XDG_DATA_HOME and $XDG_DATA_DIRS.
+	Directory string   `toml:"directory"`
+	Below     []string `toml:"below"`
+	// Key leads to the library's path in the JSON.
+	Key []string `toml:"key"`
+	// Relative says that a relative path with a slash counts from the manifest's directory.
+	Relative bool `toml:"relative"`
+	// Environment variables: a list of files instead of any search (the first that is set), a list of directories
+	// in place of the known ones, and a list of files besides.
+	FilesEnvironment       []string `toml:"files-environment"`
+	DirectoriesEnvironment string   `toml:"directories-environment"`
+	AddEnvironment         string   `toml:"add-environment"`
+}
+
+// Data is a file, or the files in a directory that match a pattern, which drivers open by an absolute path.
+type Data struct {
+	Path  string `toml:"path"`
+	Match string `toml:"match"`
+	Why   string `toml:"why"`
+}
+
+// Default returns the embedded rules.
+func Default() (*Rules, error) { return Parse("configs/stack.toml", stack) }
+
+// Parse reads rules. The error names the file and, where there is one, the line; an unknown key is an error.
+func Parse(name string, data []byte) (*Rules, error) {
+	var r Rules
+	meta, err := toml.Decode(string(data), &r)
+	if err != nil {
+		if p := (toml.ParseError{}); errors.As(err, &p) {
+			return nil, fmt.Errorf("%s:%d: %s", name, p.Position.Line, p.Message)
+		}
+		// A value of the wrong type comes as plain text, "toml: line 3 (last key …): …".
+		n, text := 1, strings.TrimPrefix(err.Error(), "toml: ")
+		fmt.Sscanf(text, "line %d", &n)
+		return nil, fmt.Errorf("%s:%d: %s", name, n, text)
+	}
+	if u := meta.Undecoded(); len(u) > 0 {
+		return nil, fmt.Errorf("%s:%d: unknown key %q", name, line(string(data), u[0]), u[0])
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &r, nil
+}
+
+// line finds the line of a key: the first that sets it, or opens a table of its name, in a table of its parent's.
+func line(text string, key toml.Key) int {
+	parent, last := strings.Join(key[:len(key)-1], "."), key[len(key)-1]
+	table, n := "", 0
+	for l := range strings.Lines(text) {
+		n++
+		l = strings.TrimSpace(l)
+		if strings.HasPrefix(l, "[") && !strings.Contains(l, "=") {
+			if table = strings.Trim(l, "[] "); table == key.String() {
+				return n
+			}
+			continue
+		}
+		if k, _, ok := strings.Cut(l, "="); ok && table == parent && strings.Trim(k, "\"' ") == last {
+			return n
+		}
+	}
+	return 1
+}
+
+// check refuses what would only fail, or be overlooked, when a host is searched.
+func (r *Rules) check() error {
+	for _, d := range r.Directories {
+		if !path.IsAbs(d) {
+			return fmt.Errorf("directories: %q is not an absolute path", d)
+		}
+	}
+	for _, f := range r.Families {
+		if f.Name == "" {
+			return fmt.Errorf("a family has no name")
+		}
+		for _, l := range f.Libraries {
+			if err := pattern(f.Name, l.Role, l.Match); err != nil {
+				return err
+			}
+		}
+		for _, m := range f.Modules {
+			if err := pattern(f.Name, m.Role, m.Match); err != nil {
+				return err
+			}
+			if m.Directory == "" {
+				return fmt.Errorf("family %s: modules without a directory", f.Name)
+			}
+		}
+		for _, m := range f.Manifests {
+			if m.Role == "" || m.Kind == "" || m.Directory == "" || len(m.Key) == 0 || len(m.Below) == 0 {
+				return fmt.Errorf("family %s: manifests need role, kind, directory, below and key", f.Name)
+			}
+			for _, b := range m.Below {
+				switch b {
+				case "$XDG_CONFIG_HOME", "$XDG_CONFIG_DIRS", "$XDG_DATA_HOME", "$XDG_DATA_DIRS":
+				default:
+					if !path.IsAbs(b) {
+						return fmt.Errorf("family %s: below: %q is neither an absolute path nor a known variable", f.Name, b)
+					}
+				}
+			}
+		}
+	}
+	for _, d := range r.Data {
+		if !path.IsAbs(d.Path) || d.Why == "" {
+			return fmt.Errorf("data %q needs an absolute path and a reason (why)", d.Path)
+		}
+		if _, err := path.Match(d.Match, ""); err != nil {
+			return fmt.Errorf("data %s: pattern %q: %w", d.Path, d.Match, err)
+		}
+	}
+	return nil
+}
+
+func pattern(family, role, match string) error {
+	if role == "" || match == "" {
+		return fmt.Errorf("family %s: role and match are needed", family)
+	}
+	if _, err := path.Match(match, ""); err != nil {
+		return fmt.Errorf("family %s: pattern %q: %w", family, match, err)
+	}
+	return nil
+}
