@@ -1,0 +1,141 @@
+package hostlibs
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/ldso"
+)
+
+// closure adds the C library's own libraries, and whatever the libraries found so far need.
+func (d *discovery) closure() error {
+	for _, name := range d.rules.Libc {
+		why := fmt.Sprintf("the host's C library: what its drivers may ask of one (%s)", rulesFile)
+		if _, err := d.addRoot(name, RoleDependency, "", why); err != nil {
+			return err
+		}
+	}
+	for i := 0; i < len(d.all); i++ { // d.all grows meanwhile: breadth first, as ld.so loads
+		l := d.all[i]
+		for _, name := range l.File.Needed {
+			dep, err := d.need(l, name)
+			if err != nil {
+				return err
+			}
+			if dep == nil {
+				l.Unresolved = append(l.Unresolved, name)
+			} else if !slices.Contains(l.Deps, dep) {
+				l.Deps = append(l.Deps, dep)
+			}
+		}
+	}
+	return nil
+}
+
+// need finds what l's DT_NEEDED means. As in ld.so, a library of that name that is there already is it.
+func (d *discovery) need(l *Library, name string) (*Library, error) {
+	if dep := d.byName[name]; dep != nil {
+		return dep, nil
+	}
+	var from []ldso.Loader
+	for p := l; p != nil; p = d.parent[p] {
+		from = append(from, ldso.Loader{Path: d.shown[p], File: p.File})
+	}
+	file, how, err := d.find(name, from...)
+	if errors.Is(err, ldso.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	dep, fresh, err := d.add(file, how)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		dep.Role, dep.Why = RoleDependency, "DT_NEEDED of "+l.Name
+		d.parent[dep] = l
+	}
+	d.byName[name] = dep
+	return dep, nil
+}
+
+// symbols reads all libraries' symbols, the largest files first: one of them (LLVM) takes as long as all others.
+func (d *discovery) symbols() error {
+	type job struct {
+		l    *Library
+		size int64
+		err  error
+	}
+	jobs := make([]job, len(d.all))
+	for i, l := range d.all {
+		st, err := d.root.Stat(l.Path)
+		if err != nil {
+			return err
+		}
+		jobs[i] = job{l: l, size: st.Size}
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return int(min(max(b.size-a.size, -1), 1)) })
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				jobs[i].err = d.readSymbols(jobs[i].l)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range jobs { // the first in a fixed order, whoever was first to fail
+		if jobs[i].err != nil {
+			return jobs[i].err
+		}
+	}
+	return nil
+}
+
+func (d *discovery) readSymbols(l *Library) error {
+	f, err := d.root.OpenFile(l.Path)
+	if err != nil {
+		return fmt.Errorf("host library: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("host library: %w", err)
+	}
+	if l.Exports, l.Imports, err = dynelf.Symbols(f, st.Size()); err != nil {
+		return d.damaged(l.Path, err)
+	}
+	return nil
+}
+
+// sorted returns all that the roots lead to, each library behind what it needs.
+func sorted(roots []*Library) []*Library {
+	var out []*Library
+	seen := map[*Library]bool{}
+	var visit func(*Library)
+	visit = func(l *Library) {
+		if seen[l] {
+			return
+		}
+		seen[l] = true
+		for _, dep := range l.Deps {
+			visit(dep)
+		}
+		out = append(out, l)
+	}
+	for _, l := range roots {
+		visit(l)
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+// Package hostlibs finds a host's GPU stack below any root: the libraries that programs open (front ends), the
+// drivers behind them, everything these need, and the data files that they open by an absolute path. It is the
+// stage "discover".
+//
+// It exists so that the plan can be made from facts alone. It never decides what is used: a library that is found
+// here may be left out or replaced by the runtime's. It writes nothing, executes nothing of the host, and follows
+// no link out of the root. What is looked for is data: configs/stack.toml.
+package hostlibs
+
+import (
+	"errors"
+
+	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+var (
+	// ErrNoStack says that the host has neither a front end of any API nor a driver.
+	ErrNoStack = errors.New("no GPU stack (GL, EGL, Vulkan or GBM)")
+	// ErrManifest says that a JSON manifest cannot be understood.
+	ErrManifest = errors.New("corrupt JSON manifest")
+	// ErrRequested says that a library that the user asked for is not on the host.
+	ErrRequested = errors.New("library not found on the host")
+)
+
+// Role is why a library belongs to the stack. The roles of drivers are named in configs/stack.toml.
+type Role string
+
+const (
+	RoleFrontEnd   Role = "front-end"
+	RoleRequested  Role = "requested"
+	RoleDependency Role = "dependency"
+)
+
+// Options of Discover.
+type Options struct {
+	// Libraries are SONAMEs or absolute paths inside the root that are wanted besides.
+	Libraries []string
+	// Getenv gives the overrides that drivers' own loaders honour, such as VK_DRIVER_FILES; nil means none.
+	Getenv func(string) string
+	// Rules say what is looked for; nil means configs.Default.
+	Rules *configs.Rules
+}
+
+// Stack is what was found, in an order that depends on the host alone.
+type Stack struct {
+	Root *rootfs.Root
+	Arch *arch.Arch
+	// Libraries are sorted so that each follows what it needs (but for cycles, which are broken at the library that
+	// was met first).
+	Libraries []*Library
+	Manifests []*Manifest
+	Data      []DataFile
+}
+
+// Library is a shared object of the host.
+type Library struct {
+	Name string // DT_SONAME, or the file's name where it has none
+	Path string // canonical, inside the root
+	// Aliases are the other absolute paths inside the root by which it may be opened: links, and hard links such as
+	// Mesa's DRI drivers. Sorted.
+	Aliases []string
+	Role    Role
+	API     string // the family's name, empty for a dependency
+	Why     string // one phrase, for people
+	How     string // by which rule the loader finds it (ldso.Searcher.Find)
+
+	File             *dynelf.File
+	Exports, Imports []dynelf.Symbol
+	Deps             []*Library // of DT_NEEDED, in order
+	Unresolved       []string   // DT_NEEDED that the host does not have
+}
+
+// Manifest is a JSON file that names a driver.
+type Manifest struct {
+	Kind        string // "egl-vendor" or "vulkan-icd"
+	Path        string // inside the root, as found
+	LibraryPath string // as written
+	Library     *Library
+	Skipped     string // why there is no Library
+}
+
+// DataFile is a path that drivers open, and what there is at it.
+type DataFile struct {
+	Path  string // inside the root: a file, or a directory
+	Why   string
+	Files []File // exactly the files meant, sorted by path
+}
+
+// File is one file of a DataFile.
+type File struct {
+	Path   string // inside the root, at or below DataFile.Path
+	Source string // outside
+}

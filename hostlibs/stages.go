@@ -1,0 +1,119 @@
+package hostlibs
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+const rulesFile = "configs/stack.toml"
+
+func (d *discovery) frontEnds() error {
+	for _, f := range d.rules.Families {
+		for _, name := range f.FrontEnds {
+			l, err := d.addRoot(name, RoleFrontEnd, f.Name, fmt.Sprintf("front end of %s (%s)", f.Name, rulesFile))
+			if err != nil {
+				return err
+			}
+			d.any = d.any || l != nil
+		}
+	}
+	return nil
+}
+
+// drivers finds what front ends open without a manifest: vendor libraries by name, modules by directory.
+func (d *discovery) drivers() error {
+	for _, f := range d.rules.Families {
+		for _, rule := range f.Libraries {
+			names, err := d.searcher.Match(rule.Match)
+			if err != nil {
+				return err
+			}
+			for _, dir := range d.rules.Directories {
+				names = append(names, d.matching(dir, rule.Match)...)
+			}
+			for _, name := range names {
+				why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, rulesFile)
+				l, err := d.addRoot(name, Role(rule.Role), f.Name, why)
+				if err != nil {
+					return err
+				}
+				d.any = d.any || l != nil
+			}
+		}
+		for _, rule := range f.Modules {
+			dirs, by := list(d.getenv(rule.Environment)), " in "+rule.Environment
+			if len(dirs) == 0 {
+				by = ""
+				for _, dir := range d.libDirs {
+					dirs = append(dirs, path.Join(dir, rule.Directory))
+				}
+			}
+			for _, dir := range dirs {
+				for _, name := range d.matching(dir, rule.Match) {
+					file, how, err := d.searcher.Find(path.Join(dir, name))
+					if err != nil {
+						continue // for another architecture, or a link to nothing
+					}
+					why := fmt.Sprintf("%s in %s%s", rule.Role, dir, by)
+					if _, err := d.addRootFile(file, how, Role(rule.Role), f.Name, why); err != nil {
+						return err
+					}
+					d.any = true
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// requested adds what the user names. A library that is part of the stack already becomes a requested one unless it
+// is a front end, which gets a stub anyway.
+func (d *discovery) requested() error {
+	for _, name := range d.wanted {
+		l, err := d.addRoot(name, RoleRequested, "", "asked for by --library")
+		if err != nil {
+			return err
+		}
+		if l == nil {
+			return fault.WithHint(fmt.Errorf("%s: %w %s", name, ErrRequested, d.root.Dir()),
+				"give --library a SONAME that the host's ldconfig -p lists, or an absolute path")
+		}
+		d.any = true
+		if l.Role != RoleFrontEnd {
+			l.Role, l.Why = RoleRequested, "asked for by --library"
+		}
+	}
+	return nil
+}
+
+// matching lists the names in a directory that match a pattern, sorted; none if there is no such directory.
+func (d *discovery) matching(dir, pattern string) []string {
+	if !path.IsAbs(dir) {
+		return nil
+	}
+	names, err := d.root.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, n := range names {
+		if ok, _ := path.Match(pattern, n); ok {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// list splits a colon-separated variable, without empty elements.
+func list(s string) []string {
+	var out []string
+	for _, e := range strings.Split(s, ":") {
+		if e != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
