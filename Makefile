@@ -1,0 +1,48 @@
+# capsule-run: make demo shows it, make test proves it.
+VERSION ?= 0.1.0-dev
+GO ?= go
+GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)'
+
+.DEFAULT_GOAL := build
+.PHONY: build cshim setup-build setup-test trees test check demo bench fuzz clean
+
+# The launcher: one static binary with the C parts inside.
+build: cshim
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_STATIC) -o bin/capsule-run ./cmd/capsule-run
+
+cshim:
+	$(MAKE) --no-print-directory -C cshim
+
+setup-%:
+	sh test/setup.sh $*
+
+# Debian file trees and the probe programs, made once into a cache (CAPSULE_TREES).
+trees: setup-test
+	$(GO) run ./test/cmd/trees all probes hosttest fulltest
+
+# Everything. A missing ability is a failure here, not a skip.
+test: setup-test build check trees
+	CAPSULE_MUST_WORK=1 $(GO) test -count=1 ./...
+	CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 45m -p 1 ./test/integration/...
+
+# What needs no tests to be seen.
+check: cshim
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags integration ./test/...
+
+# A Debian 11 game, in a runtime without any GL, on this machine's Mesa: leaves demo.png.
+demo: setup-demo build
+	sh test/demo.sh
+
+bench: setup-bench build trees
+	$(GO) run ./test/bench
+
+# A minute for each fuzz test.
+fuzz:
+	sh test/fuzz.sh $(FUZZTIME)
+
+clean:
+	$(MAKE) --no-print-directory -C cshim clean
+	rm -rf bin build demo.png
