@@ -1,0 +1,50 @@
+/* The functions behind polyfill.h. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "polyfill.h"
+
+CAPSULE_IMPORT(int, pthread_setcanceltype, (int, int *));
+CAPSULE_IMPORT(void, abort, (void));
+CAPSULE_IMPORT(void, __chk_fail, (void));
+
+extern void *(*base_dlsym)(void *, const char *) __attribute__((visibility("hidden"))); /* dl.c */
+
+void polyfill_cancellable(int *previous_type)
+{
+    base_pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, previous_type);
+}
+
+void polyfill_uncancellable(int previous_type)
+{
+    base_pthread_setcanceltype(previous_type, NULL);
+}
+
+void *polyfill_late(void **slot, const char *library, const char *name)
+{
+    void *function = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    if (function)
+        return function;
+    /* The library's proxy: opening it loads the runtime's library into the base namespace. */
+    void *proxy = base()->open(library, RTLD_LAZY, NULL);
+    function = proxy ? base_dlsym(proxy, name) : NULL;
+    if (!function)
+        function = base()->lookup_global(name, NULL);
+    __atomic_store_n(slot, function, __ATOMIC_RELAXED);
+    return function;
+}
+
+void polyfill_chk_fail(void)
+{
+    base___chk_fail();
+    __builtin_trap();
+}
+
+void polyfill_fatal(const char *message)
+{
+    sys_raw(SYS_write, STDERR_FILENO, message, strlen(message));
+    base_abort();
+    __builtin_trap();
+}
