@@ -1,0 +1,132 @@
+package hostlibs
+
+import (
+	"debug/elf"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/ldcache"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+func TestDiscoverErrors(t *testing.T) {
+	whole := lib("libLLVM.so.19.1", "libz3.so.4")
+	cache, err := ldcache.Write([]ldcache.Entry{{Name: "a", Path: "/a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  error
+		names string
+		o     Options
+	}{
+		{"no stack", map[string]string{multiarch + "libc.so.6": lib("libc.so.6")}, ErrNoStack, "", Options{}},
+		{"empty", map[string]string{"etc/x": ""}, ErrNoStack, "", Options{}},
+		{"stack of another architecture", map[string]string{multiarch + "libGL.so.1": string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes())}, ErrNoStack, "", Options{}},
+		{"truncated front end", edited(map[string]string{multiarch + "libGL.so.1.7.0": whole[:len(whole)/2]}), dynelf.ErrTruncated, "libGL.so.1.7.0", Options{}},
+		{"front end is text", edited(map[string]string{multiarch + "libGL.so.1.7.0": "INPUT(libGL.so.1)\n# a linker script"}), dynelf.ErrNotELF, "libGL.so.1.7.0", Options{}},
+		{"truncated dependency", edited(map[string]string{"usr/lib/llvm-19/lib/libLLVM.so.19.1": whole[:200]}), dynelf.ErrTruncated, "llvm-19/lib/libLLVM.so.19.1", Options{}},
+		{"empty manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": " "}), ErrManifest, "icd.d/lvp.json", Options{}},
+		{"truncated manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": `{"ICD": {"lib`}), ErrManifest, "icd.d/lvp.json", Options{}},
+		{"manifest of another shape", edited(map[string]string{"usr/share/glvnd/egl_vendor.d/50_mesa.json": `{"ICD": []}`}), ErrManifest, "50_mesa.json", Options{}},
+		{"library_path is a number", edited(map[string]string{"usr/share/glvnd/egl_vendor.d/50_mesa.json": `{"ICD": {"library_path": 3}}`}), ErrManifest, "50_mesa.json", Options{}},
+		{"huge manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": strings.Repeat(" ", maxManifest+1)}), rootfs.ErrTooLarge, "lvp.json", Options{}},
+		{"truncated cache", edited(map[string]string{"etc/ld.so.cache": string(cache[:55])}), ldcache.ErrTruncated, "etc/ld.so.cache", Options{}},
+		{"corrupt cache", edited(map[string]string{"etc/ld.so.cache": "surely not a loader's cache"}), ldcache.ErrCorrupt, "etc/ld.so.cache", Options{}},
+		{"request", host(), ErrRequested, "libnothing.so.3", Options{Libraries: []string{"libnothing.so.3"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := Discover(makeHost(t, c.files), arch.X8664, c.o)
+			if s != nil || !errors.Is(err, c.want) {
+				t.Fatalf("%v", err)
+			}
+			if !strings.Contains(err.Error(), c.names) || strings.Contains(err.Error(), "\n") || fault.Hint(err) == "" {
+				t.Errorf("error %q, hint %q", err, fault.Hint(err))
+			}
+		})
+	}
+}
+
+// What the build cache relies on: whatever would change the stack makes the trace changed, and nothing else does.
+func TestTraceShowsChanges(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		do      func(dir string) error
+		changed bool
+	}{
+		{"nothing", func(string) error { return nil }, false},
+		{"unrelated", func(d string) error { return os.WriteFile(d+"/usr/share/x", nil, 0o644) }, false},
+		{"an ICD more", func(d string) error { return os.WriteFile(d+"/usr/share/vulkan/icd.d/z.json", nil, 0o644) }, true},
+		{"the first ICD in a directory that is not there", func(d string) error {
+			return errors.Join(os.MkdirAll(d+"/usr/local/share/vulkan/icd.d", 0o755), os.WriteFile(d+"/usr/local/share/vulkan/icd.d/z.json", nil, 0o644))
+		}, true},
+		{"a GLX vendor more", func(d string) error { return os.WriteFile(d+"/"+multiarch+"libGLX_nvidia.so.0", nil, 0o644) }, true},
+		{"a DRI driver more", func(d string) error { return os.Symlink("libdril_dri.so", d+"/"+multiarch+"dri/zink_dri.so") }, true},
+		{"the missing library", func(d string) error { return os.WriteFile(d+"/"+multiarch+"libmissing.so.1", nil, 0o644) }, true},
+		{"a front end replaced", func(d string) error {
+			return errors.Join(os.WriteFile(d+"/new", []byte(lib("libGL.so.1")), 0o644), os.Rename(d+"/new", d+"/"+multiarch+"libGL.so.1.7.0"))
+		}, true},
+		{"a dependency overwritten", func(d string) error {
+			return os.WriteFile(d+"/usr/lib/llvm-19/lib/libz3.so.4", []byte(lib("libz3.so.4", "libm.so.6")), 0o644)
+		}, true},
+		{"drirc overwritten", func(d string) error { return os.WriteFile(d+"/usr/share/drirc.d/00-mesa.conf", []byte("x"), 0o644) }, true},
+		{"a cache", func(d string) error { return os.WriteFile(d+"/etc/ld.so.cache", nil, 0o644) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := makeHost(t, host())
+			old := time.Now().Add(-time.Hour)
+			err := filepath.WalkDir(r.Dir(), func(p string, e os.DirEntry, err error) error {
+				if err == nil && e.Type()&os.ModeSymlink == 0 {
+					err = os.Chtimes(p, old, old)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Millisecond) // let the change times be old enough for rootfs to trust them
+			if _, err := Discover(r, arch.X8664, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			trace := r.Trace()
+			if err := c.do(r.Dir()); err != nil {
+				t.Fatal(err)
+			}
+			var changed []string
+			for _, a := range trace {
+				if !a.Unchanged() {
+					changed = append(changed, a.Path)
+				}
+			}
+			if (len(changed) > 0) != c.changed {
+				t.Errorf("changed: %q", changed)
+			}
+		})
+	}
+}
+
+// FuzzManifest: a manifest gives strings without NUL or an error, never both.
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(icd("libEGL_mesa.so.0")))
+	f.Add([]byte(`{"ICD": {"library_path": 3}}`))
+	f.Add([]byte(`{"ICD": {"library_arch": "64", "library_path": "a\u0000b"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		library, bits, err := parseManifest(b, []string{"ICD", "library_path"})
+		if err != nil && (library != "" || bits != "" || !errors.Is(err, ErrManifest)) {
+			t.Fatalf("%q, %q, %v", library, bits, err)
+		}
+		if strings.ContainsRune(library+bits, 0) {
+			t.Fatalf("%q, %q", library, bits)
+		}
+	})
+}
