@@ -1,0 +1,149 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// initName is argv[0] of init: what ps shows in the milliseconds before it is the game.
+const initName = "capsule-run: init"
+
+// What init writes to the pipe, in front of nothing or of an encoded Error.
+const (
+	reachedExec = 'x'
+	failedMark  = 'e'
+)
+
+// IsInit says whether this process is to call Init. main asks first thing.
+func IsInit() bool { return len(os.Args) == 3 && os.Args[0] == initName }
+
+// Init builds the root and becomes the game. It never returns.
+func Init() {
+	runtime.LockOSThread() // capabilities and the parent-death signal belong to a thread; this one will call execve
+	memfd, err1 := strconv.Atoi(os.Args[1])
+	pipe, err2 := strconv.Atoi(os.Args[2])
+	if err1 != nil || err2 != nil {
+		os.Exit(ExitSetup)
+	}
+	unix.CloseOnExec(memfd)
+	unix.CloseOnExec(pipe)
+	defer func() {
+		if p := recover(); p != nil {
+			giveUp(pipe, &Error{Op: "namespace", Msg: fmt.Sprintf("init: panic: %v", p), Code: ExitSetup})
+		}
+	}()
+	giveUp(pipe, become(memfd, pipe))
+}
+
+func giveUp(pipe int, e *Error) {
+	unix.Write(pipe, append([]byte{failedMark}, e.encode()...))
+	os.Exit(e.Code)
+}
+
+// become returns only if it fails.
+func become(memfd, pipe int) *Error {
+	m, err := receive(memfd)
+	if err != nil {
+		return &Error{Op: "namespace", Msg: "read the plan: " + err.Error(), Code: ExitSetup}
+	}
+	// Once more, as a change of credentials by execve may have cleared it; then look whether the launcher died before.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return &Error{Op: "namespace", Msg: "bind the game's life to ours: " + err.Error(), Code: ExitSetup}
+	}
+	if os.Getppid() != m.parent {
+		os.Exit(ExitSetup)
+	}
+	mask := unix.Umask(0)
+	if err := mount.Apply(m.spec.Ops, m.spec.MountAPI); err != nil {
+		e := &Error{Op: "mount", Msg: err.Error(), Code: ExitSetup}
+		var me *mount.Error
+		if errors.As(err, &me) {
+			e.Hint = me.Hint()
+			if me.Index < 0 { // the frame, where a denied user namespace shows
+				e.errno = errnoOf(err)
+			}
+		}
+		return e
+	}
+	unix.Umask(mask)
+	dir := m.spec.Dir
+	if dir == "" {
+		dir = "/"
+	}
+	if err := unix.Chdir(dir); err != nil {
+		return &Error{Op: "chdir", Msg: fmt.Sprintf("change to %s inside the runtime: %v", dir, err), Code: ExitSetup,
+			Hint: "start from a directory that is shared, or share it with --bind " + dir}
+	}
+	if m.userNS {
+		if err := dropRights(); err != nil {
+			return &Error{Op: "namespace", Msg: "drop capabilities: " + err.Error(), Code: ExitSetup}
+		}
+	}
+	if m.ignoreQuit {
+		signal.Ignore(unix.SIGQUIT)
+	}
+	unix.Write(pipe, []byte{reachedExec})
+	return execute(m.spec.Argv, m.spec.Env)
+}
+
+func receive(fd int) (*message, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, st.Size)
+	for n := 0; n < len(buf); {
+		got, err := unix.Pread(fd, buf[n:], int64(n))
+		if err != nil {
+			return nil, err
+		}
+		if got == 0 {
+			return nil, errShort
+		}
+		n += got
+	}
+	return decodeMessage(buf)
+}
+
+// dropRights gives up what the new user namespace has given us. For user 0 execve gives it all back, as it does
+// outside.
+func dropRights() error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
+		return err
+	}
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return unix.Capset(&hdr, &data[0])
+}
+
+// execute runs argv as execvp(3) does, except that a file that is no program is not given to a shell. syscall.Exec,
+// not a bare execve: it restores the soft limit of open files, which the Go run-time system raises at its start.
+func execute(argv, env []string) *Error {
+	var found error
+	var foundAt string
+	for _, path := range candidates(argv[0], env) {
+		err := syscall.Exec(path, argv, env)
+		if err == unix.ENOENT || err == unix.ENOTDIR {
+			// The file may be there and what it needs missing: an interpreter, a dynamic loader.
+			if _, serr := os.Stat(path); serr != nil {
+				continue
+			}
+		}
+		if found == nil {
+			found, foundAt = err, path
+		}
+		if err != unix.EACCES {
+			break
+		}
+	}
+	return execError(argv[0], env, foundAt, found)
+}

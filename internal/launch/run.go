@@ -1,0 +1,202 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Run starts the command of spec and waits for it. It returns the exit status that the launcher should give: the
+// command's, or 128+N if signal N ended it. An *Error means that no command ran.
+//
+// For as long as it runs it owns the process: it must not be called twice at a time, and no other child may be waited
+// for by "any child" calls.
+func Run(spec *Spec) (int, error) {
+	// The game is to die with us, and PR_SET_PDEATHSIG means the death of the *thread* that forked (prctl(2)).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	if len(spec.Argv) == 0 {
+		return ExitSetup, &Error{Op: "exec", Msg: "no command given", Code: ExitSetup}
+	}
+	c, err := fork(spec)
+	if err != nil {
+		return code(err), err
+	}
+	s := &supervisor{pid: c.pid}
+	if err := s.start(); err != nil {
+		unix.Kill(c.pid, unix.SIGKILL)
+		c.report()
+		s.wait()
+		return ExitSetup, &Error{Op: "signals", Msg: "catch signals: " + err.Error(), Code: ExitSetup}
+	}
+	defer s.stop()
+	failed := c.report()
+	status := s.wait()
+	if failed == nil {
+		return status, nil
+	}
+	if failed.Code == 0 { // init is gone without a word
+		if status > 128 {
+			return status, nil // by a signal meant for the game: then that is the game's end
+		}
+		failed.Code, failed.Msg = ExitSetup, fmt.Sprintf("init ended with status %d before it started the command", status)
+	}
+	c.explain(failed)
+	return failed.Code, failed
+}
+
+func code(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ExitSetup
+}
+
+// child is a process that is init and will be the game.
+type child struct {
+	pid    int
+	pipe   int // reports what went wrong; closed by the game's execve
+	userNS bool
+}
+
+// fork starts init in its namespaces.
+func fork(spec *Spec) (*child, error) {
+	setup := func(doing string, err error) *Error {
+		return &Error{Op: "namespace", Msg: doing + ": " + err.Error(), Code: ExitSetup, errno: errnoOf(err)}
+	}
+	c := &child{userNS: wantUserNS(spec.UserNS)}
+	m := &message{spec: *spec, parent: os.Getpid(), userNS: c.userNS, ignoreQuit: ignored(unix.SIGINT)}
+	memfd, err := sealed(m.encode())
+	if err != nil {
+		return nil, setup("hand over the plan", err)
+	}
+	defer unix.Close(memfd)
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, setup("make a pipe", err)
+	}
+	defer unix.Close(p[1])
+
+	attr := &syscall.ProcAttr{
+		Files: inherit(memfd, p[1]),
+		// For init only, it is replaced before the game: no garbage collection in so short a life, no signals of the
+		// Go scheduler that could be left pending for the game, no reading of cgroup files.
+		Env: []string{"GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"},
+		Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL},
+	}
+	if c.userNS {
+		attr.Sys.Cloneflags |= unix.CLONE_NEWUSER
+		uid, gid := os.Geteuid(), os.Getegid()
+		attr.Sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		attr.Sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		if uid != 0 {
+			// Only ambient capabilities survive an execve of somebody who is not root.
+			attr.Sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+		}
+	}
+	argv := []string{initName, strconv.Itoa(memfd), strconv.Itoa(p[1])}
+	c.pid, err = syscall.ForkExec("/proc/self/exe", argv, attr)
+	if err != nil {
+		unix.Close(p[0])
+		e := setup("make a mount namespace", err)
+		if c.userNS {
+			e = setup("make a user and a mount namespace", err)
+		}
+		c.explain(e)
+		return nil, e
+	}
+	c.pipe = p[0]
+	return c, nil
+}
+
+// inherit lists the descriptors that init gets, each under its own number: those that our caller left open for the
+// program it starts, and our two. ForkExec clears the close-on-exec flag of these two in the child only; every other
+// descriptor of ours has it.
+func inherit(ours ...int) []uintptr {
+	files := []uintptr{0, 1, 2}
+	last := max(ours[0], ours[1])
+	for fd := 3; fd <= last; fd++ {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if fd == ours[0] || fd == ours[1] || err == nil && flags&unix.FD_CLOEXEC == 0 {
+			files = append(files, uintptr(fd))
+		} else {
+			files = append(files, ^uintptr(0)) // closed in the child
+		}
+	}
+	return files
+}
+
+// sealed puts data into a memfd that nobody can change any more.
+func sealed(data []byte) (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	// With sysctl vm.memfd_noexec=2 a memfd must say that it is not for execution (Linux 6.3); older kernels do not
+	// know the flag.
+	fd, err := unix.MemfdCreate("capsule-run plan", flags|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("capsule-run plan", flags)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("memfd_create: %w", err)
+	}
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err != nil {
+			unix.Close(fd)
+			return -1, fmt.Errorf("write to the memfd: %w", err)
+		}
+		data = data[n:]
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("seal the memfd: %w", err)
+	}
+	return fd, nil
+}
+
+// report waits until the game runs (nil) or init has failed. Init writes one byte before it tries to execute the
+// game, and an error after that or instead; the pipe ends by execve or with the process.
+func (c *child) report() *Error {
+	defer unix.Close(c.pipe)
+	var all []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(c.pipe, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 {
+			break
+		}
+		all = append(all, buf[:n]...)
+	}
+	if len(all) == 0 {
+		return &Error{Op: "namespace"}
+	}
+	if all[0] == reachedExec {
+		all = all[1:]
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	e, err := decodeError(all[1:])
+	if err != nil {
+		return &Error{Op: "namespace"}
+	}
+	return e
+}
+
+func errnoOf(err error) uint64 {
+	var e syscall.Errno
+	if errors.As(err, &e) {
+		return uint64(e)
+	}
+	return 0
+}

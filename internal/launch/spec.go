@@ -1,0 +1,51 @@
+package launch
+
+import "github.com/capsule-run/capsule-run/internal/mount"
+
+// Tri is a choice that the program may make itself.
+type Tri int
+
+const (
+	Auto Tri = iota
+	Yes
+	No
+)
+
+// Spec says what to start, and where.
+type Spec struct {
+	Ops []mount.Op
+	// Argv is the command; Argv[0] is searched in the PATH of Env inside the new root if it has no slash.
+	Argv []string
+	Env  []string
+	// Dir is the working directory inside the new root; empty means "/".
+	Dir string
+	// UserNS says whether to make a user namespace. Auto makes one unless we are root with CAP_SYS_ADMIN.
+	UserNS Tri
+	// MountAPI chooses the mount calls.
+	MountAPI mount.API
+}
+
+// Exit statuses of a launch that ran nothing, as env(1), nohup(1) and shells give them.
+const (
+	ExitSetup         = 125 // we failed
+	ExitNotExecutable = 126 // the command was found and could not be executed
+	ExitNotFound      = 127 // the command was not found
+)
+
+// Error says that nothing was run, and why.
+type Error struct {
+	Op   string // the stage: "namespace", "mount", "chdir", "exec"
+	Msg  string
+	Hint string // what to do about it; may be empty
+	Code int    // the exit status that the launcher should give
+
+	errno uint64 // the system's error behind it, 0 if none
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// ExitCode returns the exit status for the launcher.
+func (e *Error) ExitCode() int { return e.Code }
+
+// HintText returns the hint.
+func (e *Error) HintText() string { return e.Hint }

@@ -1,0 +1,152 @@
+package launch
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisor stands in for the game towards our parent and everybody who knows our process id.
+type supervisor struct {
+	pid int
+
+	mu   sync.Mutex // held while pid is used, so that it is not used after the process is gone
+	gone bool
+	// resumed is set when we stopped with the game and have not yet seen the SIGCONT that ended it.
+	resumed bool
+
+	watch *watcher
+}
+
+// caught are the signals that are passed on, unless they were ignored when we started. SIGKILL and SIGSTOP cannot be
+// caught, faults are our own, SIGCHLD, SIGURG and SIGPIPE belong to the Go run-time system.
+func caught() []unix.Signal {
+	sigs := []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+		unix.SIGCONT, unix.SIGWINCH, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGIO, unix.SIGPWR}
+	for n := unix.Signal(34); n <= 64; n++ { // SIGRTMIN to SIGRTMAX; glibc keeps 32 and 33 to itself
+		sigs = append(sigs, n)
+	}
+	return sigs
+}
+
+func (s *supervisor) start() (err error) {
+	var sigs []unix.Signal
+	for _, n := range caught() {
+		if !ignored(n) {
+			sigs = append(sigs, n)
+		}
+	}
+	s.watch, err = watch(sigs, s.forward)
+	return err
+}
+
+func (s *supervisor) stop() { s.watch.close() }
+
+// forward passes a signal on, if the game has not had it already.
+func (s *supervisor) forward(e event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return
+	}
+	switch {
+	case e.sig == unix.SIGCONT:
+		// A shell continues the whole process group. Only where somebody continued us alone is the game still stopped.
+		resumed := s.resumed
+		s.resumed = false
+		if stopped(s.pid) || !resumed && !e.kernel {
+			unix.Kill(s.pid, unix.SIGCONT)
+		}
+		return
+	case e.kernel && e.sig == unix.SIGHUP:
+		// The terminal is gone. The kernel tells the session leader and the foreground process group; we may be the
+		// one and the game, in a group of its own by now, not in the other. A second SIGHUP does less harm than none.
+		if sid, err := unix.Getsid(0); err != nil || sid != os.Getpid() {
+			return
+		}
+	case e.kernel:
+		return // from the terminal: keyboard, window size, background access. It goes to all of the process group
+	case e.sender == s.pid:
+		return // the game signals its process group and has its own copy
+	}
+	unix.Kill(s.pid, e.sig)
+}
+
+// wait waits for the end of the game, stopping when it stops.
+func (s *supervisor) wait() int {
+	for {
+		var info unix.Siginfo
+		// Looking first and reaping under the lock keeps forward from signalling a stranger that got the process id.
+		err := unix.Waitid(unix.P_PID, s.pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		s.mu.Lock()
+		var status unix.WaitStatus
+		got, err := unix.Wait4(s.pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
+		if err == unix.ECHILD || err == nil && got == s.pid && !status.Stopped() {
+			s.gone = true
+		}
+		s.mu.Unlock()
+		switch {
+		case err == unix.ECHILD:
+			return ExitSetup // somebody else reaped it; cannot happen while the contract of Run is kept
+		case err != nil || got != s.pid:
+			continue // continued in between
+		case status.Stopped():
+			s.stopToo(status.StopSignal())
+		case status.Signaled():
+			return 128 + int(status.Signal())
+		default:
+			return status.ExitStatus()
+		}
+	}
+}
+
+// stopToo stops us by the signal that stopped the game, so that the shell sees what it would see of the game.
+func (s *supervisor) stopToo(sig unix.Signal) {
+	// SIGSTOP to the game alone comes from somebody who will continue the game alone. Where no shell watches us, being
+	// stopped would only mean never to notice.
+	if sig == unix.SIGSTOP && !terminal() {
+		return
+	}
+	s.mu.Lock()
+	s.resumed = true
+	s.mu.Unlock()
+	if !stopped(s.pid) {
+		return // continued already
+	}
+	restore := s.watch.byDefault(sig)
+	// To this thread, so that we are stopped before the call returns. A stop signal other than SIGSTOP has no effect in
+	// an orphaned process group, which is right: it has had none on the game either.
+	unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
+	restore()
+}
+
+// stopped says whether a process is stopped: the state in /proc/PID/stat follows the last ")" (proc_pid_stat(5)).
+func stopped(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	i := bytes.LastIndexByte(b, ')')
+	return err == nil && i >= 0 && i+2 < len(b) && b[i+2] == 'T'
+}
+
+// terminal says whether we have a controlling terminal and somebody else leads its session.
+func terminal() bool {
+	fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	sid, err := unix.Getsid(0)
+	return err == nil && sid != os.Getpid()
+}
+
+// event is a signal that reached us.
+type event struct {
+	sig    unix.Signal
+	kernel bool // sent by the kernel: the terminal
+	sender int  // process id, 0 if the kernel did it
+}
