@@ -38,27 +38,72 @@ func (p *planner) describeHost() {
 	sort.SliceStable(m.Aliases, func(a, b int) bool { return m.Aliases[a].Path < m.Aliases[b].Path })
 }
 
-// closure returns what must be open before l, dependencies first, l itself not included. The runtime's libraries
-// end it: a proxy has no dependencies.
+// closure returns what must be open before l, dependencies first, l itself not included. A proxy is opened after
+// those that it needs.
 func (p *planner) closure(l *HostLibrary) []uint32 {
-	var order []uint32
-	seen := map[uint32]bool{}
-	var visit func(l *HostLibrary)
-	visit = func(l *HostLibrary) {
-		index := p.objectOf(l)
-		if seen[index] {
-			return
-		}
-		seen[index] = true
-		if !p.shared[l.Name] {
-			for _, d := range l.Deps {
-				visit(p.in.Host.Libraries[d])
-			}
-		}
-		order = append(order, index)
+	w := &closureWalk{p: p, seen: map[uint32]bool{}}
+	w.host(l)
+	return w.order[:len(w.order)-1]
+}
+
+// proxyClosure is the same for a proxy.
+func (p *planner) proxyClosure(soname string) []uint32 {
+	w := &closureWalk{p: p, seen: map[uint32]bool{}}
+	w.proxy(soname)
+	return w.order[:len(w.order)-1]
+}
+
+// closureWalk visits in post-order; a cycle is broken where it was entered.
+type closureWalk struct {
+	p     *planner
+	seen  map[uint32]bool
+	order []uint32
+}
+
+func (w *closureWalk) host(l *HostLibrary) {
+	if w.p.shared[l.Name] {
+		w.proxy(l.Name)
+		return
 	}
-	visit(l)
-	return order[:len(order)-1]
+	index := w.p.object[l.Path]
+	if w.seen[index] {
+		return
+	}
+	w.seen[index] = true
+	for _, d := range l.Deps {
+		w.host(w.p.in.Host.Libraries[d])
+	}
+	w.order = append(w.order, index)
+}
+
+func (w *closureWalk) proxy(soname string) {
+	index := w.p.object[soname]
+	if w.seen[index] {
+		return
+	}
+	w.seen[index] = true
+	for _, name := range w.p.proxyNeeds(soname) {
+		w.proxy(name)
+	}
+	w.order = append(w.order, index)
+}
+
+// proxyNeeds are the shared libraries among those that the real library needs: dlsym on libpthread.so.0, which is
+// empty since glibc 2.34, finds pthread_create in libc.so.6.
+func (p *planner) proxyNeeds(soname string) []string {
+	var needed []string
+	if l := p.in.Runtime.Libraries[soname]; l != nil {
+		needed = l.File.Needed
+	} else if l := p.hostByNm[soname]; l != nil {
+		needed = l.File.Needed
+	}
+	var shared []string
+	for _, name := range needed {
+		if p.shared[name] && name != soname {
+			shared = append(shared, name)
+		}
+	}
+	return shared
 }
 
 // planData maps what drivers name by absolute paths to what is mounted of the host.
@@ -73,7 +118,7 @@ func (p *planner) planData() {
 }
 
 // planMounts lists what the launcher or the hook makes visible besides the runtime itself. Sources of generated
-// files are relative: they are filled in when the artefacts have a place (Plan.MountsFrom).
+// files are relative: they are filled in when the artefacts have a place (PlaceMounts).
 func (p *planner) planMounts() {
 	add := func(op mount.Op) { p.plan.Mounts = append(p.plan.Mounts, op) }
 	add(mount.Op{Kind: mount.Bind, Source: "lib", Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
@@ -94,9 +139,9 @@ func (p *planner) planMounts() {
 	}
 }
 
-// MountsFrom returns the plan's mounts with the generated files taken from dir.
-func (p *Plan) MountsFrom(dir string) []mount.Op {
-	ops := append([]mount.Op(nil), p.Mounts...)
+// PlaceMounts returns a plan's mounts with the generated files, whose sources are relative, taken from dir.
+func PlaceMounts(ops []mount.Op, dir string) []mount.Op {
+	ops = append([]mount.Op(nil), ops...)
 	for i := range ops {
 		if ops[i].Kind == mount.Bind && !strings.HasPrefix(ops[i].Source, "/") {
 			ops[i].Source = path.Join(dir, ops[i].Source)

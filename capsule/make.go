@@ -137,11 +137,3 @@ func buildID(id []byte) []byte {
 	}
 	return id
 }
-
-// objectOf returns the index of the object that stands for a host library in the capsule.
-func (p *planner) objectOf(l *HostLibrary) uint32 {
-	if p.shared[l.Name] {
-		return p.object[l.Name]
-	}
-	return p.object[l.Path]
-}

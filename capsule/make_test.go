@@ -214,7 +214,7 @@ func TestSides(t *testing.T) {
 	if !reflect.DeepEqual(sides, want) {
 		t.Errorf("sides %v", sides)
 	}
-	for _, m := range p.MountsFrom("/build") {
+	for _, m := range capsule.PlaceMounts(p.Mounts, "/build") {
 		if strings.Contains(m.Target, "libc.so") || strings.Contains(m.Target, "libX11") {
 			t.Errorf("%s is mounted", m.Target)
 		}

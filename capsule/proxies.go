@@ -117,13 +117,17 @@ func (b *proxyBuilder) fromRuntime(a *answer, at located, kind answerKind, text 
 	a.symbol.Origin, a.symbol.Source, a.symbol.Value = dso.FromBase, b.source(at.library), at.symbol.Value
 	a.symbol.Type, a.symbol.Size = at.symbol.Type, at.symbol.Size
 	// Data may have been copied into the program (R_X86_64_COPY): the copy is the one that everybody uses.
-	a.symbol.Global = at.symbol.Type == elf.STT_OBJECT || allocator[a.symbol.Name]
+	// A function that several libraries of an old glibc have (pthread_mutex_lock in libc and libpthread) is the one
+	// that the program is bound to, so that its address is the same on both sides.
+	key := symbolKey{at.symbol.Name, at.symbol.Version}
+	a.symbol.Global = at.symbol.Type == elf.STT_OBJECT || allocator[a.symbol.Name] || b.known.twice[key]
 }
 
 // write enters the proxy into the plan, symbols sorted by name and version.
 func (b *proxyBuilder) write(runtime *RuntimeLibrary, host *HostLibrary) {
 	p := b.p
-	proxy := dso.Proxy{Arch: p.in.Arch, Soname: b.soname, Object: p.object[b.soname]}
+	proxy := dso.Proxy{Arch: p.in.Arch, Soname: b.soname, Object: p.object[b.soname],
+		Needed: p.proxyNeeds(b.soname)}
 	defined := map[string]bool{}
 	for _, defs := range [][]dynelf.VersionDef{runtimeDefs(runtime), hostDefs(host)} {
 		for _, v := range versions(defs) {
@@ -156,7 +160,8 @@ func (b *proxyBuilder) write(runtime *RuntimeLibrary, host *HostLibrary) {
 	for i, name := range b.order {
 		sources[i] = p.base[name]
 	}
-	p.plan.artefacts.Manifest.Objects[proxy.Object].Sources = sources
+	object := &p.plan.artefacts.Manifest.Objects[proxy.Object]
+	object.Sources, object.Closure = sources, p.proxyClosure(b.soname)
 	decision := Library{Soname: b.soname, Side: SideRuntime, Inside: path.Join(ProxyDir(p.in.Arch), b.soname),
 		Reason: "part of the C library: a process has one, the runtime's"}
 	if !p.isLibc(b.soname) {

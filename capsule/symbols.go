@@ -49,6 +49,7 @@ type answer struct {
 type runtimeSymbols struct {
 	exact  map[symbolKey]located
 	byName map[string]located // the default version, or the only one
+	twice  map[symbolKey]bool // functions that more than one library has
 }
 
 type located struct {
@@ -57,7 +58,7 @@ type located struct {
 }
 
 func (p *planner) runtimeSymbols(libraries []string) *runtimeSymbols {
-	r := &runtimeSymbols{exact: map[symbolKey]located{}, byName: map[string]located{}}
+	r := &runtimeSymbols{exact: map[symbolKey]located{}, byName: map[string]located{}, twice: map[symbolKey]bool{}}
 	for _, name := range libraries {
 		l := p.in.Runtime.Libraries[name]
 		if l == nil {
@@ -69,8 +70,11 @@ func (p *planner) runtimeSymbols(libraries []string) *runtimeSymbols {
 				continue
 			}
 			at := located{name, s}
-			if _, ok := r.exact[symbolKey{s.Name, s.Version}]; !ok {
-				r.exact[symbolKey{s.Name, s.Version}] = at
+			key := symbolKey{s.Name, s.Version}
+			if _, ok := r.exact[key]; ok {
+				r.twice[key] = true
+			} else {
+				r.exact[key] = at
 			}
 			// Of several old versions of a function the newest is nearest to what a newer glibc has; it is the
 			// default one. A function that lost its default (removed from the API) is taken only if nothing

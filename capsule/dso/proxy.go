@@ -17,7 +17,8 @@ const (
 type Proxy struct {
 	Arch     *arch.Arch
 	Soname   string
-	Object   uint32 // its own index in the manifest
+	Needed   []string // proxies that dlsym on this one searches too, as on the real library
+	Object   uint32   // its own index in the manifest
 	Versions []Version
 	Symbols  []ProxySymbol
 }
@@ -55,6 +56,7 @@ func (p *Proxy) Write() ([]byte, error) {
 	o := object{
 		arch:     p.Arch,
 		soname:   p.Soname,
+		needed:   p.Needed,
 		versions: p.Versions,
 		imports:  []string{"capsule_proxy_init", "capsule_missing"},
 		index:    p.Object,

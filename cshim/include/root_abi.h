@@ -21,12 +21,14 @@ struct capsule_path_rule {
     size_t from_len, to_len;
 };
 
+typedef int iterate_function(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+
 /* libcapsule's part, for the root. */
 struct capsule_base {
     void *(*open)(const char *file, int mode, const void *caller);
     void *(*lookup_global)(const char *name, const char *version); /* dlsym on what dlopen(NULL) returns */
     void *global_handle;                                            /* what dlopen(NULL) returns */
-    int (*iterate_base)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+    iterate_function *iterate_base; /* dl_iterate_phdr over the base namespace */
     void (*proxy_init)(struct capsule_dso *);
     void (*missing)(const struct capsule_dso *, unsigned symbol); /* never returns */
     const struct capsule_path_rule *path_rules;
@@ -37,6 +39,7 @@ struct capsule_base {
 struct capsule_root_interface {
     const struct capsule_base *base; /* set by libcapsule before anything else is loaded */
     const struct capsule_import *imports, *imports_end;
+    iterate_function *iterate_capsule; /* dl_iterate_phdr over the capsule */
 };
 
 #endif

@@ -84,6 +84,7 @@ __attribute__((constructor)) static void bring_up(void)
     if (!root)
         return;
     hand_over(root);
+    unwinder_bring_up(root->iterate_capsule);
     up = true;
     debug("namespace %ld is up, root %s", (long)capsule_namespace, manifest_root_path());
     /* Our failed look-ups must not be what the game's next dlerror() reports. */

@@ -7,6 +7,7 @@
  *   proxy.c     capsule_proxy_init: called by each proxy's DT_INIT
  *   base.c      the runtime's own instances whose symbols proxies hand out
  *   dlopen.c    what dlopen and dlsym mean inside the capsule
+ *   unwind.c    exceptions and pthread_exit across the boundary
  *   manifest.c  the only reader of the manifest's bytes
  *   report.c    CAPSULE_DEBUG, and the one message before an unavoidable abort
  *
@@ -62,6 +63,10 @@ struct base_library {
 struct base_library base_library_get(const struct capsule_object *object);
 bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object, bool in_base);
 int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
+
+/* unwind.c */
+void unwinder_bring_up(iterate_function *capsule);
+void unwinder_prepare(void *libgcc);
 
 /* dlopen.c */
 void *capsule_dlopen(const char *file, int mode, const void *caller);

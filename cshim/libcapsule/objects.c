@@ -3,6 +3,7 @@
  * absolute path keeps ld.so from ever searching the runtime's directories for a host library. */
 #include "libcapsule.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 /* One word an object: the handle that keeps it loaded. Two threads may both store one; the object is then counted
@@ -28,10 +29,13 @@ void *object_handle(uint32_t index)
 
 static void *load(const struct capsule_object *object, int mode)
 {
+    const char *soname = manifest_string(object->soname);
     const char *path = manifest_string(object->path);
     /* RTLD_GLOBAL must go: from a namespace other than the base one glibc follows a null pointer
      * (elf/dl-open.c, add_to_global: _ns_main_searchlist is never set there). */
     void *handle = dlmopen(capsule_namespace, path, mode & ~RTLD_GLOBAL);
+    if (handle && object->kind == CAPSULE_HOST && !strcmp(soname, "libgcc_s.so.1"))
+        unwinder_prepare(handle);
     debug("open %s: %s", path, handle ? "ok" : "failed");
     return handle;
 }

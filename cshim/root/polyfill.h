@@ -32,6 +32,9 @@ void *polyfill_late(void **slot, const char *library, const char *name);
 #define LIBPTHREAD "libpthread.so.0"
 #define LIBRESOLV "libresolv.so.2"
 
+/* Closes every descriptor from first on. Allocates nothing, takes no lock. */
+bool polyfill_close_from(int first);
+
 /* Ends the process as glibc's fortified functions do ("*** buffer overflow detected ***"), or after writing the
  * message when a polyfill cannot keep its promise. */
 _Noreturn void polyfill_chk_fail(void);

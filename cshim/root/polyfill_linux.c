@@ -83,10 +83,7 @@ CAPSULE_POLYFILL(int, timespec_getres, (struct timespec * resolution, int time_b
 {
     if (time_base < 1 || time_base > CLOCK_THREAD_CPUTIME_ID + 1)
         return 0;
-    int saved = *root_errno();
-    int failed = base_clock_getres(time_base - 1, resolution);
-    *root_errno() = saved;
-    return failed ? 0 : time_base;
+    return base_clock_getres(time_base - 1, resolution) ? 0 : time_base;
 }
 
 /* 2.35 */

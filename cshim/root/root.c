@@ -9,6 +9,7 @@ extern const struct capsule_import __stop_capsule_imports[] __attribute__((visib
 __attribute__((visibility("default"))) struct capsule_root_interface capsule_root = {
     .imports = __start_capsule_imports,
     .imports_end = __stop_capsule_imports,
+    .iterate_capsule = root_iterate_capsule,
 };
 
 int *root_errno(void)

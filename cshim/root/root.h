@@ -45,6 +45,9 @@ static inline const struct capsule_base *base(void)
     return capsule_root.base;
 }
 
+/* unwind.c */
+int root_iterate_capsule(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
+
 /* The runtime's errno is the only one. */
 int *root_errno(void);
 

@@ -9,10 +9,17 @@
 
 CAPSULE_IMPORT(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *));
 
+/* glibc takes the namespace from the caller's address, which is here: the capsule. The volatile keeps the call from
+ * becoming a tail call, whose caller would be somebody else. */
+int root_iterate_capsule(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
+{
+    volatile int result = base_dl_iterate_phdr(callback, data);
+    return result;
+}
+
 CAPSULE_OVERRIDE(int, dl_iterate_phdr, (int (*callback)(struct dl_phdr_info *, size_t, void *), void *data))
 {
-    /* The capsule's own objects first: glibc takes the namespace from the caller's address, which is here. */
-    int result = base_dl_iterate_phdr(callback, data);
+    int result = root_iterate_capsule(callback, data);
     return result ? result : base()->iterate_base(callback, data);
 }
 

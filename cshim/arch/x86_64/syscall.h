@@ -18,4 +18,34 @@ static inline long arch_syscall(long number, long a, long b, long c, long d, lon
     return result;
 }
 
+/* fork, with *tid as the child's own TID and the address the kernel clears when the child ends. Order of clone's
+ * arguments here: flags, stack, parent's TID, child's TID, TLS. */
+static inline long arch_fork(unsigned long flags, int *tid)
+{
+    return arch_syscall(SYS_clone, (long)flags, 0, 0, (long)tid, 0, 0);
+}
+
+/* clone with a stack for the child, which runs child(argument) and never returns. stack_top is a multiple of 16.
+ * The runtime's clone would do, but before glibc 2.25 it wrote to the caller's cached TID with CLONE_VM. */
+static inline long arch_clone_child(unsigned long flags, void *stack_top, int *pidfd,
+                                    void (*child)(void *), void *argument)
+{
+    long result;
+    register long r10 __asm__("r10") = 0;
+    register long r8 __asm__("r8") = 0;
+    __asm__ volatile("syscall\n\t"
+                     "testq %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xorl %%ebp, %%ebp\n\t" /* psABI 3.4.1: the outermost frame */
+                     "movq %[argument], %%rdi\n\t"
+                     "call *%[child]\n\t"
+                     "ud2\n"
+                     "1:"
+                     : "=a"(result)
+                     : "0"((long)SYS_clone), "D"(flags), "S"(stack_top), "d"(pidfd), "r"(r10), "r"(r8),
+                       [child] "r"(child), [argument] "r"(argument)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
 #endif

@@ -73,8 +73,8 @@ static const char *plugin(void)
 
 static const char *introspection(void)
 {
-	WANT(ct_dl_iterate("libcapsuletest") == 1);
-	WANT(ct_dl_iterate("libstdc++") == 1);
+	WANT(ct_dl_iterate("libcapsuletest") >= 1);
+	WANT(ct_dl_iterate("libstdc++") >= 1);
 	const char *file = ct_dladdr((void *)ct_plugin);
 	WANT(file && strstr(file, "capsule"));
 	file = ct_dladdr(ct_linked("malloc"));

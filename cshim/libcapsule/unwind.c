@@ -1,0 +1,105 @@
+/* Unwinding across the boundary. The process has two unwinders, the runtime's libgcc_s and the host's, and a stack
+ * may have frames of both sides: pthread_exit (the runtime's) below a driver's frames, an exception thrown by the
+ * game's callback. Two things keep them from each other's frames:
+ *
+ * - Personality routines call their own libgcc_s with a context that the other one made. The context's layout is
+ *   the same (libgcc/unwind-dw2.c; unchanged on x86-64 since GCC 4.3), but _Unwind_SetGR asserts a table which is
+ *   only filled when that copy has unwound something: so each copy is made to, once.
+ * - Before glibc 2.35 there is no _dl_find_object, and libgcc_s finds frames by dl_iterate_phdr, which reports the
+ *   caller's namespace only. The runtime's libgcc_s is led to one that reports both. Registering the frames
+ *   instead (__register_frame_info) would make the first exception sort all of LLVM's.
+ */
+#include "libcapsule.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arch.h"
+
+#define UNWIND_END_OF_STACK 5 /* _URC_END_OF_STACK, Itanium C++ ABI, 1.6 */
+
+static iterate_function *iterate_capsule;
+
+static int stop(void *context, void *data)
+{
+    (void)context;
+    (void)data;
+    return UNWIND_END_OF_STACK;
+}
+
+void unwinder_prepare(void *libgcc)
+{
+    int (*backtrace)(int (*)(void *, void *), void *) =
+        (int (*)(int (*)(void *, void *), void *))dlsym(libgcc, "_Unwind_Backtrace");
+    if (backtrace)
+        backtrace(stop, NULL);
+}
+
+static int iterate_both(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
+{
+    int result = iterate_base(callback, data);
+    return result ? result : iterate_capsule(callback, data);
+}
+
+/* The page of a word may be read-only by now (PT_GNU_RELRO with BIND_NOW). */
+static void overwrite(ElfW(Addr) *word, ElfW(Addr) value)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *start = (void *)((ElfW(Addr))word & ~(page - 1));
+    if (*word == value || mprotect(start, page, PROT_READ | PROT_WRITE))
+        return;
+    *word = value;
+    /* Left writable: whether it was read-only is not to be told from here, and .got.plt is not. */
+}
+
+/* Replaces the address of a function that an object imports. */
+static void redirect(const struct link_map *map, const char *name, ElfW(Addr) target)
+{
+    const ElfW(Sym) *symbols = NULL;
+    const char *names = NULL;
+    const arch_rel *tables[2] = {NULL, NULL};
+    size_t sizes[2] = {0, 0};
+    for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+        const void *address = (const void *)d->d_un.d_ptr;
+        if (d->d_tag == DT_SYMTAB)
+            symbols = address;
+        else if (d->d_tag == DT_STRTAB)
+            names = address;
+        else if (d->d_tag == DT_JMPREL)
+            tables[0] = address;
+        else if (d->d_tag == DT_PLTRELSZ)
+            sizes[0] = d->d_un.d_val;
+        else if (d->d_tag == ARCH_DT_REL)
+            tables[1] = address;
+        else if (d->d_tag == ARCH_DT_RELSZ)
+            sizes[1] = d->d_un.d_val;
+    }
+    if (!symbols || !names)
+        return;
+    for (int t = 0; t < 2; t++) {
+        size_t count = tables[t] ? sizes[t] / sizeof *tables[t] : 0;
+        for (size_t i = 0; i < count; i++) {
+            const arch_rel *rel = &tables[t][i];
+            unsigned type = ARCH_R_TYPE(rel->r_info);
+            if ((type == ARCH_R_JUMP_SLOT || type == ARCH_R_GLOB_DAT) &&
+                !strcmp(names + symbols[ARCH_R_SYM(rel->r_info)].st_name, name))
+                overwrite((ElfW(Addr) *)(map->l_addr + rel->r_offset), target);
+        }
+    }
+}
+
+void unwinder_bring_up(iterate_function *capsule)
+{
+    iterate_capsule = capsule;
+    bool by_iteration = !dlsym(RTLD_DEFAULT, "_dl_find_object");
+    /* pthread_exit would open it later and behind our back, so with an old glibc it is opened now. */
+    void *libgcc = dlopen("libgcc_s.so.1", RTLD_LAZY | (by_iteration ? 0 : RTLD_NOLOAD));
+    if (!libgcc)
+        return;
+    struct link_map *map = NULL;
+    if (by_iteration && !dlinfo(libgcc, RTLD_DI_LINKMAP, &map) && map)
+        redirect(map, "dl_iterate_phdr", (ElfW(Addr))iterate_both);
+    unwinder_prepare(libgcc);
+}
