@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(envLauncher); mode != "" {
 		os.Exit(launcher(mode))
 	}
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
+		fmt.Fprintln(os.Stderr, "started as launcher without its environment")
+		os.Exit(99) // or a mistake in a test would start the tests again, and again
+	}
 	os.Exit(m.Run())
 }
 

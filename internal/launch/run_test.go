@@ -2,14 +2,12 @@ package launch
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
@@ -24,16 +22,6 @@ func TestExitStatus(t *testing.T) {
 		wantRun(t, start(t, mode, "/bin/sh", "-c", "kill -40 $$"), "", 128+40)
 		wantRun(t, start(t, mode, "/bin/sh", "-c", "kill -PIPE $$"), "", 141)
 	})
-}
-
-// direct starts the same command without us: whatever a process can see of its surroundings must not differ.
-func direct(t *testing.T, cmd *exec.Cmd, argv []string) *exec.Cmd {
-	d := exec.Command(argv[0], argv[1:]...)
-	if filepath.Base(cmd.Path) == "setpriv" {
-		d = exec.Command("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, argv...)...)
-	}
-	d.Env, d.Dir, d.ExtraFiles = cmd.Env[:len(cmd.Env)-1], cmd.Dir, cmd.ExtraFiles
-	return d
 }
 
 func TestAsIfDirect(t *testing.T) {
@@ -63,59 +51,42 @@ func TestAsIfDirect(t *testing.T) {
 		"no stdin": {"sh", "-c", `exec "$@" </dev/null`, "-"},
 		"fds":      {"sh", "-c", `exec "$@" 3</dev/null 7</dev/null`, "-"},
 	}
+	game := func(text string) []string { return []string{"sh", "-c", text, "name", "a b", ""} }
+	// run starts argv with a pipe to read from as descriptor 5.
+	run := func(t *testing.T, env, argv []string) string {
+		r, w, err := os.Pipe()
+		must(t, err)
+		defer r.Close()
+		w.WriteString("from five\n")
+		w.Close()
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.Env, cmd.Dir, cmd.ExtraFiles = env, "/tmp", []*os.File{nil, nil, r}
+		out, errs, code := result(t, cmd)
+		return fmt.Sprintf("%d\n%s\n%s", code, out, errs)
+	}
 	eachMode(t, func(t *testing.T, mode string) {
+		us := start(t, mode)
+		self, drop := []string{public(t)}, []string(nil)
+		if mode == "nobody" {
+			self, drop = us.Args, us.Args[:len(us.Args)-1]
+		}
+		// The same command with and without us: whatever the game can see of its surroundings must not differ.
 		for pname, pre := range prefix {
 			for sname, text := range script {
-				r, w, err := os.Pipe()
-				must(t, err)
-				argv := append(append([]string{}, pre...), "sh", "-c", text, "name", "a b", "")
-				cmd := start(t, mode)
-				cmd.ExtraFiles = []*os.File{nil, nil, r} // descriptor 5
-				want := direct(t, cmd, argv)
-				// The prefix applies to the launcher.
-				self := cmd.Args
-				if mode != "nobody" {
-					self = []string{"/proc/" + strconv.Itoa(os.Getpid()) + "/exe"}
-				}
-				game := []string{"sh", "-c", text, "name", "a b", ""}
-				full := append(append(append([]string{}, pre...), self...), game...)
-				got := exec.Command(full[0], full[1:]...)
-				got.Env, got.Dir, got.ExtraFiles = cmd.Env, cmd.Dir, cmd.ExtraFiles
-				for _, c := range []*exec.Cmd{want, got} {
-					c.Env = append(c.Env, "EXTRA=1")
-				}
-				w.WriteString("from five\n")
-				w2 := unixDup(t, r)
-				_ = w2
-				w.Close()
-				wo, we, wc := result(t, want)
-				r.Close()
-				w2.Close()
-				r, w, err = os.Pipe()
-				must(t, err)
-				w.WriteString("from five\n")
-				w.Close()
-				got.ExtraFiles = []*os.File{nil, nil, r}
-				o, e, c := result(t, got)
-				r.Close()
-				if o != wo || e != we || c != wc {
-					t.Errorf("%s, started with %s:\ngot  %d %q %q\nwant %d %q %q", sname, pname, c, o, e, wc, wo, we)
+				want := run(t, os.Environ(), slices.Concat(pre, drop, game(text)))
+				got := run(t, us.Env, slices.Concat(pre, self, game(text)))
+				if got != want {
+					t.Errorf("%s, started with %s:\ngot  %q\nwant %q", sname, pname, got, want)
 				}
 			}
 		}
 	})
 }
 
-func unixDup(t *testing.T, f *os.File) *os.File {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	must(t, err)
-	return os.NewFile(uintptr(fd), "dup")
-}
-
 // TestNothingLeaks looks at what the game's process is when it runs: no rights over the namespace, no old root.
 func TestNothingLeaks(t *testing.T) {
 	eachMode(t, func(t *testing.T, mode string) {
-		out, errs, code := result(t, start(t, mode, "sh", "-c", "readlink /proc/self/root; grep -c ' /old' /proc/self/mountinfo; grep CapEff /proc/self/status"))
+		out, errs, code := result(t, start(t, mode, "sh", "-c", "readlink /proc/self/root; grep -c -E ' /(old|new)[ /]' /proc/self/mountinfo; grep CapEff /proc/self/status"))
 		if code != 0 && errs != "" {
 			t.Fatal(errs)
 		}
