@@ -18,9 +18,9 @@ type hinted struct {
 	hint string
 }
 
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
-func (h *hinted) Hint() string  { return h.hint }
+func (h *hinted) Error() string    { return h.err.Error() }
+func (h *hinted) Unwrap() error    { return h.err }
+func (h *hinted) HintText() string { return h.hint }
 
 // WithHint attaches what the user can do about err. A nil err stays nil.
 func WithHint(err error, hint string) error {
@@ -32,9 +32,9 @@ func WithHint(err error, hint string) error {
 
 // Hint returns the outermost hint of an error, empty if nobody gave one.
 func Hint(err error) string {
-	var h interface{ Hint() string }
+	var h interface{ HintText() string }
 	if errors.As(err, &h) {
-		return h.Hint()
+		return h.HintText()
 	}
 	return ""
 }

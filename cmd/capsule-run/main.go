@@ -1,0 +1,15 @@
+// Command capsule-run starts a program in a runtime with the host's GPU stack. See `capsule-run --help`.
+package main
+
+import (
+	"os"
+
+	"github.com/capsule-run/capsule-run/internal/launch"
+)
+
+func main() {
+	if launch.IsInit() {
+		launch.Init() // the second half of a launch, in its own namespaces: never returns
+	}
+	os.Exit(execute(os.Args[1:]))
+}

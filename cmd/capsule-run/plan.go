@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/run"
+)
+
+func planCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "plan [flags]",
+		Short:   "Tell for every library which side it comes from, and why",
+		Example: "  capsule-run plan --runtime ./debian11-runtime\n  capsule-run plan --runtime ./debian11-runtime --json | jq .symbols.polyfills",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			story, err := run.Decide(o)
+			o.Done()
+			if err != nil {
+				return err
+			}
+			defer story.Close()
+			if f.json {
+				text, err := build.JSON(story.Plan)
+				if err != nil {
+					return err
+				}
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			return printPlan(cmd.OutOrStdout(), story.Plan)
+		},
+	}
+	c.Flags().BoolVar(&f.json, "json", false, "print the whole plan as JSON")
+	return c
+}
+
+// printPlan for a person: what stands where, what is bridged, what will not work.
+func printPlan(w io.Writer, p *capsule.Plan) error {
+	fmt.Fprintf(w, "host     %s, glibc %s\nruntime  %s, glibc %s (%s)\nboundary %s\n", p.Host.Dir, p.Host.Libc,
+		p.Runtime.Dir, p.Runtime.Libc, p.Runtime.Layout, p.Boundary)
+	for _, section := range []struct {
+		side  capsule.Side
+		title string
+	}{
+		{capsule.SideStub, "Stubs, in the program's own namespace before the host's libraries"},
+		{capsule.SideRuntime, "From the runtime, shared with the capsule by a proxy"},
+		{capsule.SideHost, "From the host, in the capsule"},
+	} {
+		fmt.Fprintf(w, "\n%s:\n", section.title)
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, l := range p.Libraries {
+			if l.Side == section.side {
+				fmt.Fprintf(t, "  %s\t%s\t%s\n", l.Soname, first(l.Path, "-"), l.Reason)
+			}
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, list := range []struct {
+		title   string
+		symbols []capsule.Bridged
+	}{
+		{"Polyfills, for functions that the runtime is too old to have", p.Symbols.Polyfills},
+		{"Aliases, to the runtime's function of an older version", p.Symbols.Aliases},
+		{"Missing: the process ends with this name if one is called", p.Symbols.Missing},
+	} {
+		if len(list.symbols) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s:\n", list.title)
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, s := range list.symbols {
+			fmt.Fprintf(t, "  %s\t%s\t%s\tfor %s\n", s.Symbol, first(s.Version, "-"), s.Answer, shorten(s.NeededBy))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(p.PathMap) > 0 {
+		fmt.Fprintf(w, "\nPaths that drivers find the host's files at:\n")
+		for _, m := range p.PathMap {
+			fmt.Fprintf(w, "  %s -> %s\n", m.From, m.To)
+		}
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(w, "\nwarning: %s\n", warning)
+	}
+	return nil
+}
+
+// shorten a list of libraries to what fits a line.
+func shorten(names []string) string {
+	switch n := len(names); n {
+	case 1:
+		return names[0]
+	case 2:
+		return names[0] + ", " + names[1]
+	default:
+		return fmt.Sprintf("%s, %s and %d more", names[0], names[1], n-2)
+	}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capsule-run/capsule-run/internal/config"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/run"
+)
+
+// exitSetup is the status when capsule-run itself failed and nothing was run, as env(1) and timeout(1) have it: it
+// must not be mistaken for the game's.
+const exitSetup = 125
+
+// flags of the command line, before a configuration file fills the gaps.
+type flags struct {
+	runtime, host, boundary, config, mountAPI string
+	libraries, binds, setenv                  []string
+	verbose, json                             bool
+}
+
+// execute runs the command line and returns the exit status.
+func execute(args []string) int {
+	status := 0
+	f := &flags{}
+	root := rootCommand(f, &status)
+	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f))
+	root.SetArgs(args)
+	if err := root.Execute(); err != nil {
+		report(os.Stderr, err)
+		return fault.ExitCode(err)
+	}
+	return status
+}
+
+const example = `  capsule-run --runtime ./debian11-runtime -- /usr/games/neverball
+  capsule-run --runtime ./sniper --bind ./saves:/saves -- ./game --fullscreen
+  capsule-run plan --runtime ./debian11-runtime`
+
+func rootCommand(f *flags, status *int) *cobra.Command {
+	c := &cobra.Command{
+		Use:           "capsule-run [flags] -- COMMAND [ARG…]",
+		Short:         "Run a program in a runtime of its own, on the host's GPU driver",
+		Long:          "capsule-run runs COMMAND in the file tree of --runtime, with the host's GPU stack (Mesa, NVIDIA)\nand the runtime's own libraries: nothing of the runtime is replaced, and there is one libc.",
+		Example:       example,
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				if cmd.Flags().NFlag() == 0 {
+					return cmd.Help()
+				}
+				return usage("no command given", "put the program after --, as in: capsule-run --runtime DIR -- ./game")
+			}
+			o, err := f.options()
+			if err != nil {
+				return err
+			}
+			o.Argv = args
+			*status, err = run.Run(o)
+			o.Done()
+			if err != nil && fault.ExitCode(err) == fault.ExitFailure {
+				return fault.WithExit(err, exitSetup)
+			}
+			return err
+		},
+	}
+	// What follows the command belongs to it: capsule-run --runtime R ./game --fullscreen.
+	c.Flags().SetInterspersed(false)
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usage(err.Error(), "capsule-run --help lists the flags")
+	})
+	c.CompletionOptions.HiddenDefaultCmd = true
+	p := c.PersistentFlags()
+	p.StringVar(&f.runtime, "runtime", "", "`DIR` with the runtime's file tree")
+	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
+	p.StringVar(&f.boundary, "boundary", "", "where the capsule begins: frontend (default)")
+	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
+	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE`; flags win")
+	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
+	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
+	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
+	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
+	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
+	return c
+}
+
+func usage(message, hint string) error {
+	return fault.WithExit(fault.WithHint(errors.New(message), hint), fault.ExitUsage)
+}
+
+// options merges flags, configuration file and environment, in this order of precedence.
+func (f *flags) options() (*run.Options, error) {
+	c := &config.Config{}
+	if f.config != "" {
+		var err error
+		if c, err = config.Load(f.config); err != nil {
+			return nil, err
+		}
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("working directory: %w", err), "change to a directory that exists")
+	}
+	o := &run.Options{
+		Runtime:   first(f.runtime, c.Runtime),
+		Host:      first(f.host, c.Host, "/"),
+		Boundary:  first(f.boundary, c.Boundary, "frontend"),
+		Libraries: append(c.Libraries, f.libraries...),
+		Environ:   os.Environ(),
+		Cwd:       cwd,
+	}
+	if o.Boundary != "frontend" {
+		return nil, usage(fmt.Sprintf("unknown boundary %q", o.Boundary), "this release has the boundary frontend")
+	}
+	for name, value := range c.Setenv {
+		o.Environ = setenv(o.Environ, name, value)
+	}
+	for _, s := range f.setenv {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, usage(fmt.Sprintf("--setenv %q is not NAME=VALUE", s), "write it as --setenv NAME=VALUE")
+		}
+		o.Environ = setenv(o.Environ, name, value)
+	}
+	for _, b := range append(c.Bind, f.binds...) {
+		bind, err := parseBind(b, cwd)
+		if err != nil {
+			return nil, usage(err.Error(), "write it as --bind SRC[:DST[:ro|rw]]")
+		}
+		o.Binds = append(o.Binds, bind)
+	}
+	if o.MountAPI, err = mountAPI(f.mountAPI); err != nil {
+		return nil, err
+	}
+	if f.verbose {
+		o.Verbose = func(format string, args ...any) { fmt.Fprintf(os.Stderr, "capsule-run: "+format+"\n", args...) }
+	} else if isTerminal(os.Stderr) {
+		o.Progress = os.Stderr
+	}
+	return o, nil
+}
+
+func mountAPI(name string) (mount.API, error) {
+	switch name {
+	case "", "auto":
+		return mount.Auto, nil
+	case "new":
+		return mount.New, nil
+	case "old":
+		return mount.Old, nil
+	}
+	return mount.Auto, usage(fmt.Sprintf("unknown mount interface %q", name), "it is auto, new or old")
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// setenv replaces a variable or adds it.
+func setenv(environ []string, name, value string) []string {
+	out := environ[:0:0]
+	for _, e := range environ {
+		if !strings.HasPrefix(e, name+"=") {
+			out = append(out, e)
+		}
+	}
+	return append(out, name+"="+value)
+}

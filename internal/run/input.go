@@ -1,0 +1,145 @@
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/cshim"
+	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/layout"
+	"github.com/capsule-run/capsule-run/internal/ldso"
+	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+// input puts what discover and inspect found into the plan's terms. What the plan may ask of the runtime is read
+// here, because the plan itself reads nothing.
+func (s *Story) input() (*capsule.Input, error) {
+	rules, err := configs.Default()
+	if err != nil {
+		return nil, err
+	}
+	in := &capsule.Input{
+		Arch:    s.Tree.Arch,
+		Version: Version,
+		Host:    capsule.Host{Dir: s.Stack.Root.Dir()},
+		Runtime: capsule.Runtime{Dir: s.Tree.Dir, Layout: s.Tree.Layout, LibcVersion: s.Tree.LibcVersion,
+			Loader: s.Tree.Loader, HasCache: s.Tree.HasCache, Cache: s.Tree.Cache,
+			Libraries: map[string]*capsule.RuntimeLibrary{}},
+		Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop},
+	}
+	s.hostInput(&in.Host)
+	wanted := append([]string{s.Tree.Arch.LoaderSoname}, rules.Libc...)
+	for _, name := range append(wanted, rules.Interop...) {
+		l, err := s.Tree.Library(name)
+		if errors.Is(err, ldso.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		exports, err := l.Exports()
+		if err != nil {
+			return nil, err
+		}
+		in.Runtime.Libraries[name] = &capsule.RuntimeLibrary{Name: name, Path: l.Path, File: l.File, Exports: exports}
+	}
+	root, err := cshim.Object(s.Tree.Arch, cshim.CapsuleRoot)
+	if err != nil {
+		return nil, fault.WithHint(err, "build capsule-run with `make build`, which compiles them first")
+	}
+	if in.Root, _, err = dynelf.Symbols(bytes.NewReader(root), int64(len(root))); err != nil {
+		return nil, fmt.Errorf("read the capsule root: %w", err)
+	}
+	return in, nil
+}
+
+func (s *Story) hostInput(h *capsule.Host) {
+	index := map[*hostlibs.Library]int{}
+	for i, l := range s.Stack.Libraries {
+		index[l] = i
+	}
+	for _, l := range s.Stack.Libraries {
+		out := &capsule.HostLibrary{Name: l.Name, Path: l.Path, Source: s.Stack.Root.HostPath(l.Path), Aliases: l.Aliases,
+			Reason: l.Why, FrontEnd: l.Role == hostlibs.RoleFrontEnd, Requested: l.Role == hostlibs.RoleRequested,
+			File: l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
+		for _, d := range l.Deps {
+			out.Deps = append(out.Deps, index[d])
+		}
+		h.Libraries = append(h.Libraries, out)
+	}
+	for _, d := range s.Stack.Data {
+		out := capsule.HostData{Path: d.Path, Reason: d.Why}
+		for _, f := range d.Files {
+			out.Files = append(out.Files, capsule.DataFile{Path: f.Path, Source: f.Source})
+		}
+		h.Data = append(h.Data, out)
+	}
+}
+
+// launchRecord is what a warm launch needs of a build besides its files.
+type launchRecord struct {
+	Top    []layout.Top `json:"top"`
+	Mounts []mount.Op   `json:"mounts"` // sources of generated files relative to the build
+}
+
+func (s *Story) record() (build.Record, error) {
+	l := launchRecord{Mounts: s.Plan.Mounts}
+	for _, t := range s.Tree.Top {
+		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
+		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
+			var err error
+			if top.Entries, err = entries(s.Tree.Root, "/"+t.Name); err != nil {
+				return build.Record{}, err
+			}
+		}
+		l.Top = append(l.Top, top)
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return build.Record{}, fmt.Errorf("encode the launch: %w", err)
+	}
+	inputs := append([]rootfs.Access(nil), s.Stack.Root.Trace()...)
+	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
+}
+
+// entries lists a directory of the runtime that the new root has as links. It is recorded as an input: a file that
+// is added to the runtime's /etc must show.
+func entries(root *rootfs.Root, dir string) ([]layout.Entry, error) {
+	names, err := root.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []layout.Entry
+	for _, name := range names {
+		e := layout.Entry{Name: name}
+		info, err := root.Lstat(path.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if info.Mode&fs.ModeSymlink != 0 {
+			if e.Link, err = root.Readlink(path.Join(dir, name)); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func launchOf(b *build.Built) (*launchRecord, error) {
+	var l launchRecord
+	if err := json.Unmarshal(b.Record.Launch, &l); err != nil {
+		return nil, fmt.Errorf("read the launch record of %s: %w", b.Dir, err)
+	}
+	return &l, nil
+}

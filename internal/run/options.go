@@ -1,0 +1,134 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/layout"
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// Options are the user's wishes, from flags, a configuration file and the environment.
+type Options struct {
+	Runtime   string // directory of the runtime
+	Host      string // root of the host, "/" by default
+	Boundary  string // "frontend"
+	Libraries []string
+	Binds     []layout.Bind
+	Environ   []string // of the program, --setenv applied
+	Cwd       string
+	Argv      []string
+	MountAPI  mount.API
+
+	Verbose  func(format string, args ...any) // nil: silent
+	Progress *os.File                         // a terminal that shows what takes long; nil: none
+	showing  bool
+}
+
+var errNoRuntime = fault.WithExit(fault.WithHint(errors.New("no runtime given"),
+	"name the runtime's directory with --runtime DIR, or runtime = \"DIR\" in the file of --config"), fault.ExitUsage)
+
+func (o *Options) verbose(format string, args ...any) {
+	if o.Verbose != nil {
+		o.Verbose(format, args...)
+	}
+}
+
+// progress shows one line on a terminal, which the next one replaces.
+func (o *Options) progress(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	o.verbose("%s", text)
+	if o.Progress != nil {
+		fmt.Fprintf(o.Progress, "\r\x1b[Kcapsule-run: %s …", text)
+		o.showing = true
+	}
+}
+
+// done clears the progress line.
+func (o *Options) done() {
+	if o.showing {
+		fmt.Fprint(o.Progress, "\r\x1b[K")
+		o.showing = false
+	}
+}
+
+// Done clears the progress line; for commands that stop before Run.
+func (o *Options) Done() { o.done() }
+
+// Getenv reads the program's environment.
+func (o *Options) Getenv(name string) string {
+	for i := len(o.Environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(o.Environ[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// key names the request in the build cache: the trees, the options, the variables that discovery honours, and this
+// very binary, since another one may generate other files.
+func (o *Options) key() (string, error) {
+	if o.Runtime == "" {
+		return "", errNoRuntime
+	}
+	runtime, err := filepath.Abs(o.Runtime)
+	if err != nil {
+		return "", fmt.Errorf("runtime %s: %w", o.Runtime, err)
+	}
+	host, err := filepath.Abs(o.Host)
+	if err != nil {
+		return "", fmt.Errorf("host %s: %w", o.Host, err)
+	}
+	var self unix.Stat_t
+	if err := unix.Stat("/proc/self/exe", &self); err != nil {
+		return "", fmt.Errorf("look at my own binary: %w", err)
+	}
+	parts := []string{Version, fmt.Sprint(self.Dev, self.Ino, self.Size, self.Mtim.Nano()), runtime, host, o.Boundary}
+	parts = append(parts, o.Libraries...)
+	for _, e := range o.Environ {
+		if changesDiscovery(e) {
+			parts = append(parts, e)
+		}
+	}
+	return build.Key(parts...), nil
+}
+
+// discoveryPrefixes start the names of the variables that discovery honours (configs/stack.toml names them). A few
+// more match, which costs a build that is not needed, while parsing the rules would cost each launch a millisecond.
+var discoveryPrefixes = []string{"VK_", "__EGL_", "LIBGL_", "GBM_", "XDG_CONFIG_", "XDG_DATA_", "HOME="}
+
+func changesDiscovery(variable string) bool {
+	for _, p := range discoveryPrefixes {
+		if strings.HasPrefix(variable, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Version of capsule-run; the Makefile sets it.
+var Version = "0.1.0-dev"
+
+func hostError(err error) error {
+	return fault.WithHint(fmt.Errorf("host: %w", err), "--host takes the root directory of a file tree with a graphics driver; it is / by default")
+}
+
+// cacheError explains what cannot be written.
+func cacheError(err error, dir string) error {
+	switch {
+	case errors.Is(err, build.ErrNoCacheDir):
+		return fault.WithHint(err, "set HOME, or XDG_CACHE_HOME to a directory that you can write to")
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		return fault.WithHint(err, "free some space there, or set XDG_CACHE_HOME to a directory on another file system")
+	case errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
+		return fault.WithHint(err, "set XDG_CACHE_HOME to a directory that you can write to ("+dir+" is not)")
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+// Package run is the tour: the whole of capsule-run in two functions. Prepare goes from the host and the runtime to
+// files on disk (discover, inspect, plan, build); Run mounts them and starts the program (mount, exec). It exists so
+// that every command does the same in the same order; the stages themselves are packages of their own.
+package run
+
+import (
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/launch"
+	"github.com/capsule-run/capsule-run/internal/layout"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/runtimetree"
+)
+
+// Run starts the program of o.Argv in the runtime, with the host's GPU stack, and returns its exit status: 128+N when
+// signal N ended it. An error means that nothing was run.
+func Run(o *Options) (int, error) {
+	built, err := Prepare(o)
+	if err != nil {
+		return 0, err
+	}
+	defer built.Close()
+
+	// mount: the runtime's directories, the user's own, and below /run/capsule what the plan names.
+	spec, err := compose(o, built)
+	if err != nil {
+		return 0, err
+	}
+
+	// exec: in namespaces of its own, as if it had been started directly.
+	o.done()
+	return launch.Run(spec)
+}
+
+// Prepare returns the artefacts for a host, a runtime and options. While nothing that they depend on has changed they
+// come from the cache, at the price of one lstat a file.
+func Prepare(o *Options) (*build.Built, error) {
+	store, err := build.DefaultStore(o.Getenv)
+	if err != nil {
+		return nil, cacheError(err, "")
+	}
+	key, err := o.key()
+	if err != nil {
+		return nil, err
+	}
+	if built := store.Lookup(key); built != nil {
+		o.verbose("nothing has changed: using %s", built.Dir)
+		return built, nil
+	}
+	story, err := Decide(o)
+	if err != nil {
+		return nil, err
+	}
+	defer story.Close()
+
+	// build: stubs, proxies, manifest, ld.so.cache.
+	o.progress("generating stubs and proxies")
+	record, err := story.record()
+	if err != nil {
+		return nil, err
+	}
+	built, err := store.Build(key, story.Plan, record)
+	if err != nil {
+		return nil, cacheError(err, store.Dir())
+	}
+	o.verbose("built %s", built.Dir)
+	return built, nil
+}
+
+// Story is what the first three stages found and decided.
+type Story struct {
+	Stack *hostlibs.Stack
+	Tree  *runtimetree.Tree
+	Plan  *capsule.Plan
+}
+
+// Close lets go of the trees.
+func (s *Story) Close() {
+	s.Stack.Root.Close()
+	s.Tree.Root.Close()
+}
+
+// Decide discovers, inspects and plans; it writes nothing.
+func Decide(o *Options) (*Story, error) {
+	// inspect: what the runtime has. It comes first, because it says for which architecture to look at the host.
+	o.progress("inspecting the runtime %s", o.Runtime)
+	tree, err := Inspect(o)
+	if err != nil {
+		return nil, err
+	}
+
+	// discover: what the host's GPU stack consists of.
+	o.progress("discovering the host's graphics stack")
+	stack, err := Discover(o, tree)
+	if err != nil {
+		tree.Root.Close()
+		return nil, err
+	}
+	story := &Story{Stack: stack, Tree: tree}
+
+	// plan: which library comes from which side, and why.
+	o.progress("planning")
+	input, err := story.input()
+	if err == nil {
+		story.Plan, err = capsule.Make(input)
+	}
+	if err != nil {
+		story.Close()
+		return nil, err
+	}
+	return story, nil
+}
+
+// Inspect looks at the runtime.
+func Inspect(o *Options) (*runtimetree.Tree, error) {
+	if o.Runtime == "" {
+		return nil, errNoRuntime
+	}
+	return runtimetree.Inspect(o.Runtime)
+}
+
+// Discover looks at the host, for the runtime's architecture.
+func Discover(o *Options, tree *runtimetree.Tree) (*hostlibs.Stack, error) {
+	root, err := rootfs.Open(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	stack, err := hostlibs.Discover(root, tree.Arch, hostlibs.Options{Libraries: o.Libraries, Getenv: o.Getenv})
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return stack, nil
+}
+
+// compose puts the new root together from the runtime's directories, the user's own and the plan's mounts.
+func compose(o *Options, built *build.Built) (*launch.Spec, error) {
+	l, err := launchOf(built)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := layout.Compose(layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Binds: o.Binds,
+		Capsule: capsule.PlaceMounts(l.Mounts, built.Dir), LdSoCache: built.Dir + "/" + build.LdSoCache})
+	if err != nil {
+		return nil, err
+	}
+	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: o.Environ, Dir: o.Cwd, MountAPI: o.MountAPI}, nil
+}
