@@ -15,8 +15,9 @@ type supervisor struct {
 
 	mu   sync.Mutex // held while pid is used, so that it is not used after the process is gone
 	gone bool
-	// resumed is set when we stopped with the game and have not yet seen the SIGCONT that ended it.
-	resumed bool
+	// awaited is set when we stop with the game, until the SIGCONT that ends this has come by way of the handler. That
+	// may be late: the game may have been stopped again meanwhile.
+	awaited bool
 
 	watch *watcher
 }
@@ -54,12 +55,11 @@ func (s *supervisor) forward(e event) {
 	}
 	switch {
 	case e.sig == unix.SIGCONT:
-		// A shell continues the whole process group. Only where somebody continued us alone is the game still stopped.
-		resumed := s.resumed
-		s.resumed = false
-		if stopped(s.pid) || !resumed && !e.kernel {
+		// stopToo has seen to the one that continued us. When we were not stopped, it is for the game alone.
+		if !s.awaited && !e.kernel {
 			unix.Kill(s.pid, unix.SIGCONT)
 		}
+		s.awaited = false
 		return
 	case e.kernel && e.sig == unix.SIGHUP:
 		// The terminal is gone. The kernel tells the session leader and the foreground process group; we may be the
@@ -113,17 +113,26 @@ func (s *supervisor) stopToo(sig unix.Signal) {
 	if sig == unix.SIGSTOP && !terminal() {
 		return
 	}
-	s.mu.Lock()
-	s.resumed = true
-	s.mu.Unlock()
 	if !stopped(s.pid) {
 		return // continued already
 	}
+	s.mu.Lock()
+	s.awaited = true
+	s.mu.Unlock()
 	restore := s.watch.byDefault(sig)
 	// To this thread, so that we are stopped before the call returns. A stop signal other than SIGSTOP has no effect in
 	// an orphaned process group, which is right: it has had none on the game either.
 	unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 	restore()
+	// A shell continues the whole process group, the game with it. Only where somebody continued us alone is the game
+	// still stopped. If it is stopped *again*, there is a second stop to wait for, and wait comes to it.
+	if stopped(s.pid) {
+		var again unix.Siginfo
+		unix.Waitid(unix.P_PID, s.pid, &again, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if again.Signo == 0 {
+			unix.Kill(s.pid, unix.SIGCONT)
+		}
+	}
 }
 
 // stopped says whether a process is stopped: the state in /proc/PID/stat follows the last ")" (proc_pid_stat(5)).

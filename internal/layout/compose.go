@@ -1,0 +1,288 @@
+package layout
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// Error is a layout that cannot be, with what to do about it.
+type Error struct{ Msg, Hint string }
+
+func (e *Error) Error() string { return e.Msg }
+
+// HintText returns the hint.
+func (e *Error) HintText() string { return e.Hint }
+
+// notRuntime are top-level names that never come from the runtime: the host's, ours, or of no use to a program.
+var notRuntime = []string{"boot", "dev", "etc", "home", "lost+found", "media", "mnt", "proc", "root", "run", "sys", "tmp", "var"}
+
+// capsuleDir is where everything of ours lies in the new root.
+const capsuleDir = "/run/capsule"
+
+// Compose returns the operations that build the root, in order. The game's working directory inside is Host.Cwd: a
+// layout in which that cannot exist is an error.
+func Compose(in Input) ([]mount.Op, error) {
+	c := &composer{in: in, top: map[string]Top{}}
+	if err := c.runtime(); err != nil {
+		return nil, err
+	}
+	if err := c.hostShares(); err != nil {
+		return nil, err
+	}
+	c.run()
+	c.merged("etc")
+	c.merged("var")
+	c.mountShares()
+	c.files()
+	c.ops = append(c.ops, in.Capsule...)
+	if err := c.binds(); err != nil {
+		return nil, err
+	}
+	return c.ops, nil
+}
+
+type composer struct {
+	in  Input
+	top map[string]Top // the runtime's, by name
+	ops []mount.Op
+	// shares are the host's directories that appear at their own path, each below none of the others, sorted.
+	shares []share
+}
+
+type share struct{ dir, source, why string }
+
+func (c *composer) add(op mount.Op) { c.ops = append(c.ops, op) }
+
+// fromRuntime says whether the top-level name is the runtime's, entirely.
+func (c *composer) fromRuntime(name string) bool {
+	_, ok := c.top[name]
+	return ok && !slices.Contains(notRuntime, name)
+}
+
+// runtime binds the runtime's top-level directories and repeats its links.
+func (c *composer) runtime() error {
+	tops := slices.Clone(c.in.Top)
+	slices.SortFunc(tops, func(a, b Top) int { return strings.Compare(a.Name, b.Name) })
+	for _, t := range tops {
+		if !isName(t.Name) {
+			return &Error{Msg: fmt.Sprintf("the runtime has an entry named %q", t.Name), Hint: "top-level names hold no slash"}
+		}
+		c.top[t.Name] = t
+		switch {
+		case slices.Contains(notRuntime, t.Name):
+		case t.Link != "":
+			c.add(mount.Op{Kind: mount.Symlink, Target: "/" + t.Name, Text: t.Link, Why: "as in the runtime"})
+		default:
+			c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + t.Name, ReadOnly: true, Recursive: true, Why: "runtime"})
+		}
+	}
+	return nil
+}
+
+func isName(s string) bool { return s != "" && s != "." && s != ".." && !strings.Contains(s, "/") }
+
+// hostShares collects the host's directories and drops those that lie inside another one.
+func (c *composer) hostShares() error {
+	h := &c.in.Host
+	var all []share
+	for _, d := range hostDirs {
+		if h.has(d) && !c.fromRuntime(d[1:]) {
+			all = append(all, share{d, d, "host"})
+		}
+	}
+	// A home that cannot be shared is no reason to fail: many service users have one like /nonexistent or /usr/games.
+	for _, d := range []string{h.Home, h.HomeReal} {
+		if d != "" && d != "/" && c.refuse(d) == "" {
+			all = append(all, share{d, d, "home directory"})
+		}
+	}
+	if d := h.RuntimeDir; d != "" && d != "/" && c.refuse(d) == "" {
+		all = append(all, share{d, d, "XDG_RUNTIME_DIR"})
+	}
+	c.shares = outermost(all)
+	switch cwd := h.Cwd; {
+	case !path.IsAbs(cwd):
+		return &Error{Msg: "the working directory is gone, or lies outside the root directory", Hint: "change to a directory that exists"}
+	case cwd == "/" || c.covered(cwd) || c.bound(cwd):
+	default:
+		if why := c.refuse(cwd); why != "" {
+			return &Error{Msg: fmt.Sprintf("the working directory %s cannot exist inside: %s", cwd, why),
+				Hint: "start from another directory, the home directory for example"}
+		}
+		c.shares = outermost(append(all, share{cwd, cwd, "working directory"}))
+	}
+	return nil
+}
+
+// refuse says why a directory of the host cannot appear at its own path, or returns "".
+func (c *composer) refuse(dir string) string {
+	first, _, below := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
+	switch {
+	case c.fromRuntime(first):
+		return "/" + first + " is the runtime's"
+	case first == "etc":
+		return "/etc is put together from the runtime's and the host's"
+	case (first == "run" || first == "var") && !below:
+		return dir + " is put together from the runtime's and the host's"
+	case within(dir, capsuleDir) || within(capsuleDir, dir):
+		return capsuleDir + " is ours"
+	}
+	return ""
+}
+
+// within says whether p is dir or lies below it.
+func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+
+func outermost(all []share) []share {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b share) int { return strings.Compare(a.dir, b.dir) })
+	var out []share
+	for _, s := range all {
+		if !slices.ContainsFunc(out, func(o share) bool { return within(s.dir, o.dir) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (c *composer) covered(p string) bool {
+	return slices.ContainsFunc(c.shares, func(s share) bool { return within(p, s.dir) })
+}
+
+func (c *composer) bound(p string) bool {
+	return slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return within(p, path.Clean(b.dst())) })
+}
+
+func (b Bind) dst() string {
+	if b.Dst == "" {
+		return b.Src
+	}
+	return b.Dst
+}
+
+// run makes /run, and in it the place of the capsule.
+func (c *composer) run() {
+	dir := func(p string, mode uint32, why string) {
+		c.add(mount.Op{Kind: mount.Dir, Target: p, Mode: mode, Why: why})
+	}
+	dir("/run", 0o755, "")
+	dir(capsuleDir, 0o755, "what is ours")
+	dir("/run/lock", 0o1777, "/var/lock leads here")
+	if c.in.Host.RuntimeDir == "" {
+		dir(fmt.Sprintf("/run/user/%d", c.in.Host.UID), 0o700, "the host has no XDG_RUNTIME_DIR")
+	}
+	for _, p := range hostRun {
+		if c.in.Host.has(p) && !c.covered(p) {
+			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Recursive: true, Optional: true, ReadOnly: p == "/run/udev", Why: "host"})
+		}
+	}
+	// For relative links inside the runtime's /etc and /var that climb to the root: see the package comment.
+	roots := []string{"dev", "proc", "run", "sys", "tmp"}
+	for name := range c.top {
+		if c.fromRuntime(name) {
+			roots = append(roots, name)
+		}
+	}
+	slices.Sort(roots)
+	for _, name := range slices.Compact(roots) {
+		p := capsuleDir + "/" + name
+		if !slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return within(op.Target, p) }) {
+			c.add(mount.Op{Kind: mount.Symlink, Target: p, Text: "/" + name, Why: "for links that climb out of etc and var"})
+		}
+	}
+}
+
+// merged makes /etc or /var: a directory of ours with a link per entry into the runtime's.
+func (c *composer) merged(name string) {
+	c.add(mount.Op{Kind: mount.Dir, Target: "/" + name})
+	t, ok := c.top[name]
+	inside := capsuleDir + "/" + name
+	if ok && t.Source != "" {
+		c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: inside, ReadOnly: true, Recursive: true, Why: "runtime"})
+	}
+	entries := slices.Clone(t.Entries)
+	if name == "var" {
+		// As every distribution has them since the Filesystem Hierarchy Standard 3.0, chapter 5; images may be older.
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Name == "run" || e.Name == "lock" })
+		entries = append(entries, Entry{"run", "/run"}, Entry{"lock", "/run/lock"})
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	for _, e := range entries {
+		target := "/" + name + "/" + e.Name
+		if !isName(e.Name) || c.taken(target, e.Link != "") {
+			continue
+		}
+		op := mount.Op{Kind: mount.Symlink, Target: target, Text: e.Link, Why: "as in the runtime"}
+		if e.Link == "" {
+			op.Text, op.Why = inside+"/"+e.Name, "runtime"
+		}
+		c.add(op)
+	}
+}
+
+// taken says whether an entry of /etc or /var must give way to something of the host or the user. A link of the runtime
+// may stay where only something below it is wanted (/var/run/x): the target is then resolved through the link.
+func (c *composer) taken(entry string, link bool) bool {
+	needs := func(p string) bool { return p == entry || !link && within(p, entry) }
+	return c.in.LdSoCache != "" && entry == ldSoCache ||
+		c.isHostEtc(entry) ||
+		slices.ContainsFunc(c.shares, func(s share) bool { return needs(s.dir) }) ||
+		slices.ContainsFunc(c.in.Host.Files, func(p string) bool { return !c.covered(p) && needs(p) && c.refuse(p) == "" }) ||
+		slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return path.Clean(b.dst()) == entry })
+}
+
+func (c *composer) isHostEtc(p string) bool {
+	name, ok := strings.CutPrefix(p, "/etc/")
+	return ok && slices.Contains(hostEtc, name) && c.in.Host.has(p)
+}
+
+func (c *composer) mountShares() {
+	for _, s := range c.shares {
+		c.add(mount.Op{Kind: mount.Bind, Source: s.source, Target: s.dir, Recursive: true, Why: s.why})
+	}
+	for _, p := range []string{"/tmp", "/var/tmp"} { // a host without them is odd, a program without them does not run
+		if !c.covered(p) {
+			c.add(mount.Op{Kind: mount.Dir, Target: p, Mode: 0o1777})
+		}
+	}
+}
+
+const ldSoCache = "/etc/ld.so.cache"
+
+// files binds single files: of the host's /etc, the loader cache, and what the environment names outside of the shares.
+func (c *composer) files() {
+	for _, name := range hostEtc {
+		if p := "/etc/" + name; c.in.Host.has(p) {
+			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, ReadOnly: true, Why: "host: describes the machine and its users"})
+		}
+	}
+	if c.in.LdSoCache != "" {
+		c.add(mount.Op{Kind: mount.Bind, Source: c.in.LdSoCache, Target: ldSoCache, ReadOnly: true, Why: "the loader finds the stubs by it"})
+	}
+	for _, p := range c.in.Host.Files {
+		if !c.covered(p) && !slices.Contains(hostRun, p) && c.refuse(p) == "" {
+			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Optional: true, Why: "named by the environment"})
+		}
+	}
+}
+
+// binds adds the user's own, last, so that they win.
+func (c *composer) binds() error {
+	for _, b := range c.in.Binds {
+		dst := b.dst()
+		if !path.IsAbs(b.Src) || !path.IsAbs(dst) {
+			return &Error{Msg: fmt.Sprintf("--bind %s:%s: paths must be absolute", b.Src, dst), Hint: "write both paths with a leading slash"}
+		}
+		dst = path.Clean(dst)
+		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) {
+			return &Error{Msg: fmt.Sprintf("--bind %s:%s: the target would hide what makes the launch work", b.Src, dst),
+				Hint: "choose another target, /srv/NAME for example"}
+		}
+		c.add(mount.Op{Kind: mount.Bind, Source: b.Src, Target: dst, ReadOnly: b.ReadOnly, Recursive: true, Why: "--bind"})
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// Top is a top-level entry of the runtime.
+type Top struct {
+	Name string // "usr"
+	// Source is the directory outside; unused if Link is set.
+	Source string
+	// Link is the link's text if the entry is a symbolic link.
+	Link string
+	// Entries are what the directory holds; needed for "etc" and "var" only.
+	Entries []Entry
+}
+
+// Entry is an entry of the runtime's /etc or /var.
+type Entry struct {
+	Name string
+	Link string // the link's text, empty if it is no symbolic link
+}
+
+// Bind is a file or directory that the user wants to have inside.
+type Bind struct {
+	Src, Dst string // Dst empty means the same path as Src
+	ReadOnly bool
+}
+
+// Input is all that Compose needs to know.
+type Input struct {
+	Top  []Top
+	Host Host
+	// Binds are the user's, in his order.
+	Binds []Bind
+	// Capsule is what the plan puts below /run/capsule.
+	Capsule []mount.Op
+	// LdSoCache is the outside path of the generated loader cache; empty leaves the runtime's.
+	LdSoCache string
+}
+
+// Host is what the game's surroundings are on the host. Paths are absolute and clean, and exist; a field is empty where
+// there is nothing to share.
+type Host struct {
+	// Home is HOME, HomeReal the same directory without symbolic links.
+	Home, HomeReal string
+	// Cwd is the physical working directory, as getcwd(2) says it.
+	Cwd string
+	UID int
+	// RuntimeDir is XDG_RUNTIME_DIR.
+	RuntimeDir string
+	// Files are files and sockets that environment variables name (XAUTHORITY, WAYLAND_DISPLAY, PULSE_SERVER,
+	// DBUS_SESSION_BUS_ADDRESS).
+	Files []string
+	// Exists are those of the fixed paths that the host has, sorted.
+	Exists []string
+}
+
+// has says whether the host has one of the fixed paths.
+func (h *Host) has(path string) bool { return slices.Contains(h.Exists, path) }
+
+// hostEtc are the files of /etc that describe the machine and its users, not the distribution. nsswitch.conf is not
+// among them: it names plug-ins of the runtime's C library.
+var hostEtc = []string{"group", "host.conf", "hosts", "localtime", "machine-id", "passwd", "resolv.conf"}
+
+// hostDirs are directories of the host that are shared whole.
+var hostDirs = []string{"/dev", "/media", "/mnt", "/proc", "/srv", "/sys", "/tmp", "/var/tmp"}
+
+// hostRun are things in /run that programs look for; all other things there are the host's own business.
+var hostRun = []string{"/run/dbus/system_bus_socket", "/run/udev"}
+
+// Gather looks at the host as it is for this process. cwd is the physical working directory.
+func Gather(environ []string, cwd string) Host {
+	h := Host{UID: os.Geteuid(), Cwd: cwd}
+	env := map[string]string{}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if _, twice := env[name]; !twice { // the first counts, as for getenv
+			env[name] = value
+		}
+	}
+	if home := env["HOME"]; isDir(home) {
+		h.Home = filepath.Clean(home)
+		h.HomeReal = h.Home
+		if real, err := filepath.EvalSymlinks(home); err == nil {
+			h.HomeReal = real
+		}
+	}
+	if dir := env["XDG_RUNTIME_DIR"]; isDir(dir) {
+		h.RuntimeDir = filepath.Clean(dir)
+	}
+	for _, f := range []string{
+		env["XAUTHORITY"], env["WAYLAND_DISPLAY"],
+		strings.TrimPrefix(env["PULSE_SERVER"], "unix:"), busPath(env["DBUS_SESSION_BUS_ADDRESS"]),
+	} {
+		if st, err := os.Stat(f); err == nil && filepath.IsAbs(f) && !st.IsDir() {
+			h.Files = append(h.Files, filepath.Clean(f))
+		}
+	}
+	slices.Sort(h.Files)
+	h.Files = slices.Compact(h.Files)
+	fixed := slices.Concat(hostDirs, hostRun)
+	for _, name := range hostEtc {
+		fixed = append(fixed, "/etc/"+name)
+	}
+	for _, p := range fixed {
+		if _, err := os.Stat(p); err == nil { // follows links: one that leads nowhere is not there
+			h.Exists = append(h.Exists, p)
+		}
+	}
+	slices.Sort(h.Exists)
+	return h
+}
+
+// busPath returns the path of a D-Bus address "unix:path=/run/user/1000/bus,guid=…" (D-Bus specification, Server
+// Addresses).
+func busPath(address string) string {
+	rest, ok := strings.CutPrefix(address, "unix:path=")
+	if !ok {
+		return ""
+	}
+	if i := strings.IndexAny(rest, ",;"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+func isDir(p string) bool {
+	st, err := os.Stat(p)
+	return err == nil && filepath.IsAbs(p) && st.IsDir()
+}
+
+// ReadTree lists the top-level entries of a runtime that is a whole root directory, sorted by name. Files there are left
+// out.
+func ReadTree(root string) ([]Top, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, fmt.Errorf("read the runtime: %w", err)
+	}
+	var tops []Top
+	for _, e := range entries {
+		t := Top{Name: e.Name(), Source: filepath.Join(root, e.Name())}
+		switch {
+		case e.Type() == fs.ModeSymlink:
+			if t.Link, err = os.Readlink(t.Source); err != nil {
+				return nil, fmt.Errorf("read the runtime: %w", err)
+			}
+			t.Source = ""
+		case !e.IsDir():
+			continue
+		case t.Name == "etc" || t.Name == "var":
+			if t.Entries, err = ReadEntries(t.Source); err != nil {
+				return nil, err
+			}
+		}
+		tops = append(tops, t)
+	}
+	return tops, nil
+}
+
+// ReadEntries lists a directory for Top.Entries, sorted by name. A directory that is not there has none.
+func ReadEntries(dir string) ([]Entry, error) {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the runtime: %w", err)
+	}
+	var out []Entry
+	for _, e := range list {
+		entry := Entry{Name: e.Name()}
+		if e.Type() == fs.ModeSymlink {
+			if entry.Link, err = os.Readlink(filepath.Join(dir, e.Name())); err != nil {
+				return nil, fmt.Errorf("read the runtime: %w", err)
+			}
+		}
+		out = append(out, entry)
+	}
+	return out, nil
+}
