@@ -139,8 +139,7 @@ func tail(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// probes is where the compiled probes are; it is bound into the runtime at the same path.
+// probes is where the compiled probes are inside, and the flags that bind them there.
 func probes(t *testing.T) (dir string, bind []string) {
-	dir = trees.Probes(t)
-	return dir, []string{"--bind", dir + "::ro"}
+	return "/probes", []string{"--bind", trees.Probes(t) + ":/probes:ro"}
 }

@@ -60,7 +60,7 @@ var recipes = []Recipe{
 		"libgl1", "libegl1", "libgles1", "libgles2", "libopengl0", "libglx-mesa0", "libegl-mesa0",
 		"libgl1-mesa-dri", "libgbm1", "mesa-vulkan-drivers", "libvulkan1", "mesa-utils", "vulkan-tools",
 	}},
-	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra")},
+	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra", "extremetuxracer")},
 	{Name: "full12", Suite: "bookworm", Include: runtimePackages("glmark2-x11")},
 	{Name: "full13", Suite: "trixie", Include: runtimePackages("glmark2-x11")},
 	{Name: "runtime11", From: "full11", Prune: gpuLibraries, Ldconfig: true},
