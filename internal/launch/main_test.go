@@ -17,8 +17,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
-// The test binary plays three more parts: init, the launcher itself (envLauncher, the command is os.Args[1:]), and a
-// shell with job control (envShell).
+// The test binary plays more parts: init, the launcher itself (envLauncher, the command is os.Args[1:]), a shell with
+// job control (envShell), and a game that tells of its signals (the argument "game").
 const (
 	envLauncher = "CAPSULE_TEST_LAUNCHER" // "auto", "userns", "old"
 	envShell    = "CAPSULE_TEST_SHELL"
@@ -29,6 +29,9 @@ const (
 func TestMain(m *testing.M) {
 	if IsInit() {
 		Init()
+	}
+	if len(os.Args) == 2 && os.Args[1] == "game" && os.Getenv(envLauncher) == "" {
+		os.Exit(game())
 	}
 	if mode := os.Getenv(envShell); mode != "" {
 		os.Exit(shell())

@@ -229,6 +229,7 @@ func (c *composer) merged(name string) {
 func (c *composer) taken(entry string, link bool) bool {
 	needs := func(p string) bool { return p == entry || !link && within(p, entry) }
 	return c.in.LdSoCache != "" && entry == ldSoCache ||
+		entry == "/var/tmp" || // the host's, or made by mountShares
 		c.isHostEtc(entry) ||
 		slices.ContainsFunc(c.shares, func(s share) bool { return needs(s.dir) }) ||
 		slices.ContainsFunc(c.in.Host.Files, func(p string) bool { return !c.covered(p) && needs(p) && c.refuse(p) == "" }) ||

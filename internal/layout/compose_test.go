@@ -1,0 +1,227 @@
+package layout
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func debian() []Top {
+	return []Top{
+		{Name: "bin", Link: "usr/bin"},
+		{Name: "boot", Source: "/r/boot"},
+		{Name: "etc", Source: "/r/etc", Entries: []Entry{
+			{"alternatives", ""}, {"ld.so.cache", ""}, {"localtime", "/usr/share/zoneinfo/UTC"}, {"mtab", "../proc/self/mounts"},
+			{"nsswitch.conf", ""}, {"passwd", ""},
+		}},
+		{Name: "home", Source: "/r/home"},
+		{Name: "lib", Source: "/r/lib"},
+		{Name: "app", Source: "/r/app"},
+		{Name: "usr", Source: "/r/usr"},
+		{Name: "tmp", Source: "/r/tmp"},
+		{Name: "var", Source: "/r/var", Entries: []Entry{{"home", ""}, {"lib", ""}, {"lock", "/run/lock"}, {"mail", "spool/mail"},
+			{"run", ""}, {"tmp", ""}}},
+	}
+}
+
+func host() Host {
+	return Host{Home: "/home/u", HomeReal: "/home/u", Cwd: "/home/u/game", UID: 1000, RuntimeDir: "/run/user/1000",
+		Exists: []string{"/dev", "/etc/localtime", "/etc/passwd", "/media", "/proc", "/run/dbus/system_bus_socket", "/run/udev", "/sys",
+			"/tmp", "/var/tmp"}}
+}
+
+// show writes operations as short lines that a table can name.
+func show(ops []mount.Op) []string {
+	var out []string
+	for _, op := range ops {
+		s := string(op.Kind) + " " + op.Target
+		switch {
+		case op.Kind == mount.Symlink:
+			s += " -> " + op.Text
+		case op.Kind == mount.Bind && op.ReadOnly:
+			s += " < " + op.Source + " ro"
+		case op.Kind == mount.Bind:
+			s += " < " + op.Source
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestCompose(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Input)
+		want   []string // lines that must be there, in this order
+		not    []string // beginnings of lines that must not
+	}{
+		{"plain", func(in *Input) { in.LdSoCache = "/cache/ld.so.cache" }, []string{
+			"bind /app < /r/app ro", "symlink /bin -> usr/bin", "bind /lib < /r/lib ro", "bind /usr < /r/usr ro",
+			"dir /run", "bind /run/dbus/system_bus_socket < /run/dbus/system_bus_socket", "bind /run/udev < /run/udev ro",
+			"symlink /run/capsule/usr -> /usr",
+			"dir /etc", "bind /run/capsule/etc < /r/etc ro", "symlink /etc/alternatives -> /run/capsule/etc/alternatives",
+			"symlink /etc/mtab -> ../proc/self/mounts", "symlink /etc/nsswitch.conf -> /run/capsule/etc/nsswitch.conf",
+			"dir /var", "bind /run/capsule/var < /r/var ro", "symlink /var/home -> /run/capsule/var/home",
+			"symlink /var/lock -> /run/lock", "symlink /var/mail -> spool/mail", "symlink /var/run -> /run",
+			"bind /dev < /dev", "bind /home/u < /home/u", "bind /media < /media", "bind /proc < /proc",
+			"bind /run/user/1000 < /run/user/1000", "bind /sys < /sys", "bind /tmp < /tmp", "bind /var/tmp < /var/tmp",
+			"bind /etc/localtime < /etc/localtime ro", "bind /etc/passwd < /etc/passwd ro",
+			"bind /etc/ld.so.cache < /cache/ld.so.cache ro",
+		}, []string{"bind /boot", "bind /home <", "symlink /etc/passwd", "symlink /etc/localtime", "symlink /etc/ld.so.cache",
+			"symlink /var/tmp", "bind /home/u/game", "bind /mnt", "bind / ", "dir /tmp"}},
+		{"cache of the runtime", func(*Input) {}, []string{"symlink /etc/ld.so.cache -> /run/capsule/etc/ld.so.cache"}, nil},
+		{"home below /var/home", func(in *Input) {
+			in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/home/u", "/var/home/u", "/var/home/u/x"
+		}, []string{"bind /home/u < /home/u", "bind /var/home/u < /var/home/u"}, []string{"symlink /var/home", "bind /var/home/u/x"}},
+		{"cwd is the root", func(in *Input) { in.Host.Cwd = "/" }, []string{"bind /home/u < /home/u"}, []string{"bind / ", "bind  "}},
+		{"cwd above home", func(in *Input) { in.Host.Cwd = "/home" }, []string{"bind /home < /home"}, []string{"bind /home/u "}},
+		{"cwd below tmp", func(in *Input) { in.Host.Cwd = "/tmp/x" }, []string{"bind /tmp < /tmp"}, []string{"bind /tmp/x"}},
+		{"cwd elsewhere", func(in *Input) { in.Host.Cwd = "/data/games" }, []string{"bind /data/games < /data/games", "bind /dev < /dev"}, nil},
+		{"cwd has home's name at its end", func(in *Input) { in.Host.Cwd = "/home/user2" },
+			[]string{"bind /home/u < /home/u", "bind /home/user2 < /home/user2"}, nil},
+		{"cwd below /usr, bound there by the user", func(in *Input) {
+			in.Host.Cwd = "/usr/src/x"
+			in.Binds = []Bind{{Src: "/usr/src"}}
+		}, []string{"bind /usr/src < /usr/src"}, nil},
+		{"HOME=/root", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/root", "/root", "/root" },
+			[]string{"bind /root < /root"}, nil},
+		{"no home", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "", "", "/" }, nil, []string{"bind /home"}},
+		{"home is the root", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/", "/", "/" }, nil, []string{"bind / "}},
+		{"home of the runtime", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/usr/games", "/usr/games", "/" },
+			[]string{"bind /usr < /r/usr ro"}, []string{"bind /usr/games"}},
+		{"home is a directory of ours", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/run", "/var", "/" },
+			[]string{"dir /run", "dir /var"}, []string{"bind /run <", "bind /var <"}},
+		{"no runtime directory", func(in *Input) { in.Host.RuntimeDir = "" }, []string{"dir /run/user/1000"}, []string{"bind /run/user"}},
+		{"runtime directory in /tmp", func(in *Input) { in.Host.RuntimeDir = "/tmp/xdg" }, []string{"bind /tmp < /tmp"},
+			[]string{"bind /tmp/xdg", "dir /run/user"}},
+		{"xauthority outside", func(in *Input) { in.Host.Files = []string{"/home/u/.Xauthority", "/var/run/lightdm/u/xauth"} },
+			[]string{"symlink /var/run -> /run", "bind /var/run/lightdm/u/xauth < /var/run/lightdm/u/xauth"}, []string{"bind /home/u/.X"}},
+		{"binds come last", func(in *Input) {
+			in.Binds = []Bind{{Src: "/opt/a", Dst: "/data/a/", ReadOnly: true}, {Src: "/x/hosts", Dst: "/etc/mtab"}}
+			in.Capsule = []mount.Op{{Kind: mount.Dir, Target: "/run/capsule/x86_64-linux-gnu"}}
+		}, []string{"bind /etc/passwd < /etc/passwd ro", "dir /run/capsule/x86_64-linux-gnu", "bind /data/a < /opt/a ro", "bind /etc/mtab < /x/hosts"},
+			[]string{"symlink /etc/mtab"}},
+		{"host without /tmp", func(in *Input) {
+			in.Host.Exists = []string{"/dev", "/proc", "/sys"}
+		}, []string{"symlink /etc/passwd -> /run/capsule/etc/passwd", "dir /tmp", "dir /var/tmp"}, nil},
+		{"runtime without etc and var", func(in *Input) { in.Top = []Top{{Name: "usr", Source: "/f"}} },
+			[]string{"bind /usr < /f ro", "dir /etc", "dir /var", "symlink /var/lock -> /run/lock", "bind /etc/passwd < /etc/passwd ro"},
+			[]string{"bind /run/capsule/etc"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := Input{Top: debian(), Host: host()}
+			c.change(&in)
+			ops, err := Compose(in)
+			must(t, err)
+			got := show(ops)
+			at := 0
+			for _, w := range c.want {
+				i := slices.Index(got[at:], w)
+				if i < 0 {
+					t.Fatalf("%q is missing or too early in\n%s", w, strings.Join(got, "\n"))
+				}
+				at += i
+			}
+			seen := map[string]bool{}
+			for i, line := range got {
+				for _, n := range c.not {
+					if strings.HasPrefix(line, n) {
+						t.Errorf("%q must not be there", line)
+					}
+				}
+				if seen[ops[i].Target] && ops[i].Why != "--bind" {
+					t.Errorf("%s is made twice", ops[i].Target)
+				}
+				seen[ops[i].Target] = true
+			}
+		})
+	}
+}
+
+func TestComposeRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Input)
+		want   string
+	}{
+		{"cwd below /usr", func(in *Input) { in.Host.Cwd = "/usr/src/x" },
+			"the working directory /usr/src/x cannot exist inside: /usr is the runtime's"},
+		{"cwd in another of the runtime's", func(in *Input) { in.Host.Cwd = "/app/x" }, "/app is the runtime's"},
+		{"cwd is /etc", func(in *Input) { in.Host.Cwd = "/etc" }, "/etc is put together"},
+		{"cwd is /run", func(in *Input) { in.Host.Cwd = "/run" }, "/run is put together"},
+		{"cwd is the capsule", func(in *Input) { in.Host.Cwd = "/run/capsule/x" }, "is ours"},
+		{"cwd is gone", func(in *Input) { in.Host.Cwd = "" }, "is gone"},
+		{"cwd is unreachable", func(in *Input) { in.Host.Cwd = "(unreachable)/x" }, "is gone"},
+		{"relative bind", func(in *Input) { in.Binds = []Bind{{Src: "x"}} }, "must be absolute"},
+		{"bind on the root", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "//"}} }, "would hide"},
+		{"bind on the capsule", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/run"}} }, "would hide"},
+		{"bad name", func(in *Input) { in.Top = append(in.Top, Top{Name: "../x"}) }, "entry named"},
+	} {
+		in := Input{Top: debian(), Host: host()}
+		c.change(&in)
+		_, err := Compose(in)
+		var e *Error
+		if !errors.As(err, &e) || !strings.Contains(e.Msg, c.want) || e.Hint == "" {
+			t.Errorf("%s: %v, want %q and a hint", c.name, err, c.want)
+		}
+	}
+}
+
+// The same input gives the same bytes, whatever the order of the runtime's entries.
+func TestDeterministic(t *testing.T) {
+	var first []byte
+	for i := range 20 {
+		in := Input{Top: debian(), Host: host()}
+		if i%2 == 1 {
+			slices.Reverse(in.Top)
+		}
+		ops, err := Compose(in)
+		must(t, err)
+		b, err := json.Marshal(ops)
+		must(t, err)
+		if first == nil {
+			first = b
+		}
+		if string(b) != string(first) {
+			t.Fatalf("%s\ndiffers from\n%s", b, first)
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	d, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	must(t, os.MkdirAll(d+"/real/u", 0o755))
+	must(t, os.Symlink("real", d+"/home"))
+	must(t, os.WriteFile(d+"/auth", nil, 0o600))
+	must(t, os.WriteFile(d+"/bus", nil, 0o600))
+	h := Gather([]string{"HOME=" + d + "/home/u/", "HOME=/second", "XDG_RUNTIME_DIR=" + d, "XAUTHORITY=" + d + "/auth",
+		"WAYLAND_DISPLAY=wayland-0", "PULSE_SERVER=unix:" + d + "/gone", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + d + "/bus,guid=1"}, "/x")
+	if h.Home != d+"/home/u" || h.HomeReal != d+"/real/u" || h.Cwd != "/x" || h.RuntimeDir != d {
+		t.Errorf("%+v", h)
+	}
+	if want := []string{d + "/auth", d + "/bus"}; !slices.Equal(h.Files, want) {
+		t.Errorf("files %q, want %q", h.Files, want)
+	}
+	if !h.has("/proc") || !slices.IsSorted(h.Exists) {
+		t.Errorf("exists: %q", h.Exists)
+	}
+	for _, home := range []string{"", "relative", d + "/none", d + "/auth"} {
+		if h := Gather([]string{"HOME=" + home, "XAUTHORITY="}, "/"); h.Home != "" || h.HomeReal != "" || h.Files != nil {
+			t.Errorf("HOME=%q: %+v", home, h)
+		}
+	}
+}
