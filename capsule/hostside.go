@@ -16,7 +16,7 @@ func (p *planner) describeHost() {
 	m.RootPath = path.Join(LibDir(p.in.Arch), "libcapsule-root.so")
 	m.HostDir = HostDir(p.in.Arch)
 	for _, l := range p.in.Host.Libraries {
-		if p.shared[l.Name] {
+		if !p.loaded[l] {
 			continue
 		}
 		index := p.object[l.Path]
@@ -124,7 +124,7 @@ func (p *planner) planMounts() {
 	add(mount.Op{Kind: mount.Bind, Source: "lib", Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
 	add(mount.Op{Kind: mount.Bind, Source: "proxy", Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
 	for _, l := range p.in.Host.Libraries {
-		if !p.shared[l.Name] {
+		if p.loaded[l] {
 			add(mount.Op{Kind: mount.Bind, Source: l.Source, Target: path.Join(HostDir(p.in.Arch), l.Path), ReadOnly: true, Why: l.Reason})
 		}
 	}

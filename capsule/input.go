@@ -34,8 +34,8 @@ type HostLibrary struct {
 	Aliases []string // further absolute paths, inside the host's root
 	Reason  string   // why it is part of the stack
 	// FrontEnd marks a library that programs link with or open by name: it gets a stub. Requested is one that the
-	// user named.
-	FrontEnd, Requested bool
+	// user named. Dependency is one that is there only because another needs it.
+	FrontEnd, Requested, Dependency bool
 
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol

@@ -18,7 +18,8 @@ type planner struct {
 	in   *Input
 	plan *Plan
 
-	shared   map[string]bool // SONAMEs answered by a proxy
+	shared   map[string]bool       // SONAMEs answered by a proxy
+	loaded   map[*HostLibrary]bool // the host's libraries that the capsule may load
 	object   map[string]uint32
 	base     map[string]uint32 // Base objects by SONAME
 	hostByNm map[string]*HostLibrary
@@ -42,6 +43,7 @@ func Make(in *Input) (*Plan, error) {
 		return nil, err
 	}
 	p.chooseShared()   // which SONAMEs the capsule shares with the runtime
+	p.chooseLoaded()   // which of the host's libraries it needs then
 	p.numberObjects()  // beyond this point no object is added
 	p.answerSymbols()  // what each proxy hands out, and where it comes from
 	p.describeHost()   // host libraries: paths, closures, aliases
@@ -97,6 +99,27 @@ func (p *planner) chooseShared() {
 	}
 }
 
+// chooseLoaded keeps of the host's libraries what can be reached without crossing a shared one: libXau, say, which only
+// the host's libxcb needs, has no place in a capsule that uses the runtime's.
+func (p *planner) chooseLoaded() {
+	p.loaded = map[*HostLibrary]bool{}
+	var visit func(l *HostLibrary)
+	visit = func(l *HostLibrary) {
+		if p.shared[l.Name] || p.loaded[l] {
+			return
+		}
+		p.loaded[l] = true
+		for _, d := range l.Deps {
+			visit(p.in.Host.Libraries[d])
+		}
+	}
+	for _, l := range p.in.Host.Libraries {
+		if !l.Dependency {
+			visit(l)
+		}
+	}
+}
+
 // numberObjects gives every object its index in the manifest: the runtime's libraries, the proxies, then the host's
 // libraries in their order of loading.
 func (p *planner) numberObjects() {
@@ -121,7 +144,7 @@ func (p *planner) numberObjects() {
 			Path: path.Join(ProxyDir(p.in.Arch), name)})
 	}
 	for _, l := range p.in.Host.Libraries {
-		if p.shared[l.Name] {
+		if !p.loaded[l] {
 			continue
 		}
 		p.object[l.Path] = uint32(len(m.Objects))

@@ -198,6 +198,31 @@ func TestReportNamesDemandsAndWhoHasThem(t *testing.T) {
 	}
 }
 
+// What only a shared library of the host needs is not loaded.
+func TestUnreachableDependencyIsLeftOut(t *testing.T) {
+	in := input()
+	for _, l := range in.Host.Libraries[:3] {
+		l.Dependency = true
+	}
+	in.Host.Libraries = append(in.Host.Libraries, &capsule.HostLibrary{Name: "libXau.so.6", Path: "/usr/lib/libXau.so.6.0",
+		Source: "/host/usr/lib/libXau.so.6.0", Reason: "DT_NEEDED of libX11.so.6", Dependency: true, File: &dynelf.File{}})
+	in.Host.Libraries[1].Deps = append(in.Host.Libraries[1].Deps, 5)
+	p := mustMake(t, in)
+	for _, l := range p.Libraries {
+		if l.Soname == "libXau.so.6" {
+			t.Errorf("%+v", l)
+		}
+	}
+	for _, m := range p.Mounts {
+		if strings.Contains(m.Target, "libXau") {
+			t.Errorf("%+v", m)
+		}
+	}
+	if indexOf(p, "libwayland-client.so.0", 1) < 0 {
+		t.Error("the driver's own dependency is gone as well")
+	}
+}
+
 // A library that the runtime lacks is the host's and private; one it has is shared, and the host's is not mounted.
 func TestSides(t *testing.T) {
 	p := mustMake(t, input())

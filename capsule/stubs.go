@@ -17,7 +17,7 @@ var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true
 // planStubs gives each front end and each requested library a stub with the host library's functions and versions.
 func (p *planner) planStubs() {
 	for _, l := range p.in.Host.Libraries {
-		if p.shared[l.Name] || !(l.FrontEnd || l.Requested) {
+		if !p.loaded[l] || !(l.FrontEnd || l.Requested) {
 			continue
 		}
 		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}

@@ -134,7 +134,7 @@ type demand struct {
 func (p *planner) reportDemands() {
 	wanted := map[demand][]string{}
 	for _, l := range p.in.Host.Libraries {
-		if p.shared[l.Name] {
+		if !p.loaded[l] {
 			continue
 		}
 		for _, s := range l.Imports {

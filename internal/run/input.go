@@ -71,7 +71,8 @@ func (s *Story) hostInput(h *capsule.Host) {
 	for _, l := range s.Stack.Libraries {
 		out := &capsule.HostLibrary{Name: l.Name, Path: l.Path, Source: s.Stack.Root.HostPath(l.Path), Aliases: l.Aliases,
 			Reason: l.Why, FrontEnd: l.Role == hostlibs.RoleFrontEnd, Requested: l.Role == hostlibs.RoleRequested,
-			File: l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
+			Dependency: l.Role == hostlibs.RoleDependency,
+			File:       l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
 		for _, d := range l.Deps {
 			out.Deps = append(out.Deps, index[d])
 		}
