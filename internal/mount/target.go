@@ -17,6 +17,7 @@ var errNotOurs = errors.New("the target is missing and its directory is not ours
 type dirCache struct {
 	path string
 	fd   int
+	own  bool // lies on a file system of ours
 }
 
 func (c *dirCache) forget() {
@@ -113,7 +114,12 @@ func (b *builder) dirOf(target string) (int, string, error) {
 	if err != nil {
 		return -1, "", err
 	}
-	b.parent = dirCache{d, fd}
+	own, err := b.isOurs(fd)
+	if err != nil {
+		unix.Close(fd)
+		return -1, "", fail("stat the target's directory", err)
+	}
+	b.parent = dirCache{d, fd, own}
 	return fd, base, nil
 }
 
@@ -133,10 +139,7 @@ func (b *builder) target(target string, isDir bool) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	own, err := b.isOurs(parent)
-	if err != nil {
-		return -1, fail("stat the target's directory", err)
-	}
+	own := b.parent.own
 	if own {
 		const flags = unix.O_CREAT | unix.O_EXCL | unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 		fd, err := unix.Openat(parent, base, flags, 0o444)
@@ -208,8 +211,7 @@ func (b *builder) ownDirOf(target string) (int, string, error) {
 	if err != nil {
 		return -1, "", err
 	}
-	own, err := b.isOurs(parent)
-	if err == nil && !own {
+	if !b.parent.own {
 		err = errNotOurs
 	}
 	return parent, base, fail("check the target's directory", err)
