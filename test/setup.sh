@@ -22,7 +22,7 @@ want=
 for group; do
 	case $group in
 	build) want="$want $build" ;;
-	demo) want="$want $build $mesa $trees" ;;
+	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb xauth=xauth x11-utils=xwininfo
 		util-linux=unshare mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears" ;;

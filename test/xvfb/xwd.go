@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"os/exec"
 )
 
 // The header of an X window dump, version 7 (X11/XWDFile.h): 25 big-endian 32-bit words, then the window's
@@ -59,4 +60,14 @@ func decodeXWD(data []byte) (image.Image, error) {
 		}
 	}
 	return img, nil
+}
+
+// Window takes the picture of a window by its name, on the display of the environment, whichever server that is. It asks
+// xwd(1), since only a server of our own shows its frame buffer as a file.
+func Window(name string) (image.Image, error) {
+	dump, err := exec.Command("xwd", "-silent", "-name", name).Output()
+	if err != nil {
+		return nil, fmt.Errorf("take the window %q with xwd: %w", name, err)
+	}
+	return decodeXWD(dump)
 }

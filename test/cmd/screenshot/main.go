@@ -1,9 +1,10 @@
 // Command screenshot runs a program on a virtual X display of its own and writes a PNG of the screen.
 //
-//	screenshot -o demo.png [-after 8s] [-scene] -- COMMAND [ARG…]
+//	screenshot -o demo.png [-after 8s] [-scene] [-window NAME] -- COMMAND [ARG…]
 //
 // It waits until the screen shows a scene and the time given by -after has passed, takes the picture, and ends
-// the command. With -scene it fails if no scene has appeared by -limit.
+// the command. With -scene it fails if no scene has appeared by -limit. With -window, and if there is a display already
+// (DISPLAY), the command runs there, and the picture is of its window of that name.
 package main
 
 import (
@@ -28,24 +29,30 @@ func main() {
 	after := flag.Duration("after", 5*time.Second, "take the picture not before this")
 	limit := flag.Duration("limit", time.Minute, "give up waiting for a scene")
 	scene := flag.Bool("scene", false, "fail unless the picture shows a scene")
+	window := flag.String("window", "", "use the display that is there, and take the window of this `NAME`")
 	flag.Parse()
-	if err := run(*out, *after, *limit, *scene, flag.Args()); err != nil {
+	if err := run(*out, *after, *limit, *scene, *window, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "screenshot: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out string, after, limit time.Duration, needScene bool, command []string) error {
+func run(out string, after, limit time.Duration, needScene bool, window string, command []string) error {
 	if len(command) == 0 {
 		return errors.New("usage: screenshot [-o FILE] [-after TIME] [-scene] -- COMMAND [ARG…]")
 	}
-	server, err := xvfb.New()
-	if err != nil {
-		return err
-	}
-	defer server.Close()
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), server.Env()...)
+	cmd.Env = os.Environ()
+	shoot := func() (image.Image, error) { return xvfb.Window(window) }
+	if window == "" || os.Getenv("DISPLAY") == "" {
+		server, err := xvfb.New()
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		cmd.Env = append(cmd.Env, server.Env()...)
+		shoot = server.Screenshot
+	}
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -72,7 +79,10 @@ func run(out string, after, limit time.Duration, needScene bool, command []strin
 		if time.Since(begin) < after {
 			continue
 		}
-		img, err := server.Screenshot()
+		img, err := shoot()
+		if err != nil && time.Since(begin) < limit {
+			continue // the window is not there yet
+		}
 		if err != nil {
 			return err
 		}
