@@ -15,7 +15,7 @@ func buildCommand(f *flags) *cobra.Command {
 		Use:   "build [flags]",
 		Short: "Generate what a launch needs, without launching",
 		Long:  "build fills the cache that the next launch uses, and prints where it is.",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {
@@ -42,7 +42,7 @@ func versionCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.json {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": run.Version, "go": goruntime.Version()})

@@ -47,7 +47,7 @@ func inspectCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect [flags]",
 		Short: "Show the host's GPU stack and the runtime, as they are found",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {

@@ -17,7 +17,7 @@ func planCommand(f *flags) *cobra.Command {
 		Use:     "plan [flags]",
 		Short:   "Tell for every library which side it comes from, and why",
 		Example: "  capsule-run plan --runtime ./debian11-runtime\n  capsule-run plan --runtime ./debian11-runtime --json | jq .symbols.polyfills",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {

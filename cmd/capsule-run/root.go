@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,8 +16,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
-// exitSetup is the status when capsule-run itself failed and nothing was run, as env(1) and timeout(1) have it: it
-// must not be mistaken for the game's.
+// exitSetup is the status when a command was to be run and capsule-run itself failed, be it for a mistyped flag, as
+// env(1) and timeout(1) have it: it must not be mistaken for the game's.
 const exitSetup = 125
 
 // flags of the command line, before a configuration file fills the gaps.
@@ -32,11 +34,25 @@ func execute(args []string) int {
 	root := rootCommand(f, &status)
 	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f))
 	root.SetArgs(args)
-	if err := root.Execute(); err != nil {
-		report(os.Stderr, err)
-		return fault.ExitCode(err)
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return status
 	}
-	return status
+	report(os.Stderr, err)
+	code := fault.ExitCode(err)
+	if cmd == root && (code == fault.ExitFailure || code == fault.ExitUsage) {
+		return exitSetup
+	}
+	return code
+}
+
+// noArgs is for the subcommands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Sprintf("%s takes no argument, and got %q", cmd.CommandPath(), args[0]),
+			"capsule-run "+cmd.Name()+" --help lists the flags; without \""+cmd.Name()+"\" it runs a command")
+	}
+	return nil
 }
 
 const example = `  capsule-run --runtime ./debian11-runtime -- /usr/games/neverball
@@ -66,9 +82,6 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 			o.Argv = args
 			*status, err = run.Run(o)
 			o.Done()
-			if err != nil && fault.ExitCode(err) == fault.ExitFailure {
-				return fault.WithExit(err, exitSetup)
-			}
 			return err
 		},
 	}
@@ -81,7 +94,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	p := c.PersistentFlags()
 	p.StringVar(&f.runtime, "runtime", "", "`DIR` with the runtime's file tree")
 	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
-	p.StringVar(&f.boundary, "boundary", "", "where the capsule begins: frontend (default)")
+	p.StringVar(&f.boundary, "boundary", "", "`WHERE` the capsule begins: frontend (default)")
 	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
 	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE`; flags win")
 	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
@@ -120,8 +133,12 @@ func (f *flags) options() (*run.Options, error) {
 	if o.Boundary != "frontend" {
 		return nil, usage(fmt.Sprintf("unknown boundary %q", o.Boundary), "this release has the boundary frontend")
 	}
-	for name, value := range c.Setenv {
-		o.Environ = setenv(o.Environ, name, value)
+	for _, name := range slices.Sorted(maps.Keys(c.Setenv)) { // sorted, for the build cache's key depends on the order
+		if value := c.Setenv[name]; name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+			return nil, usage(fmt.Sprintf("%s: setenv: %q cannot be the name of a variable, or has NUL in its value", f.config, name),
+				"write it as NAME = \"VALUE\" below [setenv]")
+		}
+		o.Environ = setenv(o.Environ, name, c.Setenv[name])
 	}
 	for _, s := range f.setenv {
 		name, value, ok := strings.Cut(s, "=")

@@ -3,12 +3,17 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -27,30 +32,37 @@ type Config struct {
 	Setenv    map[string]string `toml:"setenv"`
 }
 
-// Load reads a file. Errors name the file and the line; unknown keys are errors.
+const knownKeys = "known keys: runtime, host, boundary (strings), libraries, bind (lists of strings), setenv (a table of strings)"
+
+// wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
+var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)
+
+// Load reads a file. Errors name the file and the line, and have fault.ExitUsage; unknown keys are errors.
 func Load(name string) (*Config, error) {
-	f, err := os.Open(name)
+	text, err := read(name)
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("read configuration: %w", err), "give --config the path of a TOML file")
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
-		return nil, fmt.Errorf("read configuration: %s: not a regular file of at most %d bytes", name, maxSize)
+		return nil, wrong(fmt.Errorf("read configuration: %w", err), "give --config the path of a TOML file")
 	}
 	var c Config
-	meta, err := toml.NewDecoder(f).Decode(&c)
+	meta, err := toml.Decode(text, &c)
+	if parse := (toml.ParseError{}); errors.As(err, &parse) {
+		return nil, wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), knownKeys)
+	}
 	if err != nil {
-		if parse, ok := err.(toml.ParseError); ok {
-			return nil, fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message)
+		if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
+			return nil, wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), knownKeys)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, wrong(fmt.Errorf("%s: %w", name, err), knownKeys)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, fault.WithHint(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(name, unknown[0]), unknown[0]),
-			"known keys: runtime, host, boundary, libraries, bind, setenv")
+		return nil, wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), knownKeys)
 	}
 	base := filepath.Dir(name)
 	c.Runtime, c.Host = below(base, c.Runtime), below(base, c.Host)
+	for i, bind := range c.Bind {
+		src, _, _ := strings.Cut(bind, ":")
+		c.Bind[i] = below(base, src) + bind[len(src):]
+	}
 	return &c, nil
 }
 
@@ -61,17 +73,34 @@ func below(base, path string) string {
 	return filepath.Join(base, path)
 }
 
-// lineOf finds the line of a key that the decoder did not want; the library does not keep it.
-func lineOf(name string, key toml.Key) int {
-	text, err := os.ReadFile(name)
+// read returns the text of a regular file. It does not wait for a pipe's writer.
+func read(name string) (string, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return 1
+		return "", err
 	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s: not a regular file", name)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(text) > maxSize {
+		err = fmt.Errorf("%s: larger than %d bytes", name, maxSize)
+	}
+	return string(text), err
+}
+
+func wrong(err error, hint string) error {
+	return fault.WithExit(fault.WithHint(err, hint), fault.ExitUsage)
+}
+
+// lineOf finds the line of a key that the decoder did not want; the library does not keep it.
+func lineOf(text string, key toml.Key) int {
 	last := key[len(key)-1]
-	for i, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		line = strings.TrimLeft(line, `["'`)
-		if strings.HasPrefix(line, last) {
+	for i, line := range strings.Split(text, "\n") {
+		// The first word, be it a key, quoted, or a table's header.
+		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t[]\"'=.", r) })
+		if len(words) > 0 && slices.Contains(words[:min(len(key), len(words))], last) {
 			return i + 1
 		}
 	}

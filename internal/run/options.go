@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
@@ -120,6 +121,14 @@ func hostError(err error) error {
 	return fault.WithHint(fmt.Errorf("host: %w", err), "--host takes the root directory of a file tree with a graphics driver; it is / by default")
 }
 
+// planError explains why there is no plan.
+func planError(err error) error {
+	if errors.Is(err, capsule.ErrRequested) {
+		return fault.WithHint(err, "--library is for libraries that the program loads besides the C library, a middleware for example")
+	}
+	return err
+}
+
 // cacheError explains what cannot be written.
 func cacheError(err error, dir string) error {
 	switch {
@@ -130,5 +139,6 @@ func cacheError(err error, dir string) error {
 	case errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
 		return fault.WithHint(err, "set XDG_CACHE_HOME to a directory that you can write to ("+dir+" is not)")
 	}
-	return err
+	// A file in a directory's place, a name too long, a disk with faults: the error says which.
+	return fault.WithHint(err, "set XDG_CACHE_HOME to another directory, or make "+dir+" usable")
 }
