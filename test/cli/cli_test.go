@@ -1,0 +1,109 @@
+// Package cli runs the command line as a user does, script by script (testdata/*.txtar): what it prints, its exit
+// status, and what is left behind. The trees are made of a few small ELF files without code; nothing of them runs, so
+// the scripts are fast and need neither the network nor a GPU. The real trees are package integration's.
+package cli
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/capsule-run/capsule-run/cshim"
+	"github.com/capsule-run/capsule-run/internal/arch"
+
+	// What the command is made of: a change there must change this test, or `go test` would show an old result.
+	_ "github.com/capsule-run/capsule-run/internal/config"
+	_ "github.com/capsule-run/capsule-run/internal/run"
+)
+
+// binDir holds the launcher, built by TestMain: a command cannot be imported.
+var binDir string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "capsule-cli-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		os.Chmod(dir, 0o755)
+		const source = "../../cmd/capsule-run"
+		files, err := filepath.Glob(source + "/*.go")
+		if err != nil || len(files) == 0 {
+			panic("no source files in " + source)
+		}
+		for _, f := range files {
+			os.Stat(f) // `go test` remembers which files a test looked at, and runs it again when one has changed
+		}
+		binDir = dir
+		cmd := exec.Command("go", "build", "-o", dir+"/capsule-run", source)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			println("build the launcher: " + err.Error() + "\n" + string(out))
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", binDir+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("HOME", e.WorkDir+"/home")
+			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/cache")
+			for _, d := range []string{"home", "cache"} {
+				if err := os.Mkdir(filepath.Join(e.WorkDir, d), 0o755); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		// c-parts: libcapsule is compiled (make build), without which nothing can be planned.
+		// launch: a mount namespace can be made here.
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "c-parts":
+				_, err := cshim.Object(arch.X8664, cshim.Libcapsule)
+				return have(t, err == nil), nil
+			case "launch":
+				ok := exec.Command("unshare", "-m", "true").Run() == nil || exec.Command("unshare", "-Um", "true").Run() == nil
+				return have(t, ok), nil
+			}
+			return false, os.ErrInvalid
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fails":   cmdFails,
+			"same":    cmdSame,
+			"keys":    cmdKeys,
+			"lines":   cmdLines,
+			"elf":     cmdELF,
+			"runtime": cmdRuntime,
+			"host":    cmdHost,
+			"cut":     cmdCut,
+		},
+	})
+}
+
+// have lets a script skip what cannot be had here, unless CAPSULE_MUST_WORK=1 says that it must.
+func have(t *testing.T, ok bool) bool {
+	if !ok && os.Getenv("CAPSULE_MUST_WORK") == "1" {
+		t.Error("an ability is missing that a script needs")
+	}
+	return ok
+}
+
+func mounts() []byte {
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		panic(err)
+	}
+	return bytes.TrimSpace(b)
+}
