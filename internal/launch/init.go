@@ -17,10 +17,11 @@ import (
 // initName is argv[0] of init: what ps shows in the milliseconds before it is the game.
 const initName = "capsule-run: init"
 
-// What init writes to the pipe, in front of nothing or of an encoded Error.
+// What goes over the socket between launcher and init.
 const (
-	reachedExec = 'x'
-	failedMark  = 'e'
+	goOn        = 'g' // to init: the game may start
+	reachedExec = 'x' // from init: what follows, if anything, is why execve failed
+	failedMark  = 'e' // from init, in front of an encoded Error
 )
 
 // IsInit says whether this process is to call Init. main asks first thing.
@@ -30,27 +31,27 @@ func IsInit() bool { return len(os.Args) == 3 && os.Args[0] == initName }
 func Init() {
 	runtime.LockOSThread() // capabilities and the parent-death signal belong to a thread; this one will call execve
 	memfd, err1 := strconv.Atoi(os.Args[1])
-	pipe, err2 := strconv.Atoi(os.Args[2])
+	sock, err2 := strconv.Atoi(os.Args[2])
 	if err1 != nil || err2 != nil {
 		os.Exit(ExitSetup)
 	}
 	unix.CloseOnExec(memfd)
-	unix.CloseOnExec(pipe)
+	unix.CloseOnExec(sock)
 	defer func() {
 		if p := recover(); p != nil {
-			giveUp(pipe, &Error{Op: "namespace", Msg: fmt.Sprintf("init: panic: %v", p), Code: ExitSetup})
+			giveUp(sock, &Error{Op: "namespace", Msg: fmt.Sprintf("init: panic: %v", p), Code: ExitSetup})
 		}
 	}()
-	giveUp(pipe, become(memfd, pipe))
+	giveUp(sock, become(memfd, sock))
 }
 
-func giveUp(pipe int, e *Error) {
-	unix.Write(pipe, append([]byte{failedMark}, e.encode()...))
+func giveUp(sock int, e *Error) {
+	unix.Write(sock, append([]byte{failedMark}, e.encode()...))
 	os.Exit(e.Code)
 }
 
 // become returns only if it fails.
-func become(memfd, pipe int) *Error {
+func become(memfd, sock int) *Error {
 	m, err := receive(memfd)
 	if err != nil {
 		return &Error{Op: "namespace", Msg: "read the plan: " + err.Error(), Code: ExitSetup}
@@ -91,7 +92,17 @@ func become(memfd, pipe int) *Error {
 	if m.ignoreQuit {
 		signal.Ignore(unix.SIGQUIT)
 	}
-	unix.Write(pipe, []byte{reachedExec})
+	for answer := make([]byte, 1); ; {
+		n, err := unix.Read(sock, answer)
+		if err == unix.EINTR {
+			continue
+		}
+		if n != 1 {
+			os.Exit(ExitSetup) // the launcher is gone
+		}
+		break
+	}
+	unix.Write(sock, []byte{reachedExec})
 	return execute(m.spec.Argv, m.spec.Env)
 }
 

@@ -36,6 +36,7 @@ func Run(spec *Spec) (int, error) {
 		return ExitSetup, &Error{Op: "signals", Msg: "catch signals: " + err.Error(), Code: ExitSetup}
 	}
 	defer s.stop()
+	c.release()
 	failed := c.report()
 	status := s.wait()
 	if failed == nil {
@@ -62,7 +63,7 @@ func code(err error) int {
 // child is a process that is init and will be the game.
 type child struct {
 	pid    int
-	pipe   int // reports what went wrong; closed by the game's execve
+	sock   int // tells init to go on and us what went wrong; init's end is closed by the game's execve
 	userNS bool
 }
 
@@ -78,9 +79,9 @@ func fork(spec *Spec) (*child, error) {
 		return nil, setup("hand over the plan", err)
 	}
 	defer unix.Close(memfd)
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return nil, setup("make a pipe", err)
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, setup("make a socket pair", err)
 	}
 	defer unix.Close(p[1])
 
@@ -112,7 +113,7 @@ func fork(spec *Spec) (*child, error) {
 		c.explain(e)
 		return nil, e
 	}
-	c.pipe = p[0]
+	c.sock = p[0]
 	return c, nil
 }
 
@@ -161,14 +162,20 @@ func sealed(data []byte) (int, error) {
 	return fd, nil
 }
 
+// release lets init start the game. Until our signal handlers are there a signal ends us, and with us init; it must not
+// find a game that runs already, which would then die by SIGKILL instead.
+func (c *child) release() {
+	unix.Write(c.sock, []byte{goOn}) // if it fails init is gone, and report says so
+}
+
 // report waits until the game runs (nil) or init has failed. Init writes one byte before it tries to execute the
-// game, and an error after that or instead; the pipe ends by execve or with the process.
+// game, and an error after that or instead; the connection ends by execve or with the process.
 func (c *child) report() *Error {
-	defer unix.Close(c.pipe)
+	defer unix.Close(c.sock)
 	var all []byte
 	buf := make([]byte, 4096)
 	for {
-		n, err := unix.Read(c.pipe, buf)
+		n, err := unix.Read(c.sock, buf)
 		if err == unix.EINTR {
 			continue
 		}
