@@ -30,12 +30,31 @@ func (p *planner) describeHost() {
 			decision.Needs = append(decision.Needs, m.Objects[i].Soname)
 		}
 		p.plan.Libraries = append(p.plan.Libraries, decision)
+		p.warnOfNames(l)
 		for _, name := range l.Unresolved {
 			p.plan.Warnings = append(p.plan.Warnings,
 				fmt.Sprintf("%s needs %s, which the host does not have: it cannot be loaded", l.Name, name))
 		}
 	}
 	sort.SliceStable(m.Aliases, func(a, b int) bool { return m.Aliases[a].Path < m.Aliases[b].Path })
+}
+
+// warnOfNames: ld.so matches a DT_NEEDED with what is loaded by DT_SONAME. A library that another one needs under a
+// third name would be searched among the runtime's.
+func (p *planner) warnOfNames(l *HostLibrary) {
+	known := map[string]bool{}
+	for _, d := range l.Deps {
+		known[p.in.Host.Libraries[d].Name] = true
+	}
+	for _, name := range l.Unresolved {
+		known[name] = true // has a warning of its own
+	}
+	for _, name := range l.File.Needed {
+		if !known[name] {
+			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
+				"%s needs %s, a library whose DT_SONAME is another: it may be taken from the runtime", l.Name, name))
+		}
+	}
 }
 
 // closure returns what must be open before l, dependencies first, l itself not included. A proxy is opened after

@@ -4,12 +4,9 @@
 
 #include <string.h>
 
-#define MAX_PATH_RULES 64
-
 Lmid_t capsule_namespace;
 
 static bool up;
-static struct capsule_path_rule path_rules[MAX_PATH_RULES];
 static struct capsule_base base_interface;
 
 bool capsule_is_up(void)
@@ -70,8 +67,7 @@ static void hand_over(struct capsule_root_interface *root)
     base_interface.iterate_base = iterate_base;
     base_interface.proxy_init = capsule_proxy_init;
     base_interface.missing = capsule_missing;
-    base_interface.path_rules = path_rules;
-    base_interface.path_rule_count = manifest_path_rules(path_rules, MAX_PATH_RULES);
+    base_interface.path_rules = manifest_path_rules(&base_interface.path_rule_count);
     root->base = &base_interface;
 }
 

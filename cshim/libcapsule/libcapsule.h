@@ -40,7 +40,7 @@ const char *manifest_root_path(void);
 const char *manifest_host_dir(void);
 uint32_t manifest_find_soname(const char *name, uint32_t kind); /* UINT32_MAX when not there */
 uint32_t manifest_find_alias(const char *path);
-uint32_t manifest_path_rules(struct capsule_path_rule *rules, uint32_t max);
+const struct capsule_path_rule *manifest_path_rules(size_t *count); /* none where memory is short */
 
 /* bringup.c */
 extern Lmid_t capsule_namespace;
@@ -53,6 +53,7 @@ void *object_dlopen(uint32_t index, int mode);       /* counted by ld.so, as dlo
 bool object_open_closure(const struct capsule_object *object);
 void *object_handle(uint32_t index); /* the handle object_open keeps, or NULL */
 bool objects_reserve(uint32_t count);
+void *reserve(size_t count, size_t size); /* zeroed memory that is never freed; NULL and failure_set */
 
 /* base.c */
 struct base_library {

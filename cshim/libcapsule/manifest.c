@@ -105,12 +105,13 @@ uint32_t manifest_find_alias(const char *path)
     return UINT32_MAX;
 }
 
-uint32_t manifest_path_rules(struct capsule_path_rule *rules, uint32_t max)
+const struct capsule_path_rule *manifest_path_rules(size_t *count)
 {
-    uint32_t n = header->map_count < max ? header->map_count : max;
-    for (uint32_t i = 0; i < n; i++) {
+    struct capsule_path_rule *rules = reserve(header->map_count, sizeof *rules);
+    *count = rules ? header->map_count : 0;
+    for (uint32_t i = 0; i < *count; i++) {
         const char *from = manifest_string(maps[i].from), *to = manifest_string(maps[i].to);
         rules[i] = (struct capsule_path_rule){from, to, strlen(from), strlen(to)};
     }
-    return n;
+    return rules;
 }

@@ -10,16 +10,20 @@
  * twice and stays loaded, which is what we want. */
 static void **handles;
 
+/* Not malloc: it may be the game's, whose constructors have not run yet. */
+void *reserve(size_t count, size_t size)
+{
+    void *memory = mmap(NULL, (count + 1) * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED)
+        return memory;
+    failure_set("no memory for the manifest's %zu entries", count);
+    return NULL;
+}
+
 bool objects_reserve(uint32_t count)
 {
-    size_t size = ((size_t)count + 1) * sizeof *handles;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-        failure_set("no memory for %u objects", count);
-        return false;
-    }
-    handles = memory;
-    return true;
+    handles = reserve(count, sizeof *handles);
+    return handles;
 }
 
 void *object_handle(uint32_t index)
