@@ -80,6 +80,7 @@ __attribute__((constructor)) static void bring_up(void)
     if (!root)
         return;
     hand_over(root);
+    global_bring_up(base_interface.global_handle);
     unwinder_bring_up(root->iterate_capsule);
     up = true;
     debug("namespace %ld is up, root %s", (long)capsule_namespace, manifest_root_path());

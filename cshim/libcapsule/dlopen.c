@@ -3,41 +3,30 @@
 
 #include <string.h>
 
-#define MAX_GLOBALS 64
-
-/* Handles opened with RTLD_GLOBAL: dlsym(dlopen(NULL), …) and RTLD_DEFAULT see them. */
-static void *globals[MAX_GLOBALS];
-static uint32_t global_count;
-
-static void add_global(void *handle)
-{
-    for (uint32_t i = 0; i < MAX_GLOBALS && i < __atomic_load_n(&global_count, __ATOMIC_ACQUIRE); i++)
-        if (globals[i] == handle)
-            return;
-    uint32_t n = __atomic_fetch_add(&global_count, 1, __ATOMIC_ACQ_REL);
-    if (n < MAX_GLOBALS)
-        __atomic_store_n(&globals[n], handle, __ATOMIC_RELEASE);
-}
-
 /* A proxied SONAME means the runtime's instance whatever directory stands before it: libcuda opens libpthread.so.0
  * by absolute path, and a second copy of it would crash. */
 static uint32_t find(const char *file)
 {
     const char *slash = strrchr(file, '/');
-    const char *name = slash ? slash + 1 : file;
-    uint32_t index = manifest_find_soname(name, CAPSULE_PROXY);
+    uint32_t index = manifest_find_soname(slash ? slash + 1 : file, CAPSULE_PROXY);
     if (index != UINT32_MAX)
         return index;
-    return slash ? manifest_find_alias(file) : manifest_find_soname(name, CAPSULE_HOST);
+    if (slash)
+        return manifest_find_alias(file);
+    index = manifest_find_soname(file, CAPSULE_HOST);
+    return index != UINT32_MAX ? index : manifest_find_file_name(file);
 }
 
-/* A name that the plan does not know must not be searched by ld.so: it would find the runtime's copy and load a
- * second instance of a library the game already has. */
+/* The plan does not know it. By path it is the caller's own affair, but for what it needs. A bare name must not be
+ * searched by ld.so: it would find the runtime's copy and load a second instance of what the game already has. */
 static void *open_unplanned(const char *file, int mode)
 {
     char path[4096];
-    if (strchr(file, '/'))
+    if (strchr(file, '/')) {
+        if (!(mode & RTLD_NOLOAD))
+            open_needed(file);
         return dlmopen(capsule_namespace, file, mode);
+    }
     const char *dir = manifest_host_dir();
     size_t dir_len = strlen(dir), file_len = strlen(file);
     if (dir_len + file_len + 2 > sizeof path)
@@ -45,22 +34,38 @@ static void *open_unplanned(const char *file, int mode)
     memcpy(path, dir, dir_len);
     path[dir_len] = '/';
     memcpy(path + dir_len + 1, file, file_len + 1);
-    return dlmopen(capsule_namespace, path, mode);
+    return dlmopen(capsule_namespace, path, mode); /* fails, and dlerror() names the file */
+}
+
+/* RTLD_GLOBAL is for a library and what it needs (dlopen(3)). */
+static void add_globals(uint32_t index, void *handle)
+{
+    struct link_map *map = NULL;
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) || !map)
+        return;
+    global_add(map);
+    const struct capsule_object *object = manifest_object(index);
+    for (uint32_t n = 0; object && n < object->closure.count; n++) {
+        uint32_t dependency = manifest_index(object->closure, n);
+        const struct capsule_object *needed = manifest_object(dependency);
+        if (needed && needed->kind == CAPSULE_HOST && object_handle(dependency) &&
+            !dlinfo(object_handle(dependency), RTLD_DI_LINKMAP, &map))
+            global_add(map);
+    }
 }
 
 void *capsule_dlopen(const char *file, int mode, const void *caller)
 {
     (void)caller;
     bool global = mode & RTLD_GLOBAL;
+    mode &= ~RTLD_GLOBAL;
+    if (global)
+        mode |= RTLD_NODELETE; /* it stays in everybody's scope */
     uint32_t index = find(file);
-    void *handle;
-    if (index != UINT32_MAX)
-        handle = object_dlopen(index, mode);
-    else
-        handle = open_unplanned(file, mode & ~RTLD_GLOBAL);
+    void *handle = index != UINT32_MAX ? object_dlopen(index, mode) : open_unplanned(file, mode);
     debug("dlopen(\"%s\", %#x) in the capsule: %s", file, mode, handle ? "ok" : "not found");
     if (handle && global)
-        add_global(handle);
+        add_globals(index, handle);
     return handle;
 }
 
@@ -69,12 +74,12 @@ static void *lookup_in(void *handle, const char *name, const char *version)
     return version ? dlvsym(handle, name, version) : dlsym(handle, name);
 }
 
+/* In the order of a program's global scope: libraries opened with RTLD_GLOBAL, then the runtime's. */
 void *capsule_lookup_global(const char *name, const char *version)
 {
-    uint32_t count = __atomic_load_n(&global_count, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < count && i < MAX_GLOBALS; i++) {
-        void *handle = __atomic_load_n(&globals[i], __ATOMIC_ACQUIRE);
-        void *address = handle ? lookup_in(handle, name, version) : NULL;
+    struct link_map *map;
+    for (unsigned i = 0; (map = global_get(i)); i++) {
+        void *address = lookup_in(map, name, version);
         if (address)
             return address;
     }

@@ -8,6 +8,8 @@
  *   base.c      the runtime's own instances whose symbols proxies hand out
  *   dlopen.c    what dlopen and dlsym mean inside the capsule
  *   unwind.c    exceptions and pthread_exit across the boundary
+ *   needed.c    what a library that the plan does not know needs
+ *   global.c    RTLD_GLOBAL inside the capsule
  *   manifest.c  the only reader of the manifest's bytes
  *   report.c    CAPSULE_DEBUG, and the one message before an unavoidable abort
  *
@@ -40,6 +42,7 @@ const char *manifest_root_path(void);
 const char *manifest_host_dir(void);
 uint32_t manifest_find_soname(const char *name, uint32_t kind); /* UINT32_MAX when not there */
 uint32_t manifest_find_alias(const char *path);
+uint32_t manifest_find_file_name(const char *name); /* the last component of an alias */
 const struct capsule_path_rule *manifest_path_rules(size_t *count); /* none where memory is short */
 
 /* bringup.c */
@@ -72,6 +75,14 @@ void unwinder_prepare(void *libgcc);
 /* dlopen.c */
 void *capsule_dlopen(const char *file, int mode, const void *caller);
 void *capsule_lookup_global(const char *name, const char *version);
+
+/* needed.c */
+void open_needed(const char *path);
+
+/* global.c */
+void global_bring_up(struct link_map *root);
+void global_add(struct link_map *map);
+struct link_map *global_get(unsigned index); /* NULL behind the last */
 
 /* proxy.c, stub.c */
 void capsule_proxy_init(struct capsule_dso *dso);

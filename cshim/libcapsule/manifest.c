@@ -105,6 +105,16 @@ uint32_t manifest_find_alias(const char *path)
     return UINT32_MAX;
 }
 
+uint32_t manifest_find_file_name(const char *name)
+{
+    for (uint32_t i = 0; i < header->alias_count; i++) {
+        const char *path = manifest_string(aliases[i].path), *slash = strrchr(path, '/');
+        if (slash && !strcmp(slash + 1, name))
+            return aliases[i].object;
+    }
+    return UINT32_MAX;
+}
+
 const struct capsule_path_rule *manifest_path_rules(size_t *count)
 {
     struct capsule_path_rule *rules = reserve(header->map_count, sizeof *rules);

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	hostlibraries "github.com/capsule-run/capsule-run/test/probes"
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
@@ -19,14 +20,17 @@ func TestOneLibc(t *testing.T) {
 	display := xvfb.Start(t)
 	for _, r := range runtimes {
 		l := launch{runtime: trees.Tree(t, r), host: trees.HostWithTestLib(t), display: display,
-			flags: append([]string{"--library", "libcapsuletest.so.1", "--library", "libcapsuletest-plugin.so"}, bind...)}
+			flags: bind, env: []string{"CT_STRAY=/probes/stray/libcapsuletest-stray.so"}}
+		for _, lib := range hostlibraries.HostLibraries {
+			l.flags = append(l.flags, "--library", lib)
+		}
 		t.Run(r, func(t *testing.T) {
 			l.argv = []string{dir + "/bin/one_libc"}
 			checkAll(t, l)
 		})
 		t.Run(r+"/LD_PRELOAD=libjemalloc.so.2", func(t *testing.T) {
 			l.argv = []string{dir + "/bin/one_libc"}
-			l.env = []string{"LD_PRELOAD=libjemalloc.so.2"}
+			l.env = append(l.env, "LD_PRELOAD=libjemalloc.so.2")
 			checkAll(t, l)
 		})
 	}

@@ -16,7 +16,7 @@ var Sources embed.FS
 
 // A Probe is one output of a compiler.
 type Probe struct {
-	// Out is the output's path: bin/ for what runs on the runtime's side, host/ for the host's.
+	// Out is the path: bin/ for what runs on the runtime side, host/ for libraries of the host, stray/ for one of nobody.
 	Out string
 	// SDK is the tree whose compiler makes it.
 	SDK string
@@ -56,8 +56,14 @@ var All = []Probe{
 	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},
 		[]string{"-shared-libgcc", "-lGL", "-lX11-xcb", "-lX11", "-lxcb"}},
 	{"host/libcapsuletest-plugin.so", "sdk13", "g++", []string{"hostlib/plugin.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	{"stray/libcapsuletest-stray.so", "sdk13", "g++", []string{"hostlib/plugin.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	{"host/libcapsuletest-a.so", "sdk13", "g++", []string{"hostlib/global_a.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	{"host/libcapsuletest-b.so", "sdk13", "g++", []string{"hostlib/global_b.cc"}, []string{"-shared", "-fPIC"}},
 	{"host/libcapsuletest.so.1", "sdk13", "g++", []string{"hostlib/memory.cc", "hostlib/threads.cc", "hostlib/stdio.cc",
 		"hostlib/process.cc", "hostlib/lookup.cc", "hostlib/locale.cc", "hostlib/loader.cc", "hostlib/x11.cc",
-		"hostlib/selftest.cc", "hostlib/cxx.cc", "hostlib/newer.cc"},
+		"hostlib/selftest.cc", "hostlib/cxx.cc", "hostlib/newer.cc", "hostlib/dlopen.cc"},
 		[]string{"-std=gnu++20", "-Iinclude", "-shared", "-fPIC", "-Wl,-z,defs", "-Wl,-soname,libcapsuletest.so.1", "-lX11", "-pthread"}},
 }
+
+// HostLibraries are the libraries that a host with the tests' libraries has, by SONAME.
+var HostLibraries = []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so", "libcapsuletest-a.so", "libcapsuletest-b.so"}

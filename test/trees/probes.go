@@ -68,7 +68,7 @@ func compileProbes(ctx context.Context, dir string) error {
 	if err := os.CopyFS(src, probes.Sources); err != nil {
 		return fmt.Errorf("unpack the probes' sources: %w", err)
 	}
-	for _, sub := range []string{"bin", "host", "obj", "standin", "twolibcs"} {
+	for _, sub := range []string{"bin", "host", "stray", "obj", "standin", "twolibcs"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func withTestLib(ctx context.Context, name, base string) (string, error) {
 		if err := linkTree(ctx, from, dir); err != nil {
 			return err
 		}
-		for _, lib := range []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so"} {
+		for _, lib := range probes.HostLibraries {
 			err := os.Link(filepath.Join(built, "host", lib), filepath.Join(dir, "usr/local/lib", lib))
 			if err != nil {
 				return fmt.Errorf("install %s: %w", lib, err)

@@ -34,7 +34,7 @@ func runIn(t *testing.T, root string, env []string, command ...string) string {
 // what is true there, so that a failure in a capsule is the capsule's.
 func TestOneLibcReference(t *testing.T) {
 	root := use(t, BuildFullWithTestLib)
-	out := runIn(t, root, nil, "/mnt/bin/one_libc")
+	out := runIn(t, root, []string{"CT_STRAY=/mnt/stray/libcapsuletest-stray.so"}, "/mnt/bin/one_libc")
 	for line := range strings.Lines(out) {
 		if !strings.HasPrefix(line, "ok ") {
 			t.Errorf("%s", line)

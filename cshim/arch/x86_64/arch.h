@@ -5,6 +5,9 @@
 #include <elf.h>
 #include <link.h>
 
+#define ARCH_ELF_CLASS ELFCLASS64
+#define ARCH_ELF_MACHINE EM_X86_64
+
 /* Relocations of functions that an object imports. */
 typedef Elf64_Rela arch_rel;
 #define ARCH_DT_REL DT_RELA

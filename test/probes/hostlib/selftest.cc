@@ -6,7 +6,7 @@
 
 static const Selftest *find(int i)
 {
-	for (const Selftest *list : {cxx_tests, newer_tests}) {
+	for (const Selftest *list : {cxx_tests, newer_tests, dlopen_tests}) {
 		for (; list->name; list++)
 			if (i-- == 0)
 				return list;

@@ -6,7 +6,7 @@ struct Selftest {
 	const char *(*run)();
 };
 
-extern const Selftest cxx_tests[], newer_tests[]; /* each ends with an empty entry */
+extern const Selftest cxx_tests[], newer_tests[], dlopen_tests[]; /* each ends with an empty entry */
 
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x) STRINGIFY_(x)
