@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/layout"
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// sameMounts returns the bwrap command that builds the root which the launcher builds: the operations of package
+// layout for the runtime and the user's surroundings, and the plan's own below /run/capsule.
+func sameMounts(as func(string, ...string) *exec.Cmd, binary string, dirs, env []string, home string) ([]string, error) {
+	var plan struct {
+		Mounts []mount.Op `json:"mounts"`
+	}
+	var built struct {
+		Directory string `json:"directory"`
+	}
+	if err := decode(as(binary, "plan", "--runtime", dirs[0], "--host", dirs[1], "--json"), &plan); err != nil {
+		return nil, err
+	}
+	if err := decode(as(binary, "build", "--runtime", dirs[0], "--host", dirs[1], "--json"), &built); err != nil {
+		return nil, err
+	}
+	top, err := layout.ReadTree(dirs[0])
+	if err != nil {
+		return nil, err
+	}
+	ops, err := layout.Compose(layout.Input{Top: top, Host: layout.Gather(env, home),
+		Capsule: capsule.PlaceMounts(plan.Mounts, built.Directory), LdSoCache: built.Directory + "/" + build.LdSoCache})
+	if err != nil {
+		return nil, err
+	}
+	return bwrap(ops, home)
+}
+
+func decode(cmd *exec.Cmd, into any) error {
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, errs.String())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+	}
+	return nil
+}
+
+// bwrap writes operations as bwrap's options. Its binds are always recursive.
+func bwrap(ops []mount.Op, dir string) ([]string, error) {
+	args := []string{"bwrap"}
+	for _, op := range ops {
+		switch op.Kind {
+		case mount.Dir:
+			if op.Mode != 0 {
+				args = append(args, "--perms", fmt.Sprintf("%o", op.Mode))
+			}
+			args = append(args, "--dir", op.Target)
+		case mount.Tmpfs:
+			args = append(args, "--tmpfs", op.Target)
+		case mount.Symlink:
+			args = append(args, "--symlink", op.Text, op.Target)
+		case mount.Bind:
+			option := "--bind"
+			switch {
+			case op.ReadOnly:
+				option = "--ro-bind"
+			case slices.Contains([]string{"/dev", "/proc", "/sys"}, op.Target):
+				option = "--dev-bind"
+			}
+			if op.Optional {
+				if _, err := os.Stat(op.Source); err != nil {
+					continue
+				}
+			}
+			args = append(args, option, op.Source, op.Target)
+		case mount.Seal:
+			args = append(args, "--remount-ro", op.Target)
+		default:
+			return nil, fmt.Errorf("bwrap has nothing for: %s", op)
+		}
+	}
+	return append(args, "--chdir", dir, "--"), nil
+}
