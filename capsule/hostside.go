@@ -139,9 +139,9 @@ func (p *planner) planData() {
 // planMounts lists what the launcher or the hook makes visible besides the runtime itself. Sources of generated
 // files are relative: they are filled in when the artefacts have a place (PlaceMounts).
 func (p *planner) planMounts() {
-	add := func(op mount.Op) { p.plan.Mounts = append(p.plan.Mounts, op) }
-	add(mount.Op{Kind: mount.Bind, Source: "lib", Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
-	add(mount.Op{Kind: mount.Bind, Source: "proxy", Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
+	add := func(op mount.Op) { p.plan.mounts = append(p.plan.mounts, op) }
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
 	for _, l := range p.in.Host.Libraries {
 		if p.loaded[l] {
 			add(mount.Op{Kind: mount.Bind, Source: l.Source, Target: path.Join(HostDir(p.in.Arch), l.Path), ReadOnly: true, Why: l.Reason})
@@ -156,6 +156,21 @@ func (p *planner) planMounts() {
 			}
 		}
 	}
+}
+
+// mounts joins what the architectures want to see; data files are the same for all.
+func mounts(plans []*ArchPlan) []mount.Op {
+	seen := map[string]bool{}
+	var out []mount.Op
+	for _, p := range plans {
+		for _, op := range p.mounts {
+			if !seen[op.Target] {
+				seen[op.Target] = true
+				out = append(out, op)
+			}
+		}
+	}
+	return out
 }
 
 // PlaceMounts returns a plan's mounts with the generated files, whose sources are relative, taken from dir.

@@ -8,19 +8,28 @@ import (
 
 // Input is all that a plan depends on.
 type Input struct {
-	Arch    *arch.Arch
 	Version string // of capsule-run: another release may decide otherwise
+	HostDir string // outside path of the host's root
 
+	RuntimeDir, RuntimeLayout string
+	Cache                     []ldcache.Entry // the runtime's ld.so.cache, of all architectures
+
+	Rules Rules
+	// Architectures are those of the runtime, the main one first.
+	Architectures []*ArchInput
+}
+
+// ArchInput is what discover and inspect found for one architecture.
+type ArchInput struct {
+	Arch    *arch.Arch
 	Host    Host
 	Runtime Runtime
 	// Root are the exported symbols of the capsule root: its wrappers and polyfills.
-	Root  []dynelf.Symbol
-	Rules Rules
+	Root []dynelf.Symbol
 }
 
 // Host is what discover found.
 type Host struct {
-	Dir string // outside path of the host's root
 	// Libraries in an order in which each follows its dependencies.
 	Libraries []*HostLibrary
 	Data      []HostData
@@ -58,11 +67,8 @@ type DataFile struct {
 
 // Runtime is what inspect found.
 type Runtime struct {
-	Dir, Layout string
 	LibcVersion string // "2.31"
 	Loader      string // canonical path of ld.so
-	HasCache    bool
-	Cache       []ldcache.Entry
 	// Libraries holds, by SONAME, those that Rules asks about and the runtime has.
 	Libraries map[string]*RuntimeLibrary
 }

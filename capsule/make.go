@@ -8,15 +8,34 @@ import (
 	"sort"
 
 	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
 // ErrRequested says that a library the user asked to encapsulate cannot be.
 var ErrRequested = errors.New("cannot be encapsulated")
 
-// planner carries the decisions from one step of Make to the next.
+// Make plans at the frontend boundary: stubs for the libraries that programs use, the host's loaders and drivers in
+// the capsule. It fails only if a library that the user asked for cannot be encapsulated.
+func Make(in *Input) (*Plan, error) {
+	plan := &Plan{Version: in.Version, Boundary: "frontend", Host: in.HostDir, Architectures: []*ArchPlan{},
+		Runtime: PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout}, Mounts: []mount.Op{}}
+	for _, a := range in.Architectures {
+		p, err := makeArch(a, in.Rules)
+		if err != nil {
+			return nil, err
+		}
+		plan.Architectures = append(plan.Architectures, p)
+	}
+	plan.Cache = cache(in.Cache, plan.Architectures)                 // what ld.so finds where
+	plan.Mounts = append(plan.Mounts, mounts(plan.Architectures)...) // what has to be visible for all that
+	return plan, nil
+}
+
+// planner carries the decisions for one architecture from one step to the next.
 type planner struct {
-	in   *Input
-	plan *Plan
+	in    *ArchInput
+	rules Rules
+	plan  *ArchPlan
 
 	shared   map[string]bool       // SONAMEs answered by a proxy
 	loaded   map[*HostLibrary]bool // the host's libraries that the capsule may load
@@ -26,17 +45,9 @@ type planner struct {
 	answers  map[string]map[symbolKey]answer // by proxied SONAME
 }
 
-// Make plans at the frontend boundary: stubs for the libraries that programs use, the host's loaders and drivers in
-// the capsule. It fails only if a library that the user asked for cannot be encapsulated.
-func Make(in *Input) (*Plan, error) {
-	p := &planner{in: in, plan: &Plan{
-		Version:  in.Version,
-		Arch:     in.Arch.Name,
-		Boundary: "frontend",
-		Host:     PlanHost{Dir: in.Host.Dir},
-		Runtime: PlanTree{Dir: in.Runtime.Dir, Layout: in.Runtime.Layout, Libc: in.Runtime.LibcVersion,
-			Loader: in.Runtime.Loader},
-	}}
+func makeArch(in *ArchInput, rules Rules) (*ArchPlan, error) {
+	p := &planner{in: in, rules: rules, plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion,
+		Loader: in.Runtime.Loader}}
 	p.plan.artefacts.Arch = in.Arch
 	p.index()
 	if err := p.checkRequested(); err != nil {
@@ -49,8 +60,7 @@ func Make(in *Input) (*Plan, error) {
 	p.describeHost()   // host libraries: paths, closures, aliases
 	p.planStubs()      // what stands in the base namespace
 	p.planData()       // files that drivers name by path
-	p.planCache()      // what ld.so finds where
-	p.planMounts()     // what has to be visible for all that
+	p.planMounts()     // what has to be visible
 	p.reportDemands()  // which symbols the runtime is too old for, and who wants them
 	p.reportWarnings() // what will not work
 	return p.plan, nil
@@ -64,7 +74,7 @@ func (p *planner) index() {
 		}
 	}
 	if libc := p.hostByNm["libc.so.6"]; libc != nil {
-		p.plan.Host.Libc = glibcVersion(libc.File.VersionDefs)
+		p.plan.HostLibc = glibcVersion(libc.File.VersionDefs)
 	}
 }
 
@@ -73,10 +83,10 @@ func (p *planner) checkRequested() error {
 		if !l.Requested {
 			continue
 		}
-		if slices.Contains(p.in.Rules.Libc, l.Name) || l.Name == p.in.Arch.LoaderSoname {
+		if slices.Contains(p.rules.Libc, l.Name) || l.Name == p.in.Arch.LoaderSoname {
 			return fmt.Errorf("%s %w: a process has one C library, the runtime's", l.Name, ErrRequested)
 		}
-		if slices.Contains(p.in.Rules.Interop, l.Name) && p.in.Runtime.Libraries[l.Name] != nil {
+		if slices.Contains(p.rules.Interop, l.Name) && p.in.Runtime.Libraries[l.Name] != nil {
 			return fmt.Errorf("%s %w: its objects cross the boundary, both sides use the runtime's", l.Name, ErrRequested)
 		}
 	}
@@ -87,12 +97,12 @@ func (p *planner) checkRequested() error {
 // to the capsule. Never two instances that exchange objects.
 func (p *planner) chooseShared() {
 	p.shared = map[string]bool{p.in.Arch.LoaderSoname: true}
-	for _, name := range p.in.Rules.Libc {
+	for _, name := range p.rules.Libc {
 		if p.in.Runtime.Libraries[name] != nil || p.hostByNm[name] != nil {
 			p.shared[name] = true
 		}
 	}
-	for _, name := range p.in.Rules.Interop {
+	for _, name := range p.rules.Interop {
 		if p.in.Runtime.Libraries[name] != nil && p.hostByNm[name] != nil {
 			p.shared[name] = true
 		}

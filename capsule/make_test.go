@@ -62,7 +62,7 @@ func defs(names ...string) []dynelf.VersionDef {
 }
 
 // input: a host of glibc 2.38 with a driver, a runtime of glibc 2.31.
-func input() *capsule.Input {
+func input() *capsule.ArchInput {
 	host := func(name string, deps []int, exports, wants []dynelf.Symbol, versions ...string) *capsule.HostLibrary {
 		return &capsule.HostLibrary{Name: name, Path: "/usr/lib/" + name + ".0", Source: "/host/usr/lib/" + name + ".0",
 			Aliases: []string{"/usr/lib/" + name}, Reason: "test", File: &dynelf.File{VersionDefs: defs(versions...)},
@@ -70,9 +70,9 @@ func input() *capsule.Input {
 	}
 	front := host("libGL.so.1", []int{0, 1, 3}, append(syms("glClear", "_init"), data(sym("gl_table"))), nil)
 	front.FrontEnd = true
-	in := &capsule.Input{
-		Arch: arch.X8664, Version: "test",
-		Host: capsule.Host{Dir: "/host", Libraries: []*capsule.HostLibrary{
+	in := &capsule.ArchInput{
+		Arch: arch.X8664,
+		Host: capsule.Host{Libraries: []*capsule.HostLibrary{
 			host("libc.so.6", nil, syms("puts@@GLIBC_2.2.5", "pthread_create@@GLIBC_2.34", "pthread_create@GLIBC_2.2.5",
 				"stat@@GLIBC_2.33", "strange@@GLIBC_2.38", "dlopen@@GLIBC_2.34", "secret@@GLIBC_PRIVATE"), nil,
 				"GLIBC_2.2.5", "GLIBC_2.33", "GLIBC_2.34", "GLIBC_2.38", "GLIBC_PRIVATE"),
@@ -83,9 +83,7 @@ func input() *capsule.Input {
 				"XOpenDisplay", "XNewThing")),
 			front,
 		}},
-		Runtime: capsule.Runtime{Dir: "/rt", LibcVersion: "2.31",
-			Cache: []ldcache.Entry{{Name: "libGL.so.1", Path: "/usr/lib/libGL.so.1", Flags: 0x303},
-				{Name: "libGL.so.1", Path: "/usr/lib32/libGL.so.1", Flags: 3}, {Name: "libz.so.1", Path: "/usr/lib/libz.so.1", Flags: 0x303}},
+		Runtime: capsule.Runtime{LibcVersion: "2.31",
 			Libraries: map[string]*capsule.RuntimeLibrary{
 				"libc.so.6": {Name: "libc.so.6", Path: "/lib/libc-2.31.so", File: &dynelf.File{BuildID: []byte{1}, VersionDefs: defs("GLIBC_2.2.5", "GLIBC_PRIVATE")},
 					Exports: append(syms("puts@@GLIBC_2.2.5", "malloc@@GLIBC_2.2.5", "__libc_early_init@@GLIBC_PRIVATE"), data(sym("environ@@GLIBC_2.2.5")))},
@@ -96,22 +94,34 @@ func input() *capsule.Input {
 				"libX11.so.6": {Name: "libX11.so.6", Path: "/usr/lib/libX11.so.6.4", File: &dynelf.File{}, Exports: syms("XOpenDisplay")},
 			}},
 		Root: syms("override$dlopen", "polyfill$stat", "capsule_root"),
-		Rules: capsule.Rules{Libc: []string{"libc.so.6", "libpthread.so.0", "libdl.so.2"},
-			Interop: []string{"libX11.so.6", "libwayland-client.so.0"}},
 	}
 	return in
 }
 
-func mustMake(t *testing.T, in *capsule.Input) *capsule.Plan {
+// whole puts an architecture into the input of a plan.
+func whole(in *capsule.ArchInput) *capsule.Input {
+	return &capsule.Input{Version: "test", HostDir: "/host", RuntimeDir: "/rt", Architectures: []*capsule.ArchInput{in},
+		Cache: []ldcache.Entry{{Name: "libGL.so.1", Path: "/usr/lib/libGL.so.1", Flags: 0x303},
+			{Name: "libGL.so.1", Path: "/usr/lib32/libGL.so.1", Flags: 3}, {Name: "libz.so.1", Path: "/usr/lib/libz.so.1", Flags: 0x303}},
+		Rules: capsule.Rules{Libc: []string{"libc.so.6", "libpthread.so.0", "libdl.so.2"},
+			Interop: []string{"libX11.so.6", "libwayland-client.so.0"}}}
+}
+
+func mustMakeWhole(t *testing.T, in *capsule.ArchInput) *capsule.Plan {
 	t.Helper()
-	p, err := capsule.Make(in)
+	p, err := capsule.Make(whole(in))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func proxy(t *testing.T, p *capsule.Plan, soname string) map[string]dso.ProxySymbol {
+func mustMake(t *testing.T, in *capsule.ArchInput) *capsule.ArchPlan {
+	t.Helper()
+	return mustMakeWhole(t, in).Architectures[0]
+}
+
+func proxy(t *testing.T, p *capsule.ArchPlan, soname string) map[string]dso.ProxySymbol {
 	t.Helper()
 	for _, x := range p.Artefacts().Proxies {
 		if x.Soname == soname {
@@ -166,7 +176,7 @@ func TestSymbolAnswers(t *testing.T) {
 	}
 }
 
-func indexOf(p *capsule.Plan, soname string, kind uint32) int {
+func indexOf(p *capsule.ArchPlan, soname string, kind uint32) int {
 	return slices.IndexFunc(p.Artefacts().Manifest.Objects, func(o manifest.Object) bool {
 		return o.Soname == soname && uint32(o.Kind) == kind
 	})
@@ -213,7 +223,7 @@ func TestUnreachableDependencyIsLeftOut(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	for _, m := range p.Mounts {
+	for _, m := range mustMakeWhole(t, in).Mounts {
 		if strings.Contains(m.Target, "libXau") {
 			t.Errorf("%+v", m)
 		}
@@ -239,7 +249,7 @@ func TestSides(t *testing.T) {
 	if !reflect.DeepEqual(sides, want) {
 		t.Errorf("sides %v", sides)
 	}
-	for _, m := range capsule.PlaceMounts(p.Mounts, "/build") {
+	for _, m := range capsule.PlaceMounts(mustMakeWhole(t, input()).Mounts, "/build") {
 		if strings.Contains(m.Target, "libc.so") || strings.Contains(m.Target, "libX11") {
 			t.Errorf("%s is mounted", m.Target)
 		}
@@ -275,9 +285,9 @@ func TestStubHasFunctionsOnly(t *testing.T) {
 }
 
 func TestCacheReplacesOnlyWhatAStubStandsFor(t *testing.T) {
-	p := mustMake(t, input())
+	p := mustMakeWhole(t, input())
 	var got []string
-	for _, e := range p.Artefacts().Cache {
+	for _, e := range p.Cache {
 		got = append(got, e.Name+" "+e.Path)
 	}
 	want := []string{"libGL.so.1 /usr/lib32/libGL.so.1", "libz.so.1 /usr/lib/libz.so.1",
@@ -290,12 +300,12 @@ func TestCacheReplacesOnlyWhatAStubStandsFor(t *testing.T) {
 func TestRequestedLibraries(t *testing.T) {
 	in := input()
 	in.Host.Libraries[0].Requested = true
-	if _, err := capsule.Make(in); !errors.Is(err, capsule.ErrRequested) {
+	if _, err := capsule.Make(whole(in)); !errors.Is(err, capsule.ErrRequested) {
 		t.Errorf("libc: %v", err)
 	}
 	in = input()
 	in.Host.Libraries[1].Requested = true
-	if _, err := capsule.Make(in); !errors.Is(err, capsule.ErrRequested) {
+	if _, err := capsule.Make(whole(in)); !errors.Is(err, capsule.ErrRequested) {
 		t.Errorf("libX11, which the runtime has: %v", err)
 	}
 	in = input()
@@ -309,12 +319,12 @@ func TestRequestedLibraries(t *testing.T) {
 }
 
 func TestPlanIsDeterministic(t *testing.T) {
-	first, err := build.JSON(mustMake(t, input()))
+	first, err := build.JSON(mustMakeWhole(t, input()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {
-		again, _ := build.JSON(mustMake(t, input()))
+		again, _ := build.JSON(mustMakeWhole(t, input()))
 		if string(first) != string(again) {
 			t.Fatalf("two plans of one input:\n%s\n%s", first, again)
 		}

@@ -39,32 +39,38 @@ const (
 
 // Plan is everything decided. Its JSON is what `capsule-run plan --json` prints.
 type Plan struct {
-	Version   string     `json:"version"`
-	Arch      string     `json:"arch"`
-	Boundary  string     `json:"boundary"`
-	Host      PlanHost   `json:"host"`
-	Runtime   PlanTree   `json:"runtime"`
-	Libraries []Library  `json:"libraries"`
-	Symbols   Symbols    `json:"symbols"`
-	PathMap   []PathMap  `json:"path_map"`
-	Mounts    []mount.Op `json:"mounts"`
-	Warnings  []string   `json:"warnings,omitempty"`
+	Version  string      `json:"version"`
+	Boundary string      `json:"boundary"`
+	Host     string      `json:"host"` // directory
+	Runtime  PlanRuntime `json:"runtime"`
+	// Architectures are those of the runtime that the host has a stack for, the main one first.
+	Architectures []*ArchPlan `json:"architectures"`
+	Mounts        []mount.Op  `json:"mounts"`
 
-	artefacts Artefacts
+	// Cache is what becomes the container's ld.so.cache.
+	Cache []ldcache.Entry `json:"-"`
 }
 
-// PlanHost describes the host.
-type PlanHost struct {
-	Dir  string `json:"dir"`
-	Libc string `json:"libc,omitempty"` // version of its glibc
-}
-
-// PlanTree describes the runtime.
-type PlanTree struct {
+// PlanRuntime describes the runtime.
+type PlanRuntime struct {
 	Dir    string `json:"dir"`
 	Layout string `json:"layout"`
-	Libc   string `json:"libc"`
-	Loader string `json:"loader"`
+}
+
+// ArchPlan is what was decided for one architecture: a process has one.
+type ArchPlan struct {
+	Arch        string    `json:"arch"`
+	HostLibc    string    `json:"host_libc,omitempty"` // releases of glibc
+	RuntimeLibc string    `json:"runtime_libc"`
+	Loader      string    `json:"loader"`
+	Libraries   []Library `json:"libraries"`
+	Symbols     Symbols   `json:"symbols"`
+	PathMap     []PathMap `json:"path_map"`
+	Warnings    []string  `json:"warnings,omitempty"`
+
+	artefacts Artefacts
+	mounts    []mount.Op
+	stubs     []ldcache.Entry
 }
 
 // Library is one decision: this SONAME means that file, because.
@@ -118,8 +124,7 @@ type Artefacts struct {
 	Manifest manifest.Manifest
 	Stubs    []dso.Stub
 	Proxies  []dso.Proxy
-	Cache    []ldcache.Entry
 }
 
-// Artefacts returns what is to be generated for the plan.
-func (p *Plan) Artefacts() *Artefacts { return &p.artefacts }
+// Artefacts returns what is to be generated for the architecture.
+func (p *ArchPlan) Artefacts() *Artefacts { return &p.artefacts }

@@ -91,7 +91,7 @@ func (b *proxyBuilder) add(s *dynelf.Symbol) {
 }
 
 func (p *planner) isLibc(soname string) bool {
-	for _, name := range p.in.Rules.Libc {
+	for _, name := range p.rules.Libc {
 		if name == soname {
 			return true
 		}

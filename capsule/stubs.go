@@ -47,6 +47,7 @@ func (p *planner) planStubs() {
 		p.plan.artefacts.Stubs = append(p.plan.artefacts.Stubs, stub)
 		p.plan.Libraries = append(p.plan.Libraries, decision)
 	}
+	p.enterCache()
 }
 
 // stubBind: STB_GNU_UNIQUE is for data; everything else keeps its binding.
@@ -68,26 +69,39 @@ func versions(defs []dynelf.VersionDef) []dso.Version {
 	return v
 }
 
-// planCache: the runtime's own ld.so.cache with the stubs put in. What a stub does not stand for is found as before;
-// where the runtime has no cache, ld.so goes on to its default directories by itself.
-func (p *planner) planCache() {
-	stubbed := map[string]bool{"libcapsule.so": true}
+// enterCache notes where ld.so is to find the stubs.
+func (p *planner) enterCache() {
+	names := []string{"libcapsule.so"}
 	for i := range p.plan.artefacts.Stubs {
-		stubbed[p.plan.artefacts.Stubs[i].Soname] = true
-	}
-	var cache []ldcache.Entry
-	for _, e := range p.in.Runtime.Cache {
-		if !(stubbed[e.Name] && e.Flags == p.in.Arch.CacheFlags) {
-			cache = append(cache, e)
-		}
-	}
-	names := make([]string, 0, len(stubbed))
-	for name := range stubbed {
-		names = append(names, name)
+		names = append(names, p.plan.artefacts.Stubs[i].Soname)
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		cache = append(cache, ldcache.Entry{Name: name, Path: path.Join(LibDir(p.in.Arch), name), Flags: p.in.Arch.CacheFlags})
+		p.plan.stubs = append(p.plan.stubs,
+			ldcache.Entry{Name: name, Path: path.Join(LibDir(p.in.Arch), name), Flags: p.in.Arch.CacheFlags})
 	}
-	p.plan.artefacts.Cache = cache
+}
+
+// cache is the runtime's own ld.so.cache with the stubs put in. What a stub does not stand for is found as before; where
+// the runtime has no cache, ld.so goes on to its default directories by itself.
+func cache(runtime []ldcache.Entry, plans []*ArchPlan) []ldcache.Entry {
+	type key struct {
+		name  string
+		flags uint32
+	}
+	stubbed := map[key]bool{}
+	var stubs []ldcache.Entry
+	for _, p := range plans {
+		for _, e := range p.stubs {
+			stubbed[key{e.Name, e.Flags}] = true
+		}
+		stubs = append(stubs, p.stubs...)
+	}
+	var out []ldcache.Entry
+	for _, e := range runtime {
+		if !stubbed[key{e.Name, e.Flags}] {
+			out = append(out, e)
+		}
+	}
+	return append(out, stubs...)
 }

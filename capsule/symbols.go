@@ -91,7 +91,7 @@ func (p *planner) runtimeSymbols(libraries []string) *runtimeSymbols {
 // library of that SONAME could be asked for besides.
 func (p *planner) answerSymbols() {
 	wrappers, polyfills := p.rootSymbols()
-	libc := p.runtimeSymbols(append(slices.Clone(p.in.Rules.Libc), p.in.Arch.LoaderSoname))
+	libc := p.runtimeSymbols(append(slices.Clone(p.rules.Libc), p.in.Arch.LoaderSoname))
 	p.answers = map[string]map[symbolKey]answer{}
 	names := make([]string, 0, len(p.shared))
 	for name := range p.shared {
@@ -100,7 +100,7 @@ func (p *planner) answerSymbols() {
 	sort.Strings(names)
 	for _, name := range names {
 		known := libc
-		if slices.Contains(p.in.Rules.Interop, name) {
+		if slices.Contains(p.rules.Interop, name) {
 			known = p.runtimeSymbols([]string{name})
 		}
 		b := &proxyBuilder{p: p, soname: name, known: known, wrappers: wrappers, polyfills: polyfills,

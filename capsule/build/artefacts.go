@@ -1,10 +1,10 @@
 // Package build is the stage build: it turns a plan into the files that the container sees below /run/capsule, and
 // keeps them in a cache. It decides nothing: names, contents and order are the plan's.
 //
-//	<dir>/lib/          stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
-//	<dir>/proxy/        proxies
-//	<dir>/ld.so.cache   what appears as the container's /etc/ld.so.cache
-//	<dir>/plan.json     for people, and as the mark that the directory is complete
+//	<dir>/<triplet>/lib/    stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
+//	<dir>/<triplet>/proxy/  proxies
+//	<dir>/ld.so.cache       what appears as the container's /etc/ld.so.cache
+//	<dir>/plan.json         for people, and as the mark that the directory is complete
 package build
 
 import (
@@ -19,55 +19,32 @@ import (
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 )
 
-// File names below an artefact directory.
+// File names below an artefact directory; LibDir and ProxyDir are below an architecture's triplet there.
 const (
-	LibDir      = "lib"
-	ProxyDir    = "proxy"
-	LdSoCache   = "ld.so.cache"
-	PlanFile    = "plan.json"
-	InputsFile  = "inputs.json"
-	manifestRel = LibDir + "/" + manifest.Name
+	LibDir     = "lib"
+	ProxyDir   = "proxy"
+	LdSoCache  = "ld.so.cache"
+	PlanFile   = "plan.json"
+	InputsFile = "inputs.json"
 )
 
 // Write puts a plan's files below dir, which must exist and be empty. What is there after an error is incomplete;
 // plan.json is written last.
 func Write(plan *capsule.Plan, dir string) error {
-	a := plan.Artefacts()
 	files := map[string][]byte{}
-	for i := range a.Stubs {
-		b, err := a.Stubs[i].Write()
-		if err != nil {
-			return fmt.Errorf("generate stub %s: %w", a.Stubs[i].Soname, err)
-		}
-		files[filepath.Join(LibDir, a.Stubs[i].Soname)] = b
-	}
-	for i := range a.Proxies {
-		b, err := a.Proxies[i].Write()
-		if err != nil {
-			return fmt.Errorf("generate proxy %s: %w", a.Proxies[i].Soname, err)
-		}
-		files[filepath.Join(ProxyDir, a.Proxies[i].Soname)] = b
-	}
-	for _, name := range []string{cshim.Libcapsule, cshim.CapsuleRoot} {
-		b, err := cshim.Object(a.Arch, name)
-		if err != nil {
+	for _, p := range plan.Architectures {
+		if err := generate(p.Artefacts(), files); err != nil {
 			return err
 		}
-		files[filepath.Join(LibDir, name)] = b
 	}
 	var err error
-	if files[manifestRel], err = a.Manifest.Encode(); err != nil {
-		return fmt.Errorf("generate the manifest: %w", err)
-	}
-	if files[LdSoCache], err = ldcache.Write(a.Cache); err != nil {
+	if files[LdSoCache], err = ldcache.Write(plan.Cache); err != nil {
 		return fmt.Errorf("generate ld.so.cache: %w", err)
 	}
-	for _, d := range []string{LibDir, ProxyDir} {
-		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+	for name, b := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			return fmt.Errorf("create artefact directory: %w", err)
 		}
-	}
-	for name, b := range files {
 		mode := os.FileMode(0o644)
 		if filepath.Dir(name) != "." {
 			mode = 0o755 // ld.so does not ask for it, tools that list libraries do
@@ -83,6 +60,38 @@ func Write(plan *capsule.Plan, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, PlanFile), text, 0o644); err != nil {
 		return fmt.Errorf("write artefact: %w", err)
 	}
+	return nil
+}
+
+// generate adds the files of one architecture.
+func generate(a *capsule.Artefacts, files map[string][]byte) error {
+	lib, proxy := filepath.Join(a.Arch.Triplet, LibDir), filepath.Join(a.Arch.Triplet, ProxyDir)
+	for i := range a.Stubs {
+		b, err := a.Stubs[i].Write()
+		if err != nil {
+			return fmt.Errorf("generate stub %s: %w", a.Stubs[i].Soname, err)
+		}
+		files[filepath.Join(lib, a.Stubs[i].Soname)] = b
+	}
+	for i := range a.Proxies {
+		b, err := a.Proxies[i].Write()
+		if err != nil {
+			return fmt.Errorf("generate proxy %s: %w", a.Proxies[i].Soname, err)
+		}
+		files[filepath.Join(proxy, a.Proxies[i].Soname)] = b
+	}
+	for _, name := range []string{cshim.Libcapsule, cshim.CapsuleRoot} {
+		b, err := cshim.Object(a.Arch, name)
+		if err != nil {
+			return err
+		}
+		files[filepath.Join(lib, name)] = b
+	}
+	b, err := a.Manifest.Encode()
+	if err != nil {
+		return fmt.Errorf("generate the manifest: %w", err)
+	}
+	files[filepath.Join(lib, manifest.Name)] = b
 	return nil
 }
 

@@ -22,7 +22,7 @@ import (
 // key, with one generation per build and a link "current" to the newest complete one:
 //
 //	<key>/current -> g-1a2b3c
-//	<key>/g-1a2b3c/{lib,proxy,ld.so.cache,plan.json,inputs.json}
+//	<key>/g-1a2b3c/{<triplet>,ld.so.cache,plan.json,inputs.json}
 //
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only

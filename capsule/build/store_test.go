@@ -24,10 +24,9 @@ func plan(t *testing.T) *capsule.Plan {
 	if _, err := cshim.Object(arch.X8664, cshim.Libcapsule); err != nil {
 		t.Skip("the C parts are not built: make build (make test does it first):", err)
 	}
-	p, err := capsule.Make(&capsule.Input{Arch: arch.X8664, Version: "test",
-		Runtime: capsule.Runtime{Libraries: map[string]*capsule.RuntimeLibrary{
-			"libc.so.6": {Name: "libc.so.6", File: &dynelf.File{}}}},
-		Rules: capsule.Rules{Libc: []string{"libc.so.6"}}})
+	p, err := capsule.Make(&capsule.Input{Version: "test", Rules: capsule.Rules{Libc: []string{"libc.so.6"}},
+		Architectures: []*capsule.ArchInput{{Arch: arch.X8664, Runtime: capsule.Runtime{
+			Libraries: map[string]*capsule.RuntimeLibrary{"libc.so.6": {Name: "libc.so.6", File: &dynelf.File{}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +125,7 @@ func TestRacingBuildsAreEachWhole(t *testing.T) {
 				return
 			}
 			defer b.Close()
-			for _, f := range []string{build.PlanFile, build.InputsFile, build.LdSoCache, "lib/libcapsule.so", "proxy/libc.so.6"} {
+			for _, f := range []string{build.PlanFile, build.InputsFile, build.LdSoCache, "x86_64-linux-gnu/lib/libcapsule.so", "x86_64-linux-gnu/proxy/libc.so.6"} {
 				if _, err := os.Stat(filepath.Join(b.Dir, f)); err != nil {
 					t.Error(err)
 				}
@@ -179,8 +178,8 @@ func TestBuildsAreByteIdentical(t *testing.T) {
 
 func TestFailedBuildLeavesNothing(t *testing.T) {
 	s, p := store(t), plan(t)
-	p.Artefacts().Stubs = nil
-	p.Artefacts().Arch = &arch.Arch{Name: "nowhere"} // has no C parts
+	p.Architectures[0].Artefacts().Proxies = nil
+	p.Architectures[0].Artefacts().Arch = &arch.Arch{Name: "nowhere"} // has no C parts
 	if _, err := s.Build("key", p, build.Record{}); err == nil {
 		t.Fatal("no error")
 	}

@@ -11,20 +11,29 @@ import (
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
-// report of inspect: what is there, before anything is decided.
+// inspection is what is there, before anything is decided.
 type inspection struct {
-	Host struct {
-		Dir       string             `json:"dir"`
-		Libraries []inspectedLibrary `json:"libraries"`
-		Manifests []inspectedJSON    `json:"manifests"`
-	} `json:"host"`
-	Runtime struct {
-		Dir    string `json:"dir"`
-		Layout string `json:"layout"`
-		Arch   string `json:"arch"`
-		Loader string `json:"loader"`
-		Libc   string `json:"libc"`
-	} `json:"runtime"`
+	Host    inspectedHost    `json:"host"`
+	Runtime inspectedRuntime `json:"runtime"`
+	// Architectures are the runtime's that the host has a stack for, the main one first.
+	Architectures []inspectedArch `json:"architectures"`
+}
+
+type inspectedHost struct {
+	Dir string `json:"dir"`
+}
+
+type inspectedRuntime struct {
+	Dir    string `json:"dir"`
+	Layout string `json:"layout"`
+}
+
+type inspectedArch struct {
+	Arch      string             `json:"arch"`
+	Loader    string             `json:"loader"` // the runtime's
+	Libc      string             `json:"libc"`   // the runtime's
+	Libraries []inspectedLibrary `json:"libraries"`
+	Manifests []inspectedJSON    `json:"manifests"`
 }
 
 type inspectedLibrary struct {
@@ -71,46 +80,47 @@ func inspectCommand(f *flags) *cobra.Command {
 }
 
 func inspect(o *run.Options) (*inspection, error) {
-	tree, err := run.Inspect(o)
+	story, err := run.Look(o)
 	if err != nil {
 		return nil, err
 	}
-	defer tree.Root.Close()
-	stack, err := run.Discover(o, tree)
-	if err != nil {
-		return nil, err
-	}
-	defer stack.Root.Close()
-	r := &inspection{}
-	r.Runtime.Dir, r.Runtime.Layout, r.Runtime.Arch = tree.Dir, tree.Layout, tree.Arch.Name
-	r.Runtime.Loader, r.Runtime.Libc = tree.Loader, tree.LibcVersion
-	r.Host.Dir = stack.Root.Dir()
-	for _, l := range stack.Libraries {
-		r.Host.Libraries = append(r.Host.Libraries, inspectedLibrary{l.Name, l.Path, string(l.Role), l.Why, l.How, l.Unresolved})
-	}
-	for _, m := range stack.Manifests {
-		x := inspectedJSON{Kind: m.Kind, Path: m.Path, Library: m.LibraryPath, Skipped: m.Skipped}
-		r.Host.Manifests = append(r.Host.Manifests, x)
+	defer story.Close()
+	r := &inspection{Host: inspectedHost{story.Host.Dir()}, Runtime: inspectedRuntime{story.Tree.Dir, story.Tree.Layout}}
+	for _, side := range story.Sides {
+		a := inspectedArch{Arch: side.Tree.Arch.Name, Loader: side.Tree.Loader, Libc: side.Tree.LibcVersion,
+			Libraries: []inspectedLibrary{}, Manifests: []inspectedJSON{}}
+		for _, l := range side.Stack.Libraries {
+			a.Libraries = append(a.Libraries, inspectedLibrary{l.Name, l.Path, string(l.Role), l.Why, l.How, l.Unresolved})
+		}
+		for _, m := range side.Stack.Manifests {
+			a.Manifests = append(a.Manifests, inspectedJSON{m.Kind, m.Path, m.LibraryPath, m.Skipped})
+		}
+		r.Architectures = append(r.Architectures, a)
 	}
 	return r, nil
 }
 
 func printInspection(w io.Writer, r *inspection) error {
-	fmt.Fprintf(w, "runtime %s\n  %s tree of %s, glibc %s, loader %s\n\nhost %s\n", r.Runtime.Dir, r.Runtime.Layout,
-		r.Runtime.Arch, r.Runtime.Libc, r.Runtime.Loader, r.Host.Dir)
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	for _, l := range r.Host.Libraries {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", l.Soname, l.Role, l.Path, l.Why)
-		for _, u := range l.Unresolved {
-			fmt.Fprintf(t, "  %s\tmissing\t-\tDT_NEEDED of %s\n", u, l.Soname)
+	fmt.Fprintf(w, "runtime %s (%s)\nhost    %s\n", r.Runtime.Dir, r.Runtime.Layout, r.Host.Dir)
+	for _, a := range r.Architectures {
+		fmt.Fprintf(w, "\n%s: the runtime has glibc %s (%s), the host\n", a.Arch, a.Libc, a.Loader)
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, l := range a.Libraries {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", l.Soname, l.Role, l.Path, l.Why)
+			for _, u := range l.Unresolved {
+				fmt.Fprintf(t, "  %s\tmissing\t-\tDT_NEEDED of %s\n", u, l.Soname)
+			}
+		}
+		for _, m := range a.Manifests {
+			state := m.Library
+			if m.Skipped != "" {
+				state = "skipped: " + m.Skipped
+			}
+			fmt.Fprintf(t, "  %s\t%s\t\t%s\n", m.Path, m.Kind, state)
+		}
+		if err := t.Flush(); err != nil {
+			return err
 		}
 	}
-	for _, m := range r.Host.Manifests {
-		state := m.Library
-		if m.Skipped != "" {
-			state = "skipped: " + m.Skipped
-		}
-		fmt.Fprintf(t, "  %s\t%s\t\t%s\n", m.Path, m.Kind, state)
-	}
-	return t.Flush()
+	return nil
 }

@@ -46,8 +46,17 @@ func planCommand(f *flags) *cobra.Command {
 
 // printPlan for a person: what stands where, what is bridged, what will not work.
 func printPlan(w io.Writer, p *capsule.Plan) error {
-	fmt.Fprintf(w, "host     %s, glibc %s\nruntime  %s, glibc %s (%s)\nboundary %s\n", p.Host.Dir, p.Host.Libc,
-		p.Runtime.Dir, p.Runtime.Libc, p.Runtime.Layout, p.Boundary)
+	fmt.Fprintf(w, "host     %s\nruntime  %s (%s)\nboundary %s\n", p.Host, p.Runtime.Dir, p.Runtime.Layout, p.Boundary)
+	for _, a := range p.Architectures {
+		if err := printArch(w, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printArch(w io.Writer, p *capsule.ArchPlan) error {
+	fmt.Fprintf(w, "\n%s: glibc %s on the host, %s in the runtime (%s)\n", p.Arch, p.HostLibc, p.RuntimeLibc, p.Loader)
 	for _, section := range []struct {
 		side  capsule.Side
 		title string

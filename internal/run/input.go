@@ -21,23 +21,29 @@ import (
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
-// input puts what discover and inspect found into the plan's terms. What the plan may ask of the runtime is read
-// here, because the plan itself reads nothing.
+// input puts what discover and inspect found into the plan's terms.
 func (s *Story) input() (*capsule.Input, error) {
 	rules, err := configs.Default()
 	if err != nil {
 		return nil, err
 	}
-	in := &capsule.Input{
-		Arch:    s.Tree.Arch,
-		Version: Version,
-		Host:    capsule.Host{Dir: s.Stack.Root.Dir()},
-		Runtime: capsule.Runtime{Dir: s.Tree.Dir, Layout: s.Tree.Layout, LibcVersion: s.Tree.LibcVersion,
-			Loader: s.Tree.Loader, HasCache: s.Tree.HasCache, Cache: s.Tree.Cache,
-			Libraries: map[string]*capsule.RuntimeLibrary{}},
-		Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop},
+	in := &capsule.Input{Version: Version, HostDir: s.Host.Dir(), RuntimeDir: s.Tree.Dir, RuntimeLayout: s.Tree.Layout,
+		Cache: s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop}}
+	for _, side := range s.Sides {
+		a, err := side.input(rules)
+		if err != nil {
+			return nil, err
+		}
+		in.Architectures = append(in.Architectures, a)
 	}
-	s.hostInput(&in.Host)
+	return in, nil
+}
+
+// input reads what the plan may ask of the runtime, because the plan itself reads nothing.
+func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
+	in := &capsule.ArchInput{Arch: s.Tree.Arch, Host: s.host(),
+		Runtime: capsule.Runtime{LibcVersion: s.Tree.LibcVersion, Loader: s.Tree.Loader,
+			Libraries: map[string]*capsule.RuntimeLibrary{}}}
 	wanted := append([]string{s.Tree.Arch.LoaderSoname}, rules.Libc...)
 	for _, name := range append(wanted, rules.Interop...) {
 		l, err := s.Tree.Library(name)
@@ -63,7 +69,8 @@ func (s *Story) input() (*capsule.Input, error) {
 	return in, nil
 }
 
-func (s *Story) hostInput(h *capsule.Host) {
+func (s *Side) host() capsule.Host {
+	var h capsule.Host
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
 		index[l] = i
@@ -85,6 +92,7 @@ func (s *Story) hostInput(h *capsule.Host) {
 		}
 		h.Data = append(h.Data, out)
 	}
+	return h
 }
 
 // launchRecord is what a warm launch needs of a build besides its files.
@@ -109,7 +117,7 @@ func (s *Story) record() (build.Record, error) {
 	if err != nil {
 		return build.Record{}, fmt.Errorf("encode the launch: %w", err)
 	}
-	inputs := append([]rootfs.Access(nil), s.Stack.Root.Trace()...)
+	inputs := append([]rootfs.Access(nil), s.Host.Trace()...)
 	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
 }
 

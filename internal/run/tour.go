@@ -4,6 +4,8 @@
 package run
 
 import (
+	"errors"
+
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hostlibs"
@@ -70,34 +72,30 @@ func Prepare(o *Options) (*build.Built, error) {
 
 // Story is what the first three stages found and decided.
 type Story struct {
-	Stack *hostlibs.Stack
 	Tree  *runtimetree.Tree
+	Host  *rootfs.Root
+	Sides []Side // one for each architecture, the main one first
 	Plan  *capsule.Plan
+}
+
+// Side is one architecture of the runtime, with the host's stack for it.
+type Side struct {
+	Tree  *runtimetree.Tree
+	Stack *hostlibs.Stack
 }
 
 // Close lets go of the trees.
 func (s *Story) Close() {
-	s.Stack.Root.Close()
+	s.Host.Close()
 	s.Tree.Root.Close()
 }
 
 // Decide discovers, inspects and plans; it writes nothing.
 func Decide(o *Options) (*Story, error) {
-	// inspect: what the runtime has. It comes first, because it says for which architecture to look at the host.
-	o.progress("inspecting the runtime %s", o.Runtime)
-	tree, err := Inspect(o)
+	story, err := Look(o)
 	if err != nil {
 		return nil, err
 	}
-
-	// discover: what the host's GPU stack consists of.
-	o.progress("discovering the host's graphics stack")
-	stack, err := Discover(o, tree)
-	if err != nil {
-		tree.Root.Close()
-		return nil, err
-	}
-	story := &Story{Stack: stack, Tree: tree}
 
 	// plan: which library comes from which side, and why.
 	o.progress("planning")
@@ -107,31 +105,61 @@ func Decide(o *Options) (*Story, error) {
 	}
 	if err != nil {
 		story.Close()
-		return nil, planError(err)
+		return nil, err
 	}
 	return story, nil
 }
 
-// Inspect looks at the runtime.
-func Inspect(o *Options) (*runtimetree.Tree, error) {
+// Look inspects and discovers.
+func Look(o *Options) (*Story, error) {
 	if o.Runtime == "" {
 		return nil, errNoRuntime
 	}
-	return runtimetree.Inspect(o.Runtime)
-}
-
-// Discover looks at the host, for the runtime's architecture.
-func Discover(o *Options, tree *runtimetree.Tree) (*hostlibs.Stack, error) {
-	root, err := rootfs.Open(o.Host)
+	// inspect: what the runtime has. It comes first, because it says for which architectures to look at the host.
+	o.progress("inspecting the runtime %s", o.Runtime)
+	tree, err := runtimetree.Inspect(o.Runtime)
 	if err != nil {
-		return nil, hostError(err)
-	}
-	stack, err := hostlibs.Discover(root, tree.Arch, hostlibs.Options{Libraries: o.Libraries, Getenv: o.Getenv})
-	if err != nil {
-		root.Close()
 		return nil, err
 	}
-	return stack, nil
+	host, err := rootfs.Open(o.Host)
+	if err != nil {
+		tree.Root.Close()
+		return nil, hostError(err)
+	}
+	story := &Story{Tree: tree, Host: host}
+
+	// discover: what the host's GPU stack consists of.
+	o.progress("discovering the host's graphics stack")
+	if err := story.discover(o); err != nil {
+		story.Close()
+		return nil, err
+	}
+	return story, nil
+}
+
+// discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's
+// programs are without GPU where the host has none.
+func (s *Story) discover(o *Options) error {
+	others, err := s.Tree.Others()
+	if err != nil {
+		return err
+	}
+	for _, tree := range append([]*runtimetree.Tree{s.Tree}, others...) {
+		options := hostlibs.Options{Getenv: o.Getenv}
+		if tree == s.Tree {
+			options.Libraries = o.Libraries
+		}
+		stack, err := hostlibs.Discover(s.Host, tree.Arch, options)
+		if tree != s.Tree && errors.Is(err, hostlibs.ErrNoStack) {
+			o.verbose("the host has no graphics stack for %s", tree.Arch.Name)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.Sides = append(s.Sides, Side{tree, stack})
+	}
+	return nil
 }
 
 // compose puts the new root together from the runtime's directories, the user's own and the plan's mounts.

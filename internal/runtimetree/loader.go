@@ -14,23 +14,35 @@ import (
 // findLoader sets Arch and Loader by the first supported architecture whose ld.so is there.
 func (t *Tree) findLoader() error {
 	for _, a := range arch.All {
-		p, err := t.Root.Resolve(a.Loader)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fault.WithHint(fmt.Errorf("runtime's dynamic loader: %w", err), "the runtime's directory must be readable")
-		}
-		f, err := t.read(p)
-		if err != nil {
+		if found, err := t.hasLoader(a); found || err != nil {
 			return err
 		}
-		if f.Machine != a.Machine || f.Class != a.Class {
-			return t.architectureError(fmt.Sprintf("%s is for %v", p, f.Machine))
-		}
-		t.Arch, t.Loader = a, p
-		return nil
 	}
+	return t.noLoader()
+}
+
+// hasLoader sets Arch and Loader if the architecture's ld.so is there.
+func (t *Tree) hasLoader(a *arch.Arch) (bool, error) {
+	p, err := t.Root.Resolve(a.Loader)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.WithHint(fmt.Errorf("runtime's dynamic loader: %w", err), "the runtime's directory must be readable")
+	}
+	f, err := t.read(p)
+	if err != nil {
+		return false, err
+	}
+	if f.Machine != a.Machine || f.Class != a.Class {
+		return false, t.architectureError(fmt.Sprintf("%s is for %v", p, f.Machine))
+	}
+	t.Arch, t.Loader = a, p
+	return true, nil
+}
+
+// noLoader says what the tree is instead.
+func (t *Tree) noLoader() error {
 	for _, dir := range loaderDirs {
 		names, err := t.Root.ReadDir(dir)
 		if err != nil {

@@ -113,11 +113,45 @@ func Inspect(dir string) (*Tree, error) {
 	return t, nil
 }
 
+// Others are the same runtime as its other loaders see it: a 64-bit runtime that runs 32-bit programs too. A loader
+// without a C library does not count.
+func (t *Tree) Others() ([]*Tree, error) {
+	var others []*Tree
+	for _, a := range arch.All {
+		if a == t.Arch {
+			continue
+		}
+		o := &Tree{Dir: t.Dir, Layout: t.Layout, Root: t.Root, Top: t.Top, found: map[string]*result{}}
+		found, err := o.hasLoader(a)
+		if err == nil && found {
+			err = o.inspectLibc()
+		}
+		switch {
+		case errors.Is(err, ErrNoLibc) || errors.Is(err, ErrArchitecture):
+			continue
+		case err != nil:
+			return nil, err
+		case found:
+			others = append(others, o)
+		}
+	}
+	return others, nil
+}
+
 func (t *Tree) inspect() error {
 	t.Layout = layout(t.Root)
 	if err := t.findLoader(); err != nil {
 		return err
 	}
+	var err error
+	if t.Top, err = top(t.Root); err != nil {
+		return err
+	}
+	return t.inspectLibc()
+}
+
+// inspectLibc reads the loader cache and the C library of t.Arch.
+func (t *Tree) inspectLibc() error {
 	var err error
 	if t.searcher, err = ldso.New(t.Root, t.Arch); err != nil {
 		return fault.WithHint(fmt.Errorf("runtime %s: %w", t.Dir, err),
@@ -152,8 +186,7 @@ func (t *Tree) inspect() error {
 	if version < hwcapsSince {
 		t.searcher.IgnoreHWCaps()
 	}
-	t.Top, err = top(t.Root)
-	return err
+	return nil
 }
 
 // Library returns what the runtime's own loader would load for a SONAME. The error wraps ldso.ErrNotFound if that is

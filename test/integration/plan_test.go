@@ -84,7 +84,7 @@ func TestNothingOfTheRuntimeIsShadowed(t *testing.T) {
 	for _, r := range runtimes {
 		runtime := trees.Tree(t, r)
 		p, _ := planOf(t, runtime, trees.Tree(t, "host13"))
-		for _, l := range p.Libraries {
+		for _, l := range p.Architectures[0].Libraries {
 			if l.Side == capsule.SideStub {
 				allowed[l.Soname] = true
 			}
@@ -132,7 +132,7 @@ func cacheEntries(ldconfig string) map[string]string {
 func TestPlanTellsPolyfills(t *testing.T) {
 	p, _ := planOf(t, trees.Tree(t, "runtime11"), trees.Tree(t, "host13"))
 	found := map[string]string{}
-	for _, s := range p.Symbols.Polyfills {
+	for _, s := range p.Architectures[0].Symbols.Polyfills {
 		found[s.Symbol] = s.Answer
 		if len(s.NeededBy) == 0 {
 			t.Errorf("%s is needed by nobody", s.Symbol)
@@ -143,14 +143,14 @@ func TestPlanTellsPolyfills(t *testing.T) {
 			t.Errorf("%s: %q", s, found[s])
 		}
 	}
-	for _, s := range p.Symbols.Missing {
+	for _, s := range p.Architectures[0].Symbols.Missing {
 		if strings.HasPrefix(s.Version, "GLIBC_") {
 			t.Errorf("%s@%s of %s is missing, needed by %v", s.Symbol, s.Version, s.Library, s.NeededBy)
 		}
 	}
 	p, _ = planOf(t, trees.Tree(t, "runtime13"), trees.Tree(t, "host13"))
-	if n := len(p.Symbols.Polyfills) + len(p.Symbols.Missing); n != 0 {
-		t.Errorf("host and runtime of one release, and %d symbols are bridged", n)
+	if s := p.Architectures[0].Symbols; len(s.Polyfills)+len(s.Missing) != 0 {
+		t.Errorf("host and runtime of one release, and %d symbols are bridged", len(s.Polyfills)+len(s.Missing))
 	}
 }
 
