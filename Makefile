@@ -10,8 +10,12 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 build: cshim
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS_STATIC) -o bin/capsule-run ./cmd/capsule-run
 
+# i386 where the compiler can do it: otherwise the launcher has no 32-bit programs.
 cshim:
 	$(MAKE) --no-print-directory -C cshim
+	@if $(MAKE) --no-print-directory -s -C cshim ARCH=i386 able 2>/dev/null; \
+	  then $(MAKE) --no-print-directory -C cshim ARCH=i386; \
+	  else echo "cshim: left out i386: $${CC:-cc} -m32 does not work, or has no C library (libc6-dev-i386)" >&2; fi
 
 setup-%:
 	sh test/setup.sh $*
@@ -45,4 +49,5 @@ fuzz:
 
 clean:
 	$(MAKE) --no-print-directory -C cshim clean
+	$(MAKE) --no-print-directory -C cshim ARCH=i386 clean
 	rm -rf bin build demo.png

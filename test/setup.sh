@@ -9,6 +9,8 @@ set -eu
 
 # Each entry is PACKAGE, or PACKAGE=COMMAND where having the command, from wherever, is enough.
 build="gcc=gcc libc6-dev make=make golang-go=go ca-certificates"
+# For 32-bit programs; other architectures have no such package.
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || build="$build libc6-dev-i386"
 mesa="libgl1 libegl1 libgles2 libglx-mesa0 libegl-mesa0 libgl1-mesa-dri libgbm1 mesa-vulkan-drivers libvulkan1"
 trees="mmdebstrap=mmdebstrap bubblewrap=bwrap debian-archive-keyring xvfb=Xvfb"
 

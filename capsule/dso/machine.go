@@ -26,7 +26,7 @@ type machine struct {
 	missingSize uint64
 }
 
-var machines = map[*arch.Arch]*machine{arch.X8664: &x8664}
+var machines = map[*arch.Arch]*machine{arch.X8664: &x8664, arch.I386: &i386}
 
 func machineOf(a *arch.Arch) (*machine, error) {
 	if m := machines[a]; m != nil {

@@ -66,9 +66,9 @@ struct child {
 /* No handler may stay: it would run in this memory. Signals 32 and 33 are glibc's own; ignored, as glibc does it. */
 static void reset_signals(const struct child *child)
 {
-    uint64_t wanted = child->flags & POSIX_SPAWN_SETSIGDEF
-                          ? *(const uint64_t *)&child->request->attributes->__sd
-                          : 0;
+    uint64_t wanted = 0;
+    if (child->flags & POSIX_SPAWN_SETSIGDEF)
+        memcpy(&wanted, &child->request->attributes->__sd, sizeof wanted);
     for (int signal = 1; signal <= SIGNAL_COUNT; signal++) {
         struct kernel_sigaction action = {0};
         if (!(wanted >> (signal - 1) & 1)) {

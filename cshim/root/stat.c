@@ -8,6 +8,9 @@
 #ifdef __x86_64__
 #define STAT_VERSION 1 /* _STAT_VER, sysdeps/unix/sysv/linux/x86/bits/xstat.h */
 #define MKNOD_VERSION 0
+#elif defined __i386__
+#define STAT_VERSION 3 /* likewise: _STAT_VER_LINUX, the only one since glibc 2.0 that a header names */
+#define MKNOD_VERSION 1
 #endif
 
 /* From 2.33 on __xstat is a compatibility symbol that dlsym does not see, and stat a function: one of each pair is

@@ -30,7 +30,8 @@ struct found_object {
     struct link_map *link_map;
     void *eh_frame; /* what PT_GNU_EH_FRAME points at */
 #ifdef __i386__
-    void *eh_dbase;
+    void *eh_dbase; /* DT_PLTGOT: what DW_EH_PE_datarel is relative to */
+    unsigned eh_dbase_pad;
 #endif
     unsigned long long reserved[7];
 };
@@ -38,7 +39,19 @@ struct found_object {
 struct search {
     ElfW(Addr) address;
     struct found_object *result;
+    const ElfW(Dyn) *dynamic;
 };
+
+#ifdef __i386__
+/* ld.so has added the load bias to the addresses in the dynamic section. */
+static void *data_base(const ElfW(Dyn) *dynamic)
+{
+    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == DT_PLTGOT)
+            return (void *)dynamic->d_un.d_ptr;
+    return NULL;
+}
+#endif
 
 static int contains(struct dl_phdr_info *info, size_t size, void *data)
 {
@@ -51,6 +64,8 @@ static int contains(struct dl_phdr_info *info, size_t size, void *data)
         ElfW(Addr) at = info->dlpi_addr + phdr->p_vaddr;
         if (phdr->p_type == PT_GNU_EH_FRAME)
             eh_frame = at;
+        if (phdr->p_type == PT_DYNAMIC)
+            search->dynamic = (const void *)at;
         if (phdr->p_type != PT_LOAD)
             continue;
         if (search->address - at < phdr->p_memsz)
@@ -70,10 +85,13 @@ static int contains(struct dl_phdr_info *info, size_t size, void *data)
 
 CAPSULE_POLYFILL(int, _dl_find_object, (void *address, struct found_object *result))
 {
-    struct search search = {(ElfW(Addr))address, result};
+    struct search search = {(ElfW(Addr))address, result, NULL};
     *result = (struct found_object){0};
     if (!override_dl_iterate_phdr(contains, &search))
         return -1;
+#ifdef __i386__
+    result->eh_dbase = data_base(search.dynamic);
+#endif
     /* link_map stays NULL: libgcc does not read it, and dladdr1 would walk a whole symbol table for each frame. */
     return 0;
 }

@@ -7,7 +7,7 @@ import "debug/elf"
 
 // Arch describes one architecture as glibc and Debian's multiarch know it.
 type Arch struct {
-	// Name is the kernel's name (uname -m).
+	// Name is what glibc calls its port, for x86-64 also the kernel's name (uname -m says i686 on i386).
 	Name string
 	// Triplet is the multiarch triplet, as in /usr/lib/<triplet>.
 	Triplet string
@@ -40,8 +40,21 @@ var X8664 = &Arch{
 	BaseVersion:  "GLIBC_2.2.5",
 }
 
-// All lists the supported architectures.
-var All = []*Arch{X8664}
+// I386 is the i386 port of glibc, also known as i686 and x86-32.
+var I386 = &Arch{
+	Name:         "i386",
+	Triplet:      "i386-linux-gnu",
+	Machine:      elf.EM_386,
+	Class:        elf.ELFCLASS32,
+	Loader:       "/lib/ld-linux.so.2",
+	LoaderSoname: "ld-linux.so.2",
+	CacheFlags:   0x0003,
+	LibDirs:      []string{"lib/i386-linux-gnu", "lib32", "lib"},
+	BaseVersion:  "GLIBC_2.0",
+}
+
+// All lists the supported architectures. A tree for several is one of the first of them: 64-bit before 32-bit.
+var All = []*Arch{X8664, I386}
 
 // ByELF returns the supported architecture of an ELF header, or nil.
 func ByELF(m elf.Machine, c elf.Class) *Arch {

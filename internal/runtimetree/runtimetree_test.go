@@ -173,7 +173,7 @@ func TestInspectErrors(t *testing.T) {
 		{"dangling loader", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": ""}), ErrNoLoader, ""},
 		{"musl", map[string]string{"lib/ld-musl-x86_64.so.1": loader, "usr/": ""}, ErrMusl, "ld-musl-x86_64.so.1"},
 		{"aarch64", map[string]string{"lib/ld-linux-aarch64.so.1": arm, "lib/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
-		{"i386", map[string]string{"lib/ld-linux.so.2": string(elftest.Lib{Machine: elf.EM_386}.Bytes())}, ErrArchitecture, "EM_386"},
+		{"armhf", map[string]string{"lib/ld-linux-armhf.so.3": string(elftest.Lib{Machine: elf.EM_ARM}.Bytes())}, ErrArchitecture, "EM_ARM"},
 		{"aarch64 libc only", map[string]string{"usr/lib/aarch64-linux-gnu/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
 		{"loader of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": arm}), ErrArchitecture, "EM_AARCH64"},
 		{"libc of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": arm, "usr/lib/aarch64-linux-gnu/libc.so.6": arm}),

@@ -35,12 +35,24 @@ const format = 1
 // Mesa, libglvnd and Vulkan: what a host provides and a pruned runtime must not have. libGLU and libGLEW are
 // clients of GL and stay; so do libdrm and libgbm, which SDL2 names in DT_NEEDED, but not the drivers
 // that libgbm opens (gbm/, dri/, libgallium).
-var gpuLibraries = []string{
-	"libGL.so*", "libGLX.so*", "libGLX_*.so*", "libGLdispatch.so*", "libGLESv*.so*", "libOpenGL.so*",
-	"libEGL.so*", "libEGL_*.so*", "libglapi*.so*", "libgallium*.so*", "libLLVM*.so*",
-	"libvulkan*.so*", "libVkLayer*.so*", "libMesaOpenCL*.so*",
-	"usr/lib/x86_64-linux-gnu/dri", "usr/lib/x86_64-linux-gnu/gbm",
-	"usr/share/vulkan", "etc/vulkan", "usr/share/glvnd", "etc/glvnd", "usr/share/drirc.d",
+func gpuLibraries(triplet string) []string {
+	return []string{
+		"libGL.so*", "libGLX.so*", "libGLX_*.so*", "libGLdispatch.so*", "libGLESv*.so*", "libOpenGL.so*",
+		"libEGL.so*", "libEGL_*.so*", "libglapi*.so*", "libgallium*.so*", "libLLVM*.so*",
+		"libvulkan*.so*", "libVkLayer*.so*", "libMesaOpenCL*.so*",
+		"usr/lib/" + triplet + "/dri", "usr/lib/" + triplet + "/gbm",
+		"usr/share/vulkan", "etc/vulkan", "usr/share/glvnd", "etc/glvnd", "usr/share/drirc.d",
+	}
+}
+
+const (
+	amd64 = "x86_64-linux-gnu"
+	i386  = "i386-linux-gnu"
+)
+
+var hostPackages = []string{
+	"libgl1", "libegl1", "libgles1", "libgles2", "libopengl0", "libglx-mesa0", "libegl-mesa0",
+	"libgl1-mesa-dri", "libgbm1", "mesa-vulkan-drivers", "libvulkan1", "mesa-utils", "vulkan-tools",
 }
 
 func runtimePackages(more ...string) []string {
@@ -56,18 +68,21 @@ var sdkPackages = []string{
 }
 
 var recipes = []Recipe{
-	{Name: "host13", Suite: "trixie", Include: []string{
-		"libgl1", "libegl1", "libgles1", "libgles2", "libopengl0", "libglx-mesa0", "libegl-mesa0",
-		"libgl1-mesa-dri", "libgbm1", "mesa-vulkan-drivers", "libvulkan1", "mesa-utils", "vulkan-tools",
-	}},
+	{Name: "host13", Suite: "trixie", Include: hostPackages},
 	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra", "extremetuxracer")},
 	{Name: "full12", Suite: "bookworm", Include: runtimePackages("glmark2-x11")},
 	{Name: "full13", Suite: "trixie", Include: runtimePackages("glmark2-x11")},
-	{Name: "runtime11", From: "full11", Prune: gpuLibraries, Ldconfig: true},
-	{Name: "runtime12", From: "full12", Prune: gpuLibraries, Ldconfig: true},
-	{Name: "runtime13", From: "full13", Prune: gpuLibraries, Ldconfig: true},
+	{Name: "runtime11", From: "full11", Prune: gpuLibraries(amd64), Ldconfig: true},
+	{Name: "runtime12", From: "full12", Prune: gpuLibraries(amd64), Ldconfig: true},
+	{Name: "runtime13", From: "full13", Prune: gpuLibraries(amd64), Ldconfig: true},
 	{Name: "sdk11", Suite: "bullseye", Include: sdkPackages},
 	{Name: "sdk13", Suite: "trixie", Include: sdkPackages},
+	// The same for 32-bit x86; an x86-64 machine runs all of it.
+	{Name: "host13i386", Suite: "trixie", Arch: "i386", Include: hostPackages},
+	{Name: "full11i386", Suite: "bullseye", Arch: "i386", Include: runtimePackages("mesa-utils-extra")},
+	{Name: "runtime11i386", From: "full11i386", Prune: gpuLibraries(i386), Ldconfig: true},
+	{Name: "sdk11i386", Suite: "bullseye", Arch: "i386", Include: sdkPackages},
+	{Name: "sdk13i386", Suite: "trixie", Arch: "i386", Include: sdkPackages},
 	// Two trees that no capsule can run on x86-64: another libc, and another architecture.
 	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}, MergedUsr: true},
 	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}, MergedUsr: true},
