@@ -23,9 +23,9 @@ type drawing struct {
 // and the X server then share the machine with whatever else runs, and single rounds differ by some per cent. So rounds
 // are short and many, except for glxgears, which reports every five seconds only.
 func measureFrames(ctx context.Context, b *bench) ([]figure, error) {
-	drawings := []drawing{{"13", 16, "frames", frames}, {"13", 5, "glxgears", glxgears}}
+	drawings := []drawing{{"13", 40, "frames", frames}, {"13", 5, "glxgears", glxgears}}
 	for _, name := range scenes {
-		drawings = append(drawings, drawing{"12", 13, name, func(s side) sampler { return glmark2(s, name) }})
+		drawings = append(drawings, drawing{"12", 24, name, func(s side) sampler { return glmark2(s, name) }})
 	}
 	var figures []figure
 	for _, d := range drawings {
@@ -50,7 +50,7 @@ func measureFrames(ctx context.Context, b *bench) ([]figure, error) {
 // frames times the probe of that name twice, with many frames and with none: the difference is drawing alone. Besides
 // the rate it takes the processor time a frame, which other work on the machine disturbs less.
 func frames(s side) sampler {
-	const n = 6000 // less than a second on llvmpipe
+	const n = 2500 // less than half a second on llvmpipe
 	once := func(ctx context.Context, n int) (wall, processor float64, err error) {
 		begin := time.Now()
 		_, used, err := finish(ctx, s, "probes:frames", strconv.Itoa(n))
@@ -107,9 +107,9 @@ var scenes = []string{"glmark2 build", "glmark2 texture", "glmark2 ideas", "glma
 
 var sceneLine = regexp.MustCompile(`(?m)^\[\w+\].* FPS: (\d+)`)
 
-// glmark2 runs one scene for a second. One run of all scenes would put more time between the two sides of a round.
+// glmark2 runs one scene for half a second. One run of all scenes would put more time between the two sides of a round.
 func glmark2(s side, name string) sampler {
-	scene := strings.TrimPrefix(name, "glmark2 ") + ":duration=1"
+	scene := strings.TrimPrefix(name, "glmark2 ") + ":duration=0.5"
 	return func(ctx context.Context) (sample, error) {
 		out, err := output(ctx, s, "glmark2", "--size", "200x200", "-b", scene)
 		if err != nil {
