@@ -17,7 +17,7 @@ var ErrRequested = errors.New("cannot be encapsulated")
 // Make plans at the frontend boundary: stubs for the libraries that programs use, the host's loaders and drivers in
 // the capsule. It fails only if a library that the user asked for cannot be encapsulated.
 func Make(in *Input) (*Plan, error) {
-	plan := &Plan{Version: in.Version, Boundary: "frontend", Host: in.HostDir, Architectures: []*ArchPlan{},
+	plan := &Plan{Version: in.Version, Boundary: "frontend", Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
 		Runtime: PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout}, Mounts: []mount.Op{}}
 	for _, a := range in.Architectures {
 		p, err := makeArch(a, in.Rules)

@@ -41,7 +41,7 @@ const (
 type Plan struct {
 	Version  string      `json:"version"`
 	Boundary string      `json:"boundary"`
-	Host     string      `json:"host"` // directory
+	Host     PlanHost    `json:"host"`
 	Runtime  PlanRuntime `json:"runtime"`
 	// Architectures are those of the runtime that the host has a stack for, the main one first.
 	Architectures []*ArchPlan `json:"architectures"`
@@ -49,6 +49,11 @@ type Plan struct {
 
 	// Cache is what becomes the container's ld.so.cache.
 	Cache []ldcache.Entry `json:"-"`
+}
+
+// PlanHost describes the host.
+type PlanHost struct {
+	Dir string `json:"dir"`
 }
 
 // PlanRuntime describes the runtime.

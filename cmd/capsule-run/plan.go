@@ -46,7 +46,7 @@ func planCommand(f *flags) *cobra.Command {
 
 // printPlan for a person: what stands where, what is bridged, what will not work.
 func printPlan(w io.Writer, p *capsule.Plan) error {
-	fmt.Fprintf(w, "host     %s\nruntime  %s (%s)\nboundary %s\n", p.Host, p.Runtime.Dir, p.Runtime.Layout, p.Boundary)
+	fmt.Fprintf(w, "host     %s\nruntime  %s (%s)\nboundary %s\n", p.Host.Dir, p.Runtime.Dir, p.Runtime.Layout, p.Boundary)
 	for _, a := range p.Architectures {
 		if err := printArch(w, a); err != nil {
 			return err

@@ -105,7 +105,7 @@ func Decide(o *Options) (*Story, error) {
 	}
 	if err != nil {
 		story.Close()
-		return nil, err
+		return nil, planError(err)
 	}
 	return story, nil
 }
