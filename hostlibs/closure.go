@@ -84,7 +84,9 @@ func (d *discovery) symbols() error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(jobs) {
@@ -92,7 +94,7 @@ func (d *discovery) symbols() error {
 				}
 				jobs[i].err = d.readSymbols(jobs[i].l)
 			}
-		})
+		}()
 	}
 	wg.Wait()
 	for i := range jobs { // the first in a fixed order, whoever was first to fail

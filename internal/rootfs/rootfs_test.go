@@ -312,14 +312,16 @@ func TestConcurrent(t *testing.T) {
 	r := open(t, dir)
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			for range 50 {
 				if b, err := r.ReadFile("/lib/a", 10); err != nil || string(b) != "x" {
 					t.Errorf("%q, %v", b, err)
 				}
 				r.Trace()
 			}
-		})
+		}()
 	}
 	wg.Wait()
 }

@@ -36,7 +36,9 @@ func TestOnce(t *testing.T) {
 	var made atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			dir, err := once(ctx, "x", "1", func(_ context.Context, dir string) error {
 				made.Add(1)
 				return os.WriteFile(filepath.Join(dir, "whole"), nil, 0o644)
@@ -48,7 +50,7 @@ func TestOnce(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "whole")); err != nil {
 				t.Error(err)
 			}
-		})
+		}()
 	}
 	wg.Wait()
 	if made.Load() != 1 {

@@ -32,7 +32,11 @@ func GetAll(ctx context.Context, names []string) error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
-		wg.Go(func() { _, errs[i] = Get(ctx, name) })
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_, errs[i] = Get(ctx, name)
+		}()
 	}
 	wg.Wait()
 	return errors.Join(errs...)
