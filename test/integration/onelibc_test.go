@@ -55,6 +55,20 @@ func checkAll(t *testing.T, l launch) {
 	}
 }
 
+// Exceptions of the game through frames of the host's C++, and backtrace, on either side of glibc 2.35.
+func TestUnwind(t *testing.T) {
+	dir, bind := probes(t)
+	for _, r := range runtimes {
+		l := launch{runtime: trees.Tree(t, r), host: trees.HostWithTestLib(t), argv: []string{dir + "/bin/unwind"},
+			flags: append([]string{"--library", "libcapsuletest.so.1"}, bind...)}
+		t.Run(r, func(t *testing.T) {
+			if out := l.ok(t).stdout; strings.Count(out, "ok ") != 6 || strings.Contains(out, "FAIL") {
+				t.Errorf("%s", out)
+			}
+		})
+	}
+}
+
 // A game with malloc and its family linked in: the allocator aborts on a foreign pointer.
 func TestOwnMalloc(t *testing.T) {
 	dir, bind := probes(t)

@@ -51,6 +51,8 @@ var All = []Probe{
 	{"bin/dl_close", "sdk11", "gcc", []string{"gl/dl_close.c"}, []string{"-ldl"}},
 	{"bin/hook_swap.so", "sdk11", "gcc", []string{"gl/hook_swap.c"}, []string{"-shared", "-fPIC", "-ldl"}},
 	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
+	{"bin/unwind", "sdk11", "g++", []string{"cxx/unwind.cc"},
+		[]string{"-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-ldl"}},
 	// _BitInt is C, so this one is an object for the next.
 	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
 	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},

@@ -45,6 +45,14 @@ func TestOneLibcReference(t *testing.T) {
 	}
 }
 
+// The same for exceptions through frames of a library.
+func TestUnwindReference(t *testing.T) {
+	out := runIn(t, use(t, BuildFullWithTestLib), nil, "/mnt/bin/unwind")
+	if strings.Count(out, "ok ") != 6 || strings.Contains(out, "FAIL") {
+		t.Error(out)
+	}
+}
+
 // With a second libc the same program fails: each check named here is one that would catch it.
 func TestOneLibcNoticesTwo(t *testing.T) {
 	root := use(t, BuildFullWithTestLib)

@@ -20,6 +20,9 @@ struct header {
 	uint64_t mark;
 };
 
+/* a block with its header: far above what is there, and a power of two that size_t holds */
+#define LARGEST ((size_t)1 << (sizeof(size_t) == 8 ? 46 : 30))
+
 static unsigned long allocated, freed;
 static struct header *free_lists[48];
 static int lock;
@@ -65,7 +68,7 @@ static void *pool_get(size_t *total)
 static void *allocate(size_t alignment, size_t n)
 {
 	size_t total = n + alignment + sizeof(struct header);
-	if (total < n || total > (size_t)1 << 46) {
+	if (total < n || total > LARGEST) {
 		errno = ENOMEM;
 		return NULL;
 	}

@@ -57,3 +57,10 @@ void ct_call(ct_callback *f, void *arg)
 	f(arg);
 	keep[1] = keep[0];
 }
+
+/* a frame with a destructor, for exceptions that pass over it: counted by ct_unwound */
+void ct_call_unwound(ct_callback *f, void *arg)
+{
+	Frame frame;
+	f(arg);
+}

@@ -47,6 +47,7 @@ int ct_mutex_lock(pthread_mutex_t *m);
 int ct_mutex_unlock(pthread_mutex_t *m);
 pthread_t ct_self(void);
 void ct_call(ct_callback *f, void *arg);
+void ct_call_unwound(ct_callback *f, void *arg);
 
 /* stdio.cc */
 void ct_print(const char *s);
