@@ -79,11 +79,11 @@ func (o *Options) key() (string, error) {
 	if o.Runtime == "" {
 		return "", errNoRuntime
 	}
-	runtime, err := filepath.Abs(o.Runtime)
+	runtime, err := canonical(o.Runtime)
 	if err != nil {
 		return "", fmt.Errorf("runtime %s: %w", o.Runtime, err)
 	}
-	host, err := filepath.Abs(o.Host)
+	host, err := canonical(o.Host)
 	if err != nil {
 		return "", fmt.Errorf("host %s: %w", o.Host, err)
 	}
@@ -99,6 +99,15 @@ func (o *Options) key() (string, error) {
 		}
 	}
 	return build.Key(parts...), nil
+}
+
+// canonical names a directory without links, which may lead elsewhere the next time, and behind which ".." is not what
+// it looks like. One that is not there keeps its name: what is wrong with it is told by whoever opens it.
+func canonical(dir string) (string, error) {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return filepath.Abs(dir)
 }
 
 // discoveryPrefixes start the names of the variables that discovery honours (configs/stack.toml names them). A few
