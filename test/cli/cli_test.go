@@ -4,10 +4,10 @@
 package cli
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -100,10 +100,11 @@ func have(t *testing.T, ok bool) bool {
 	return ok
 }
 
-func mounts() []byte {
+// mounts lists what is mounted, except where another test makes a tree meanwhile.
+func mounts() string {
 	b, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		panic(err)
 	}
-	return bytes.TrimSpace(b)
+	return regexp.MustCompile(`(?m)^\S+ \S*/mmdebstrap\..*\n`).ReplaceAllString(string(b), "")
 }

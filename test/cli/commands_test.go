@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +49,7 @@ func cmdFails(ts *testscript.TestScript, neg bool, args []string) {
 	if after := snapshot(ts, work); after != files {
 		ts.Fatalf("files have changed from\n%s\nto\n%s", files, after)
 	}
-	if after := mounts(); !bytes.Equal(after, mounted) {
+	if after := mounts(); after != mounted {
 		ts.Fatalf("mounts have changed from\n%s\nto\n%s", mounted, after)
 	}
 	ts.Logf("%s", stderr)
