@@ -60,6 +60,7 @@ func makeArch(in *ArchInput, rules Rules) (*ArchPlan, error) {
 	p.describeHost()   // host libraries: paths, closures, aliases
 	p.planStubs()      // what stands in the base namespace
 	p.planData()       // files that drivers name by path
+	p.planStaticTLS()  // whether ld.so has set aside enough for it
 	p.planMounts()     // what has to be visible
 	p.reportDemands()  // which symbols the runtime is too old for, and who wants them
 	p.reportWarnings() // what will not work

@@ -71,6 +71,7 @@ type ArchPlan struct {
 	Libraries   []Library `json:"libraries"`
 	Symbols     Symbols   `json:"symbols"`
 	PathMap     []PathMap `json:"path_map"`
+	StaticTLS   StaticTLS `json:"static_tls"`
 	Warnings    []string  `json:"warnings,omitempty"`
 
 	artefacts Artefacts

@@ -96,6 +96,9 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 			return err
 		}
 	}
+	if t := p.StaticTLS; t.Tunable != "" {
+		fmt.Fprintf(w, "\nStatic TLS: %d bytes needed, %d set aside, so the program gets GLIBC_TUNABLES=%s\n", t.Needed, t.Surplus, t.Tunable)
+	}
 	if len(p.PathMap) > 0 {
 		fmt.Fprintf(w, "\nPaths that drivers find the host's files at:\n")
 		for _, m := range p.PathMap {

@@ -99,10 +99,12 @@ func (s *Side) host() capsule.Host {
 type launchRecord struct {
 	Top    []layout.Top `json:"top"`
 	Mounts []mount.Op   `json:"mounts"` // sources of generated files relative to the build
+	// Tunable is what the program's GLIBC_TUNABLES gets.
+	Tunable string `json:"tunable,omitempty"`
 }
 
 func (s *Story) record() (build.Record, error) {
-	l := launchRecord{Mounts: s.Plan.Mounts}
+	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable()}
 	for _, t := range s.Tree.Top {
 		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
 		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {

@@ -173,5 +173,5 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: o.Environ, Dir: o.Cwd, MountAPI: o.MountAPI}, nil
+	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: capsule.Environ(o.Environ, l.Tunable), Dir: o.Cwd, MountAPI: o.MountAPI}, nil
 }

@@ -1,0 +1,45 @@
+package run
+
+import (
+	"testing"
+
+	"github.com/capsule-run/capsule-run/configs"
+)
+
+// Every variable that discovery honours must be part of the build cache's key, or a launch with another value would get
+// the build of the first.
+func TestKeyKnowsDiscoveryVariables(t *testing.T) {
+	rules, err := configs.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS"}
+	for _, f := range rules.Families {
+		for _, m := range f.Modules {
+			names = append(names, m.Environment)
+		}
+		for _, m := range f.Manifests {
+			names = append(append(names, m.FilesEnvironment...), m.DirectoriesEnvironment, m.AddEnvironment)
+		}
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if !changesDiscovery(name + "=/somewhere") {
+			t.Errorf("%s is not part of the key", name)
+		}
+		with := Options{Runtime: "/r", Host: "/", Environ: []string{name + "=/somewhere"}}
+		without := Options{Runtime: "/r", Host: "/"}
+		a, err := with.key()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, _ := without.key(); a == b {
+			t.Errorf("%s does not change the key", name)
+		}
+	}
+	if changesDiscovery("PATH=/bin") {
+		t.Error("PATH is part of the key")
+	}
+}
