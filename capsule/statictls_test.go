@@ -17,7 +17,7 @@ func TestStaticTLS(t *testing.T) {
 	}{
 		{"2.31", 200, "", false},
 		{"2.31", 4000, "", true},
-		{"2.32", 500, "", false},
+		{"2.32", 504, "", false},
 		{"2.32", 4000, "glibc.rtld.optional_static_tls=4512", false},
 	} {
 		in := input()
