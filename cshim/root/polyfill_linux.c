@@ -93,8 +93,16 @@ CAPSULE_POLYFILL(int, epoll_pwait2,
                   const sigset_t *mask))
 {
     int previous = 0;
+    struct {
+        int64_t seconds, nanoseconds; /* the kernel's, also where time_t has 32 bits */
+    } wide = {0};
+    if (timeout) {
+        wide.seconds = timeout->tv_sec;
+        wide.nanoseconds = timeout->tv_nsec;
+    }
     polyfill_cancellable(&previous);
-    long result = sys_raw(SYS_epoll_pwait2, epoll, events, count, timeout, mask, KERNEL_SIGSET_SIZE);
+    long result =
+        sys_raw(SYS_epoll_pwait2, epoll, events, count, timeout ? &wide : NULL, mask, KERNEL_SIGSET_SIZE);
     polyfill_uncancellable(previous);
     return (int)syscall_result(result);
 }

@@ -1,0 +1,210 @@
+package polyfills
+
+import (
+	"bufio"
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+)
+
+const cshim = "../../cshim"
+
+// baseVersion is the version of the driver's references, so that it runs under any glibc; these names are younger.
+const baseVersion = "GLIBC_2.2.5"
+
+var younger = map[string]string{
+	"dlmopen": "GLIBC_2.3.4", "epoll_create": "GLIBC_2.3.2", "epoll_ctl": "GLIBC_2.3.2", "openat": "GLIBC_2.4", "unlinkat": "GLIBC_2.4", "unshare": "GLIBC_2.4",
+}
+
+// The driver wants these loaded before 2.34, when their functions were not in libc.
+var oldLibraries = []string{"libdl.so.2", "libpthread.so.0"}
+
+func TestOnThisMachine(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		missing(t, "no gcc to build the driver with")
+	}
+	root := capsuleRoot(t)
+	dir := build(t)
+	judge(t, root, exec.CommandContext(t.Context(), filepath.Join(dir, "driver"), root))
+}
+
+// The oldest supported release has none of the functions, the newest has nearly all of them to compare with.
+func TestInTrees(t *testing.T) {
+	if os.Getenv("CAPSULE_TREES") == "" && os.Getenv("CAPSULE_MUST_WORK") != "1" {
+		t.Skip("real file trees are looked for only if CAPSULE_TREES says where")
+	}
+	root := capsuleRoot(t)
+	dir := build(t)
+	data, err := os.ReadFile(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, filepath.Base(root)), data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"runtime11", "runtime12", "runtime13"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it sleeps most of the time
+			tree := trees.Tree(t, name)
+			judge(t, root, trees.Enter(t.Context(), tree, dir, nil, "/mnt/driver", "/mnt/"+filepath.Base(root)))
+		})
+	}
+}
+
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+func capsuleRoot(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(cshim, "out/x86_64/libcapsule-root.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		missing(t, "the C parts are not built: make -C cshim")
+	}
+	return path
+}
+
+// judge runs the driver and requires that it fails no statement and passes over no polyfill.
+func judge(t *testing.T, root string, cmd *exec.Cmd) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	judged, compared, done := map[string]bool{}, 0, false
+	for lines := bufio.NewScanner(&stdout); lines.Scan(); {
+		line := lines.Text()
+		switch {
+		case strings.HasPrefix(line, "judged "):
+			judged[strings.TrimPrefix(line, "judged ")] = true
+		case strings.HasPrefix(line, "compared "):
+			compared++
+		case strings.HasPrefix(line, "FAIL "):
+			t.Error(line)
+		case strings.HasPrefix(line, "done, "):
+			done = true
+		default:
+			t.Log(line)
+		}
+	}
+	if err != nil || !done {
+		t.Errorf("the driver did not get to its end well: %v\n%s", err, &stderr)
+	}
+	for _, name := range polyfills(t, root) {
+		if !judged[name] {
+			t.Errorf("no check judges %s", name)
+		}
+	}
+	t.Logf("%d polyfills, %d comparisons with the runtime's own function", len(judged), compared)
+}
+
+// polyfills lists what the capsule root exports, as the plan reads it.
+func polyfills(t *testing.T, root string) []string {
+	t.Helper()
+	f, err := elf.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.DynamicSymbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range symbols {
+		if name, ok := strings.CutPrefix(s.Name, "polyfill$"); ok && !otherLibrary(name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) < 100 {
+		t.Errorf("the capsule root has only %d polyfills", len(names))
+	}
+	return names
+}
+
+// otherLibrary tells the polyfills of libraries besides the C library, which this driver has no part in.
+func otherLibrary(name string) bool {
+	return strings.HasPrefix(name, "wl_") // libwayland-client
+}
+
+// build compiles the driver into a directory of its own.
+func build(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	sources, err := filepath.Glob("driver/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("no sources of the driver: ", err)
+	}
+	object := filepath.Join(dir, "driver.o")
+	// Without PIC the linker would copy the runtime's variables, of which the stand-ins have none.
+	compile := []string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-fno-builtin", "-fno-stack-protector",
+		"-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror", "-I" + cshim + "/include", "-nostdlib", "-r", "-o", object}
+	run(t, "gcc", append(compile, sources...)...)
+	link := []string{"-nostdlib", "-pie", "-o", filepath.Join(dir, "driver"), object, "-lgcc", "-Wl,--no-as-needed"}
+	run(t, "gcc", append(link, standIns(t, dir, object)...)...)
+	return dir
+}
+
+// standIns makes libraries that define what the object lacks, with the oldest versions.
+func standIns(t *testing.T, dir, object string) []string {
+	t.Helper()
+	f, err := elf.Open(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list strings.Builder
+	seen := map[string]bool{}
+	for _, s := range symbols {
+		if s.Section != elf.SHN_UNDEF || s.Name == "" || s.Name == "_GLOBAL_OFFSET_TABLE_" || seen[s.Name] ||
+			strings.HasPrefix(s.Name, "__cpu_") { // libgcc's
+			continue
+		}
+		seen[s.Name] = true
+		version := baseVersion
+		if v, ok := younger[s.Name]; ok {
+			version = v
+		}
+		fmt.Fprintf(&list, "libc.so.6 %s %s\n", version, s.Name)
+	}
+	for _, soname := range oldLibraries {
+		fmt.Fprintf(&list, "%s %s stand_in_for_%s\n", soname, baseVersion, strings.SplitN(soname, ".", 2)[0])
+	}
+	imports := filepath.Join(dir, "imports")
+	if err := os.WriteFile(imports, []byte(list.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, soname := range append([]string{"libc.so.6"}, oldLibraries...) {
+		path := filepath.Join(dir, soname)
+		run(t, "sh", cshim+"/abi/imports.sh", imports, soname, path)
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	return paths
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
