@@ -106,9 +106,8 @@ static bool runtime_knows_all(const posix_spawn_file_actions_t *actions)
                       const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])) \
     {                                                                                                       \
         int unwanted;                                                                                       \
-        int result = spawn_process(&(struct spawn){file, search, actions, attributes, arguments, environment, \
-                                                   NULL, pidfd ? pidfd : &unwanted});                       \
-        return result;                                                                                      \
+        return spawn_process(&(struct spawn){file, search, actions, attributes, arguments, environment, NULL, \
+                                             pidfd ? pidfd : &unwanted});                                   \
     }
 
 SPAWN(posix_spawn, pidfd_spawn, false)
