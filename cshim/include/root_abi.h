@@ -9,11 +9,14 @@
 struct capsule_dso;
 
 /* A function of the runtime that the root's code calls; the root lists those it wants in the section
- * capsule_imports, libcapsule looks each up in the base namespace's global scope. */
+ * capsule_imports. libcapsule looks those of libc up at bring-up, in the base namespace's global scope. Those of another
+ * library, which may not be loaded then, or not be global, are looked up in it when its proxy is filled, which is
+ * before anything can call the polyfills in that proxy. */
 struct capsule_import {
     const char *name;
-    void **slot; /* stays NULL when the runtime's libc has no such function */
-};
+    void **slot;         /* stays NULL when the runtime has no such function */
+    const char *library; /* its SONAME; NULL: the global scope */
+} __attribute__((aligned(4 * sizeof(void *)))); /* the section is an array: a compiler may align a lone one to its size */
 
 /* Prefix replacement for a host path that a driver has compiled in. */
 struct capsule_path_rule {

@@ -8,6 +8,7 @@ Lmid_t capsule_namespace;
 
 static bool up;
 static struct capsule_base base_interface;
+static const struct capsule_root_interface *root_interface;
 
 bool capsule_is_up(void)
 {
@@ -58,10 +59,22 @@ static struct capsule_root_interface *load_root(void)
     return interface;
 }
 
+static bool belongs_to(const struct capsule_import *import, const char *library)
+{
+    return library && import->library ? !strcmp(library, import->library) : library == import->library;
+}
+
+void imports_resolve(const char *library, void *handle)
+{
+    for (const struct capsule_import *i = root_interface->imports; i < root_interface->imports_end; i++)
+        if (belongs_to(i, library))
+            *i->slot = dlsym(handle, i->name);
+}
+
 static void hand_over(struct capsule_root_interface *root)
 {
-    for (const struct capsule_import *i = root->imports; i < root->imports_end; i++)
-        *i->slot = dlsym(RTLD_DEFAULT, i->name);
+    root_interface = root;
+    imports_resolve(NULL, RTLD_DEFAULT);
     base_interface.open = capsule_dlopen;
     base_interface.lookup_global = capsule_lookup_global;
     base_interface.iterate_base = iterate_base;

@@ -48,6 +48,7 @@ const struct capsule_path_rule *manifest_path_rules(size_t *count); /* none wher
 /* bringup.c */
 extern Lmid_t capsule_namespace;
 ElfW(Addr) root_bias(void); /* load bias of the capsule root */
+void imports_resolve(const char *library, void *handle); /* fills the root's imports from a library; NULL: libc's */
 bool capsule_is_up(void);
 
 /* objects.c */

@@ -5,6 +5,7 @@
 #include "libcapsule.h"
 
 #include <elf.h>
+#include <string.h>
 
 #include "arch.h"
 
@@ -85,8 +86,12 @@ void capsule_proxy_init(struct capsule_dso *dso)
     uint32_t source_count = object->sources.count < MAX_SOURCES ? object->sources.count : MAX_SOURCES;
     for (uint32_t n = 0; n < source_count; n++) {
         const struct capsule_object *source = manifest_object(manifest_index(object->sources, n));
-        if (source)
-            sources[n] = base_library_get(source);
+        if (!source)
+            continue;
+        sources[n] = base_library_get(source);
+        const char *soname = manifest_string(source->soname);
+        if (sources[n].handle && !strcmp(soname, manifest_string(object->soname)))
+            imports_resolve(soname, sources[n].handle);
     }
     ElfW(Addr) self = (ElfW(Addr))dso - (ElfW(Addr))dso->base;
     ElfW(Addr) root = root_bias();

@@ -14,7 +14,7 @@ CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
 #define DLSYM_IMPORT(type, name, arguments)                                                          \
     __attribute__((visibility("hidden"))) type(*base_##name) arguments;                             \
     static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = { \
-        #name, (void **)&base_##name}
+        #name, (void **)&base_##name, NULL}
 DLSYM_IMPORT(void *, dlsym, (void *, const char *));
 DLSYM_IMPORT(void *, dlvsym, (void *, const char *, const char *));
 

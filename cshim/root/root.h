@@ -36,7 +36,13 @@
 #define CAPSULE_IMPORT(type, name, arguments)                                                            \
     static type(*base_##name) arguments;                                                                  \
     static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
-        #name, (void **)&base_##name}
+        #name, (void **)&base_##name, NULL}
+
+/* The same in a library that is loaded late or not global: usable only in what that library's proxy hands out. */
+#define CAPSULE_IMPORT_FROM(library, type, name, arguments)                                              \
+    static type(*base_##name) arguments;                                                                  \
+    static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
+        #name, (void **)&base_##name, library}
 
 extern struct capsule_root_interface capsule_root;
 

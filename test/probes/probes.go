@@ -11,7 +11,7 @@ import "embed"
 
 // Sources holds all C and C++ files.
 //
-//go:embed cxx gl hostlib include onelibc
+//go:embed cxx gl hostlib include onelibc wayland
 var Sources embed.FS
 
 // A Probe is one output of a compiler.
@@ -53,6 +53,7 @@ var All = []Probe{
 	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
 	{"bin/unwind", "sdk11", "g++", []string{"cxx/unwind.cc"},
 		[]string{"-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-ldl"}},
+	{"bin/wayland_polyfills", "sdk11", "gcc", []string{"wayland/polyfills.c"}, []string{"-ldl"}},
 	// _BitInt is C, so this one is an object for the next.
 	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
 	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},

@@ -69,7 +69,7 @@ var sdkPackages = []string{
 
 var recipes = []Recipe{
 	{Name: "host13", Suite: "trixie", Include: hostPackages},
-	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra", "extremetuxracer")},
+	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra", "extremetuxracer", "weston")},
 	{Name: "full12", Suite: "bookworm", Include: runtimePackages("glmark2-x11")},
 	{Name: "full13", Suite: "trixie", Include: runtimePackages("glmark2-x11")},
 	{Name: "runtime11", From: "full11", Prune: gpuLibraries(amd64), Ldconfig: true},

@@ -1,0 +1,228 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/capsule-run/capsule-run/test/screen"
+	"github.com/capsule-run/capsule-run/test/trees"
+	"github.com/capsule-run/capsule-run/test/xvfb"
+)
+
+// compositor is weston with a virtual X server as its screen, so that what it shows can be looked at.
+type compositor struct {
+	display *xvfb.Server
+	env     []string // for its clients, which have no DISPLAY
+}
+
+// startWeston starts one that ends with the test. Its shell gives each client the whole screen.
+func startWeston(t *testing.T) *compositor {
+	t.Helper()
+	if _, err := exec.LookPath("weston"); err != nil {
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("needs weston (test/setup.sh installs it):", err)
+	}
+	display := xvfb.Start(t)
+	// Not t.TempDir: a socket's path has at most 107 bytes (unix(7)).
+	dir, err := os.MkdirTemp("", "capsule-wl-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	var log strings.Builder
+	cmd := exec.Command("weston", "--no-config", "--backend=x11-backend.so", "--use-pixman", "--shell=kiosk-shell.so",
+		"--socket=wayland-t", "--width=800", "--height=600", "--idle-time=0")
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}, display.Env()...)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	err = waitFor(30*time.Second, func() error {
+		select {
+		case err := <-ended:
+			ended <- err
+			return nil
+		default:
+		}
+		c, err := net.Dial("unix", filepath.Join(dir, "wayland-t"))
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		<-ended
+	})
+	select {
+	case early := <-ended:
+		ended <- early
+		err = errors.Join(errors.New("weston has ended"), early)
+	default:
+	}
+	if err != nil {
+		cmd.Process.Kill()
+		t.Fatalf("weston: %v\n%s", err, tail(log.String()))
+	}
+	return &compositor{display, []string{"XDG_RUNTIME_DIR=" + dir, "WAYLAND_DISPLAY=wayland-t", "DISPLAY="}}
+}
+
+// shows runs a client until the screen is as judge wants it, then until done (if not nil) is content with what the client
+// has written. The client must live that long.
+func (c *compositor) shows(t *testing.T, l launch, judge func(image.Image) error, done func(log string) error) {
+	t.Helper()
+	l.env = append(l.env, c.env...)
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := l.command(ctx)
+	cmd.Stdout, cmd.Stderr = file, file
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	defer func() { cancel(); <-ended }()
+	text := func() string {
+		b, _ := os.ReadFile(file.Name())
+		return string(b)
+	}
+	wait := func(f func() error) error {
+		var early error
+		err := waitFor(90*time.Second, func() error {
+			select {
+			case err := <-ended:
+				ended <- err
+				early = fmt.Errorf("the client has ended: %v", err)
+				return nil
+			default:
+				return f()
+			}
+		})
+		return errors.Join(err, early)
+	}
+	err = wait(func() error {
+		img, err := c.display.Screenshot()
+		if err != nil {
+			return err
+		}
+		return judge(img)
+	})
+	if err == nil && done != nil {
+		err = wait(func() error { return done(text()) })
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, tail(text()))
+	}
+}
+
+// colourful: something is drawn with shades, on a background of one colour.
+func colourful(img image.Image) error {
+	if f := screen.Stats(img); f.Colours < 100 || f.BusyTiles < 0.05 {
+		return fmt.Errorf("nothing is drawn: %+v", f)
+	}
+	return nil
+}
+
+// counted: the program has reported frames, more than one a second.
+func counted(log string) error {
+	m := regexp.MustCompile(`(\d+) frames in (\d+)`).FindStringSubmatch(log)
+	if m == nil {
+		return errors.New("no frames counted")
+	}
+	frames, _ := strconv.Atoi(m[1])
+	seconds, _ := strconv.Atoi(m[2])
+	if frames <= seconds {
+		return fmt.Errorf("%d frames in %d seconds", frames, seconds)
+	}
+	return nil
+}
+
+// EGL clients: Debian 11's has a libwayland 1.18 in its process, without functions that each Mesa here calls. (Debian
+// 11's es2gears_wayland wants wl_shell, which today's weston no longer has.)
+func TestWaylandEGL(t *testing.T) {
+	eachPair(t, func(t *testing.T, l launch) {
+		program := "es2gears_wayland"
+		if strings.HasPrefix(filepath.Base(l.runtime), "runtime11") {
+			program = "weston-simple-egl"
+		}
+		l.argv = []string{"stdbuf", "-oL", program}
+		startWeston(t).shows(t, l, colourful, counted)
+	})
+}
+
+// A game on SDL2.
+func TestWaylandSDL(t *testing.T) {
+	for _, r := range runtimes {
+		t.Run(r, func(t *testing.T) {
+			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), argv: []string{"/usr/games/neverball"},
+				env: []string{"SDL_VIDEODRIVER=wayland", "SDL_AUDIODRIVER=dummy"}}
+			startWeston(t).shows(t, l, screen.LooksLikeScene, nil)
+		})
+	}
+}
+
+// Vulkan's window system interface has its own Wayland code. Debian 11's vkcube knows X11 only.
+func TestWaylandVulkan(t *testing.T) {
+	for r, command := range map[string][]string{"runtime12": {"vkcube-wayland"}, "runtime13": {"vkcube", "--wsi", "wayland"}} {
+		t.Run(r, func(t *testing.T) {
+			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), argv: command}
+			startWeston(t).shows(t, l, colourful, nil)
+		})
+	}
+}
+
+// Each polyfill against a compositor, with the libwayland of each release, also as if it were as old as can be: what
+// they know of libwayland's inside must hold for all of them.
+func TestWaylandPolyfills(t *testing.T) {
+	dir, bind := probes(t)
+	w := startWeston(t)
+	for _, r := range runtimes {
+		for _, how := range []string{"new", "old"} {
+			t.Run(r+"/"+how, func(t *testing.T) {
+				l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), flags: bind, env: w.env,
+					argv: []string{dir + "/bin/wayland_polyfills", "/run/capsule/x86_64-linux-gnu/lib/libcapsule-root.so", how}}
+				if out := l.run(t); out.status != 0 || strings.Count(out.stdout, "ok ") < 15 {
+					t.Errorf("exit status %d\n%s", out.status, out.both())
+				}
+			})
+		}
+	}
+}
+
+// Nothing that the driver may ask of libwayland is left without an answer.
+func TestWaylandSymbols(t *testing.T) {
+	for _, r := range runtimes {
+		p, _ := planOf(t, trees.Tree(t, r), trees.Tree(t, "host13"))
+		for _, a := range p.Architectures {
+			for _, m := range a.Symbols.Missing {
+				if strings.HasPrefix(m.Library, "libwayland-") {
+					t.Errorf("%s: %s of %s, which %s may call", r, m.Symbol, m.Library, strings.Join(m.NeededBy, ", "))
+				}
+			}
+		}
+	}
+}
