@@ -143,7 +143,7 @@ func TestUserNamespacesForbidden(t *testing.T) {
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Getegid(), Size: 1}},
 		AmbientCaps: []uintptr{unix.CAP_SYS_RESOURCE},
 	}
-	refused(t, finish(t, cmd), 125, `user.* namespace`, `sysctl user\.max_user_namespaces`)
+	refused(t, finish(t, cmd), 125, `user.* namespace`, `switched off.* sysctl user\.max_user_namespaces=`)
 }
 
 // finish runs a command that is no plain launch.

@@ -15,27 +15,30 @@ import (
 
 // The user's directories are the host's and writable, the runtime's are not, whoever the user is.
 func TestFilesInside(t *testing.T) {
+	tree := copyOf(t, "runtime11") // nothing is written to an existing file, which the copy shares
 	eachUser(t, func(t *testing.T, as func(launch) *exec.Cmd) {
 		must(t, os.WriteFile("/tmp/capsule-test-outside", []byte("from outside\n"), 0o644))
 		defer os.Remove("/tmp/capsule-test-outside")
 		defer os.Remove("/tmp/capsule-test-inside")
-		cmd := as(quick(t, "bash", "-c", `
+		l := quick(t, "bash", "-c", `
 			cat /tmp/capsule-test-outside
 			echo from inside >/tmp/capsule-test-inside
 			echo from inside >"$HOME/inside"
 			for f in /usr/x /usr/lib/x /bin/x /lib/x /etc/debian_version /run/capsule/*/lib/x /run/capsule/*/host/usr/lib/*/libEGL* /run/capsule/etc/x; do
-				(echo x >$f) 2>/dev/null && echo "wrote $f"
+				(: >>$f) 2>/dev/null && echo "opened $f"
 			done
-			mkdir /usr/d 2>&1; rm -f /usr/bin/env 2>&1; touch -c /usr/bin/env 2>&1
+			mkdir /usr/d 2>&1; rm -f /usr/bin/env 2>&1; mv /usr/bin/env /usr/bin/d 2>&1
 			[ -c /dev/null ] && [ -r /proc/self/stat ] && [ -d /sys/kernel ] && echo devices
-			cat /etc/debian_version`))
+			cat /etc/debian_version`)
+		l.runtime = tree
+		cmd := as(l)
 		r := finish(t, cmd)
 		for _, want := range []string{"from outside\n", "\ndevices\n", "Read-only file system\n"} {
 			if !strings.Contains(r.stdout, want) {
 				t.Errorf("no %q", want)
 			}
 		}
-		if strings.Contains(r.stdout, "wrote") || strings.Count(r.stdout, "Read-only") < 3 || !strings.HasPrefix(lastLine(r.stdout), "11.") {
+		if strings.Contains(r.stdout, "opened") || strings.Count(r.stdout, "Read-only") < 3 || !strings.HasPrefix(lastLine(r.stdout), "11.") {
 			t.Errorf("inside:\n%s", r.both())
 		}
 		for _, f := range []string{"/tmp/capsule-test-inside", cmd.Dir + "/inside"} {
