@@ -281,7 +281,7 @@ func (c *composer) binds() error {
 		dst = path.Clean(dst)
 		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) {
 			return &Error{Msg: fmt.Sprintf("--bind %s:%s: the target would hide what makes the launch work", b.Src, dst),
-				Hint: "choose another target, /srv/NAME for example"}
+				Hint: "choose another target, /NAME for example"}
 		}
 		c.add(mount.Op{Kind: mount.Bind, Source: b.Src, Target: dst, ReadOnly: b.ReadOnly, Recursive: true, Why: "--bind"})
 	}
