@@ -22,10 +22,31 @@ static int (*p_move_mount)(int, const char *, int, const char *, unsigned);
 static int (*p_open_tree)(int, const char *, unsigned);
 static int (*p_mount_setattr)(int, const char *, unsigned, const uint64_t *, size_t);
 
-/* Whether this process may mount: as root, or in a user namespace. */
+static void write_map(const char *path, unsigned id)
+{
+    FILE *file = fopen(path, "w");
+    if (file) {
+        fprintf(file, "0 %u 1", id);
+        fclose(file);
+    }
+}
+
+/* Whether this process may mount: as root, or as the root of a user namespace of its own. */
 static bool enter_namespace(void)
 {
-    return (!unshare(CLONE_NEWNS) || !unshare(CLONE_NEWUSER | CLONE_NEWNS)) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    unsigned uid = geteuid(), gid = getegid();
+    if (unshare(CLONE_NEWNS)) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+            return false;
+        FILE *file = fopen("/proc/self/setgroups", "w");
+        if (file) {
+            fputs("deny", file);
+            fclose(file);
+        }
+        write_map("/proc/self/uid_map", uid);
+        write_map("/proc/self/gid_map", gid);
+    }
+    return !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
 #define NO_NAMESPACE 77
