@@ -90,16 +90,39 @@ static void redirect(const struct link_map *map, const char *name, ElfW(Addr) ta
     }
 }
 
+/* On old ports (i386) libc has libgcc's _Unwind_Find_FDE too, from the time before libgcc_s (sysdeps/generic/
+ * unwind-dw2-fde-glibc.c), and libgcc_s is bound to it where libc comes first in the program's search order. That
+ * copy sees the base namespace alone, with every glibc, but only it knows the frames that were registered with it. */
+typedef void *find_fde_function(void *pc, void *bases);
+static find_fde_function *libgcc_find_fde, *libc_find_fde;
+
+static void *find_fde(void *pc, void *bases)
+{
+    void *fde = libgcc_find_fde(pc, bases);
+    return fde ? fde : libc_find_fde(pc, bases);
+}
+
+static find_fde_function *find_fde_of(void *library)
+{
+    return library ? (find_fde_function *)dlsym(library, "_Unwind_Find_FDE") : NULL;
+}
+
 void unwinder_bring_up(iterate_function *capsule)
 {
     iterate_capsule = capsule;
     bool by_iteration = !dlsym(RTLD_DEFAULT, "_dl_find_object");
-    /* pthread_exit would open it later and behind our back, so with an old glibc it is opened now. */
-    void *libgcc = dlopen("libgcc_s.so.1", RTLD_LAZY | (by_iteration ? 0 : RTLD_NOLOAD));
+    libc_find_fde = find_fde_of(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD));
+    /* pthread_exit would open it later and behind our back, so where something is to be changed it is opened now. */
+    void *libgcc = dlopen("libgcc_s.so.1", RTLD_LAZY | (by_iteration || libc_find_fde ? 0 : RTLD_NOLOAD));
     if (!libgcc)
         return;
     struct link_map *map = NULL;
-    if (by_iteration && !dlinfo(libgcc, RTLD_DI_LINKMAP, &map) && map)
-        redirect(map, "dl_iterate_phdr", (ElfW(Addr))iterate_both);
+    if (!dlinfo(libgcc, RTLD_DI_LINKMAP, &map) && map) {
+        if (by_iteration)
+            redirect(map, "dl_iterate_phdr", (ElfW(Addr))iterate_both);
+        libgcc_find_fde = find_fde_of(libgcc);
+        if (libc_find_fde && libgcc_find_fde && libgcc_find_fde != libc_find_fde)
+            redirect(map, "_Unwind_Find_FDE", (ElfW(Addr))find_fde);
+    }
     unwinder_prepare(libgcc);
 }

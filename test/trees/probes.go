@@ -17,16 +17,24 @@ import (
 
 // BuildProbes compiles everything of test/probes, unless it is in the cache, and returns the directory: bin/ holds
 // what runs on the runtime's side, host/ the libraries of the host's.
-func BuildProbes(ctx context.Context) (string, error) {
-	hash, err := probesHash()
+func BuildProbes(ctx context.Context) (string, error) { return port("").build(ctx) }
+
+// BuildProbesI386 is BuildProbes for 32-bit x86.
+func BuildProbesI386(ctx context.Context) (string, error) { return port("i386").build(ctx) }
+
+// A port is the architecture that probes are compiled for, as it ends the names of trees: empty for x86-64.
+type port string
+
+func (p port) build(ctx context.Context) (string, error) {
+	hash, err := p.probesHash()
 	if err != nil {
 		return "", err
 	}
-	return once(ctx, "probes", hash, compileProbes)
+	return once(ctx, "probes"+string(p), hash, p.compileProbes)
 }
 
 // probesHash covers the sources, how they are compiled, and the trees with the compilers.
-func probesHash() (string, error) {
+func (p port) probesHash() (string, error) {
 	var parts [][]byte
 	err := fs.WalkDir(probes.Sources, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -40,7 +48,7 @@ func probesHash() (string, error) {
 		return "", fmt.Errorf("read the probes' sources: %w", err)
 	}
 	for _, sdk := range []string{"sdk11", "sdk13"} {
-		r, err := Lookup(sdk)
+		r, err := Lookup(sdk + string(p))
 		if err != nil {
 			return "", err
 		}
@@ -63,7 +71,7 @@ func probesHash() (string, error) {
 
 var compilerFlags = []string{"-O2", "-g1", "-Wall", "-Wextra", "-Werror"}
 
-func compileProbes(ctx context.Context, dir string) error {
+func (p port) compileProbes(ctx context.Context, dir string) error {
 	src := filepath.Join(dir, "src")
 	if err := os.CopyFS(src, probes.Sources); err != nil {
 		return fmt.Errorf("unpack the probes' sources: %w", err)
@@ -73,12 +81,13 @@ func compileProbes(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	generated, err := generate(dir)
+	generated, err := p.generate(dir)
 	if err != nil {
 		return err
 	}
-	for _, p := range append(generated, probes.All...) {
-		if err := compile(ctx, dir, p); err != nil {
+	for _, probe := range append(generated, probes.All...) {
+		probe.SDK += string(p)
+		if err := compile(ctx, dir, probe); err != nil {
 			return err
 		}
 	}
@@ -88,8 +97,9 @@ func compileProbes(ctx context.Context, dir string) error {
 // generate writes two libraries with a function for each of capsuletest.h's. In the stand-in they are empty: it is
 // what one_libc is linked to, because the real library, built against a newer glibc, cannot be linked on Debian
 // 11. In the counter-example they jump into a copy of the real library in a dlmopen namespace of its own, with
-// a second libc: what capsule-run must not be, made so that the tests can show that they notice.
-func generate(dir string) ([]probes.Probe, error) {
+// a second libc: what capsule-run must not be, made so that the tests can show that they notice. Its jumps are
+// x86-64's, and once is enough.
+func (p port) generate(dir string) ([]probes.Probe, error) {
 	header, err := probes.Sources.ReadFile("include/capsuletest.h")
 	if err != nil {
 		return nil, err
@@ -108,10 +118,13 @@ func generate(dir string) ([]probes.Probe, error) {
 		}
 	}
 	flags := []string{"-shared", "-fPIC", "-Wl,-soname,libcapsuletest.so.1"}
-	return []probes.Probe{
+	out := []probes.Probe{
 		{Out: "standin/libcapsuletest.so", SDK: "sdk11", Compiler: "gcc", Sources: []string{"/out/standin/standin.c"}, Flags: flags},
-		{Out: "twolibcs/libcapsuletest.so.1", SDK: "sdk13", Compiler: "gcc", Sources: []string{"/out/twolibcs/twolibcs.c"}, Flags: flags},
-	}, nil
+	}
+	if p == "" {
+		out = append(out, probes.Probe{Out: "twolibcs/libcapsuletest.so.1", SDK: "sdk13", Compiler: "gcc", Sources: []string{"/out/twolibcs/twolibcs.c"}, Flags: flags})
+	}
+	return out, nil
 }
 
 // twoLibcs is the counter-example's source: the names, and a jump through a slot for each.
@@ -165,25 +178,30 @@ func compile(ctx context.Context, dir string, p probes.Probe) error {
 // BuildHostWithTestLib returns a copy of host13 which has libcapsuletest.so.1 and its plug-in in /usr/local/lib, known to
 // its ld.so.cache: a host with one more library than Debian's, for --library.
 func BuildHostWithTestLib(ctx context.Context) (string, error) {
-	return withTestLib(ctx, "hosttest", "host13")
+	return port("").withTestLib(ctx, "hosttest", "host13")
+}
+
+// BuildHostWithTestLibI386 is BuildHostWithTestLib for 32-bit x86.
+func BuildHostWithTestLibI386(ctx context.Context) (string, error) {
+	return port("i386").withTestLib(ctx, "hosttest", "host13")
 }
 
 // BuildFullWithTestLib is the same copy of full13: where one_libc runs without a capsule, as its own reference.
 func BuildFullWithTestLib(ctx context.Context) (string, error) {
-	return withTestLib(ctx, "fulltest", "full13")
+	return port("").withTestLib(ctx, "fulltest", "full13")
 }
 
-func withTestLib(ctx context.Context, name, base string) (string, error) {
-	built, err := BuildProbes(ctx)
+func (p port) withTestLib(ctx context.Context, name, base string) (string, error) {
+	built, err := p.build(ctx)
 	if err != nil {
 		return "", err
 	}
-	from, err := Get(ctx, base)
+	from, err := Get(ctx, base+string(p))
 	if err != nil {
 		return "", err
 	}
 	hash := shortHash([]byte(built), []byte(from))
-	return once(ctx, name, hash, func(ctx context.Context, dir string) error {
+	return once(ctx, name+string(p), hash, func(ctx context.Context, dir string) error {
 		if err := linkTree(ctx, from, dir); err != nil {
 			return err
 		}

@@ -80,7 +80,11 @@ var recipes = []Recipe{
 	// The same for 32-bit x86; an x86-64 machine runs all of it.
 	{Name: "host13i386", Suite: "trixie", Arch: "i386", Include: hostPackages},
 	{Name: "full11i386", Suite: "bullseye", Arch: "i386", Include: runtimePackages("mesa-utils-extra")},
+	{Name: "full12i386", Suite: "bookworm", Arch: "i386", Include: runtimePackages()},
+	{Name: "full13i386", Suite: "trixie", Arch: "i386", Include: runtimePackages()},
 	{Name: "runtime11i386", From: "full11i386", Prune: gpuLibraries(i386), Ldconfig: true},
+	{Name: "runtime12i386", From: "full12i386", Prune: gpuLibraries(i386), Ldconfig: true},
+	{Name: "runtime13i386", From: "full13i386", Prune: gpuLibraries(i386), Ldconfig: true},
 	{Name: "sdk11i386", Suite: "bullseye", Arch: "i386", Include: sdkPackages},
 	{Name: "sdk13i386", Suite: "trixie", Arch: "i386", Include: sdkPackages},
 	// Two trees that no capsule can run on x86-64: another libc, and another architecture.

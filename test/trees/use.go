@@ -27,6 +27,17 @@ func HostWithTestLib(t testing.TB) string {
 	return use(t, BuildHostWithTestLib)
 }
 
+// ProbesI386 and HostWithTestLibI386 are the same for 32-bit x86.
+func ProbesI386(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildProbesI386)
+}
+
+func HostWithTestLibI386(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildHostWithTestLibI386)
+}
+
 func use(t testing.TB, make func(context.Context) (string, error)) string {
 	t.Helper()
 	dir, err := make(t.Context())

@@ -1,7 +1,7 @@
 // Command trees makes the file trees and the probes that the tests use, and prints where they are.
 //
 //	trees all            every tree, and the probes
-//	trees NAME…          these trees ("probes", "hosttest" and "fulltest" are names too)
+//	trees NAME…          these trees ("probes", "hosttest" and the like are names too)
 //	trees names          what there is
 package main
 
@@ -26,10 +26,15 @@ func main() {
 
 // built are the directories that are compiled here rather than taken from Debian.
 var built = map[string]func(context.Context) (string, error){
-	"probes":   trees.BuildProbes,
-	"fulltest": trees.BuildFullWithTestLib,
-	"hosttest": trees.BuildHostWithTestLib,
+	"probes":       trees.BuildProbes,
+	"fulltest":     trees.BuildFullWithTestLib,
+	"hosttest":     trees.BuildHostWithTestLib,
+	"probesi386":   trees.BuildProbesI386,
+	"hosttesti386": trees.BuildHostWithTestLibI386,
 }
+
+// builtNames lists them in the order in which they are made.
+var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386"}
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -38,12 +43,12 @@ func run(ctx context.Context, args []string) error {
 	names := args
 	switch args[0] {
 	case "names":
-		for _, n := range append(trees.Names(), "probes", "hosttest", "fulltest") {
+		for _, n := range append(trees.Names(), builtNames...) {
 			fmt.Println(n)
 		}
 		return nil
 	case "all":
-		names = append(trees.Names(), "probes", "hosttest", "fulltest")
+		names = append(trees.Names(), builtNames...)
 	}
 	var fromDebian []string
 	for _, n := range names {

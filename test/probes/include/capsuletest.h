@@ -14,6 +14,15 @@
 #include <sys/types.h>
 #include <wchar.h>
 
+/* the architecture's multiarch triplet, and the oldest version of its glibc's symbols */
+#ifdef __i386__
+#define TRIPLET "i386-linux-gnu"
+#define BASE_VERSION "GLIBC_2.0"
+#else
+#define TRIPLET "x86_64-linux-gnu"
+#define BASE_VERSION "GLIBC_2.2.5"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -24,11 +24,11 @@ static const char *libc_by_name(void)
 	} all[] = {
 		{"libc.so.6", "malloc"},
 		{"libpthread.so.0", "pthread_create"},
-		{"/lib/x86_64-linux-gnu/libpthread.so.0", "pthread_create"},
-		{"/lib/x86_64-linux-gnu/libc.so.6", "getenv"},
-		{"/usr/lib/x86_64-linux-gnu/libdl.so.2", "dlopen"},
+		{"/lib/" TRIPLET "/libpthread.so.0", "pthread_create"},
+		{"/lib/" TRIPLET "/libc.so.6", "getenv"},
+		{"/usr/lib/" TRIPLET "/libdl.so.2", "dlopen"},
 		{"libm.so.6", "sin"},
-		{"/lib/x86_64-linux-gnu/libm.so.6", "sin"},
+		{"/lib/" TRIPLET "/libm.so.6", "sin"},
 		{"librt.so.1", "timer_create"},
 	};
 	void *libm = dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL);
