@@ -87,16 +87,26 @@ var recipes = []Recipe{
 	{Name: "runtime13i386", From: "full13i386", Prune: gpuLibraries(i386), Ldconfig: true},
 	{Name: "sdk11i386", Suite: "bullseye", Arch: "i386", Include: sdkPackages},
 	{Name: "sdk13i386", Suite: "trixie", Arch: "i386", Include: sdkPackages},
+	// Debian 12's tests of GL; the full tree is the host and the native reference, valgrind is for both.
+	{Name: "fullpiglit12", Suite: "bookworm", Include: runtimePackages("piglit", "valgrind")},
+	{Name: "piglit12", From: "fullpiglit12", Prune: gpuLibraries(amd64), Ldconfig: true},
+	{Name: "hostsid", Suite: rolling, Include: hostPackages},
 	// Two trees that no capsule can run on x86-64: another libc, and another architecture.
 	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}, MergedUsr: true},
 	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}, MergedUsr: true},
 }
 
-// Names lists the trees that Get can make, those that others start from first.
+// rolling is the suite that changes from day to day, and is at times not to be installed: only `make matrix` asks for
+// its trees.
+const rolling = "sid"
+
+// Names lists the trees that Get can make at any time, those that others start from first.
 func Names() []string {
 	var names []string
 	for _, r := range recipes {
-		names = append(names, r.Name)
+		if r.Suite != rolling {
+			names = append(names, r.Name)
+		}
 	}
 	return names
 }
