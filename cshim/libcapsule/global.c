@@ -29,6 +29,10 @@ static unsigned global_count;
 static struct scope *first_scope; /* NULL: the list was not found */
 static bool adding;
 
+/* For debuggers: the first map of the capsule, from which l_next leads to all. gdb finds other namespaces by itself only
+ * with glibc 2.35 and later; cshim/gdb/capsule.py reads this one. */
+EXPORT struct link_map *capsule_debug_root;
+
 /* Whether a word can be read: the kernel copies it before it looks at the nonsensical first argument. */
 static bool is_mapped(const void *word)
 {
@@ -46,6 +50,7 @@ static bool is_search_list(const struct scope *scope, const struct link_map *roo
 
 void global_bring_up(struct link_map *root)
 {
+    capsule_debug_root = root;
     globals[0] = root;
     global_count = 1;
     struct scope *found = NULL;

@@ -114,29 +114,37 @@ func files(maps, part string) string {
 	return strings.Join(out, "\n")
 }
 
-// gameMaps reads the maps of the launcher's only child, whichever of its threads forked it.
+// gameMaps reads the maps of the launcher's only child.
 func gameMaps(t *testing.T, launcher int) string {
 	t.Helper()
-	lists, err := filepath.Glob("/proc/" + itoa(launcher) + "/task/*/children")
+	pids := children(t, launcher)
+	if len(pids) != 1 {
+		t.Fatalf("children of the launcher: %q", pids)
+	}
+	return readFile(t, "/proc/"+pids[0]+"/maps")
+}
+
+// children lists a process's children, whichever of its threads forked them.
+func children(t *testing.T, pid int) []string {
+	t.Helper()
+	lists, err := filepath.Glob("/proc/" + itoa(pid) + "/task/*/children")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var children []string
+	var out []string
 	for _, l := range lists {
-		b, err := os.ReadFile(l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		children = append(children, strings.Fields(string(b))...)
+		out = append(out, strings.Fields(readFile(t, l))...)
 	}
-	if len(children) != 1 {
-		t.Fatalf("children of the launcher: %q", children)
-	}
-	maps, err := os.ReadFile("/proc/" + children[0] + "/maps")
+	return out
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(maps)
+	return string(b)
 }
 
 // The same in every pair, for a program that keeps a GL context.
