@@ -62,6 +62,7 @@ void check_bits(void);
 void check_text(void);
 void check_uchar(void);
 void check_library(void);
+void check_resolver(void);
 void check_waits(void);
 void check_threads(void);
 void check_linux(void);

@@ -182,6 +182,7 @@ static int run(int argc, char **argv)
     check_text();
     check_uchar();
     check_library();
+    check_resolver();
     check_waits();
     check_threads();
     check_linux();
