@@ -67,6 +67,15 @@ var sdkPackages = []string{
 	"libgl-dev", "libglx-dev", "libegl-dev", "libgles-dev", "libvulkan-dev",
 }
 
+// both names packages for x86-64 and for 32-bit x86.
+func both(packages []string) []string {
+	out := slices.Clone(packages)
+	for _, p := range packages {
+		out = append(out, p+":i386")
+	}
+	return out
+}
+
 var recipes = []Recipe{
 	{Name: "host13", Suite: "trixie", Include: hostPackages},
 	{Name: "full11", Suite: "bullseye", Include: runtimePackages("mesa-utils-extra", "extremetuxracer", "weston")},
@@ -87,6 +96,11 @@ var recipes = []Recipe{
 	{Name: "runtime13i386", From: "full13i386", Prune: gpuLibraries(i386), Ldconfig: true},
 	{Name: "sdk11i386", Suite: "bullseye", Arch: "i386", Include: sdkPackages},
 	{Name: "sdk13i386", Suite: "trixie", Arch: "i386", Include: sdkPackages},
+	// Both at once, as a game launcher's 64-bit program starts 32-bit games.
+	{Name: "host13both", Suite: "trixie", Arch: "amd64,i386", Include: both(hostPackages[:len(hostPackages)-2])},
+	{Name: "full11both", Suite: "bullseye", Arch: "amd64,i386", Include: append(both([]string{"libgl1", "libegl1",
+		"libgles2", "libx11-6", "libx11-xcb1", "libstdc++6"}), "mesa-utils", "bash", "procps")},
+	{Name: "runtime11both", From: "full11both", Prune: append(gpuLibraries(amd64), gpuLibraries(i386)...), Ldconfig: true},
 	// Debian 12's tests of GL; the full tree is the host and the native reference, valgrind is for both.
 	{Name: "fullpiglit12", Suite: "bookworm", Include: runtimePackages("piglit", "valgrind")},
 	{Name: "piglit12", From: "fullpiglit12", Prune: gpuLibraries(amd64), Ldconfig: true},
