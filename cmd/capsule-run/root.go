@@ -63,7 +63,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	c := &cobra.Command{
 		Use:           "capsule-run [flags] -- COMMAND [ARG…]",
 		Short:         "Run a program in a runtime of its own, on the host's GPU driver",
-		Long:          "capsule-run runs COMMAND in the file tree of --runtime, with the host's GPU stack (Mesa, NVIDIA)\nand the runtime's own libraries: nothing of the runtime is replaced, and there is one libc.",
+		Long:          "capsule-run runs COMMAND in the file tree of --runtime, with the host's GPU stack\nand the runtime's own libraries: nothing of the runtime is replaced, and there is one libc.",
 		Example:       example,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
