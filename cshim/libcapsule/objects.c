@@ -61,11 +61,20 @@ bool object_open_closure(const struct capsule_object *object)
     return true;
 }
 
+/* A proxy stands for the runtime's library: that one being loaded is what RTLD_NOLOAD asks for. libglvnd's EGL tells an
+ * X11 display by it, in a program that has libX11 while no driver has yet asked for one. */
+static bool loaded_in_base(const struct capsule_object *object)
+{
+    return dlopen(manifest_string(object->soname), RTLD_LAZY | RTLD_NOLOAD); /* kept, as the filled proxy keeps it */
+}
+
 void *object_dlopen(uint32_t index, int mode)
 {
     const struct capsule_object *object = manifest_object(index);
     if (!object)
         return NULL;
+    if (mode & RTLD_NOLOAD && object->kind == CAPSULE_PROXY && loaded_in_base(object))
+        mode &= ~RTLD_NOLOAD;
     if (!(mode & RTLD_NOLOAD) && !object_open_closure(object))
         return NULL;
     return load(object, mode);
