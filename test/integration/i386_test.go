@@ -112,6 +112,24 @@ func TestI386OneLibc(t *testing.T) {
 	})
 }
 
+// Every calling convention through a stub's trampolines, and glibc's functions for 64-bit time: the same answers as
+// natively on Debian 13.
+func TestI386ABI(t *testing.T) {
+	dir, bind := probesI386(t)
+	host := trees.HostWithTestLibI386(t)
+	out, err := trees.Enter(t.Context(), host, trees.ProbesI386(t), nil, "/mnt/bin/abi").CombinedOutput()
+	if err != nil || string(out) != "0 failures\n" {
+		t.Fatalf("natively: %v\n%s", err, out)
+	}
+	eachI386(t, func(t *testing.T, l launch) {
+		l.host, l.flags = host, append([]string{"--library", "libcapsuletest-abi.so"}, bind...)
+		l.argv = []string{dir + "/bin/abi"}
+		if r := l.run(t); r.status != 0 || r.stdout != "0 failures\n" {
+			t.Errorf("exit status %d\n%s", r.status, r.both())
+		}
+	})
+}
+
 // Debian 13 builds some libraries for i386 with 64-bit time: what they ask of glibc 2.34 is there too.
 func TestI386NothingIsMissing(t *testing.T) {
 	_, text := planOf(t, trees.Tree(t, "runtime11i386"), trees.Tree(t, "host13i386"))

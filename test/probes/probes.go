@@ -11,7 +11,7 @@ import "embed"
 
 // Sources holds all C and C++ files.
 //
-//go:embed cxx gl hostlib include onelibc wayland
+//go:embed abi cxx gl hostlib include onelibc wayland
 var Sources embed.FS
 
 // A Probe is one output of a compiler.
@@ -35,6 +35,12 @@ var oneLibcFlags = []string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/stand
 var oneLibcSources = []string{"onelibc/main.c", "onelibc/memory.c", "onelibc/threads.c", "onelibc/stdio.c",
 	"onelibc/process.c", "onelibc/exit.c", "onelibc/lookup.c", "onelibc/loader.c"}
 
+var abiLibrary = []string{"abi/conventions.c", "abi/time64.c"}
+
+// abiFlags: 64-bit time is new to 32-bit ports; elsewhere, and on Debian 11, the macros change nothing.
+var abiFlags = []string{"-D_GNU_SOURCE", "-D_TIME_BITS=64", "-D_FILE_OFFSET_BITS=64", "-shared", "-fPIC", "-pthread",
+	"-Wl,-soname,libcapsuletest-abi.so", "-lrt"}
+
 // All lists every probe. Before them two libraries are generated from include/capsuletest.h: the stand-in that one_libc
 // is linked to, standin/libcapsuletest.so, and the counter-example twolibcs/libcapsuletest.so.1, which loads the real
 // one by dlmopen with a libc of its own.
@@ -54,6 +60,10 @@ var All = []Probe{
 	{"bin/unwind", "sdk11", "g++", []string{"cxx/unwind.cc"},
 		[]string{"-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-ldl"}},
 	{"bin/wayland_polyfills", "sdk11", "gcc", []string{"wayland/polyfills.c"}, []string{"-ldl"}},
+	// The library that the program is linked to, and the host's: the second is what runs.
+	{"standin/libcapsuletest-abi.so", "sdk11", "gcc", abiLibrary, abiFlags},
+	{"host/libcapsuletest-abi.so", "sdk13", "gcc", abiLibrary, abiFlags},
+	{"bin/abi", "sdk11", "gcc", []string{"abi/main.c"}, []string{"-Wl,-z,now", "-L/out/standin", "-lcapsuletest-abi"}},
 	// _BitInt is C, so this one is an object for the next.
 	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
 	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},
@@ -69,4 +79,5 @@ var All = []Probe{
 }
 
 // HostLibraries are the libraries that a host with the tests' libraries has, by SONAME.
-var HostLibraries = []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so", "libcapsuletest-a.so", "libcapsuletest-b.so"}
+var HostLibraries = []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so", "libcapsuletest-a.so", "libcapsuletest-b.so",
+	"libcapsuletest-abi.so"}
