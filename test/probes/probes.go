@@ -11,7 +11,7 @@ import "embed"
 
 // Sources holds all C and C++ files.
 //
-//go:embed abi cxx gl hostlib include onelibc wayland
+//go:embed abi cxx gl hostlib include onelibc stress wayland
 var Sources embed.FS
 
 // A Probe is one output of a compiler.
@@ -27,6 +27,8 @@ type Probe struct {
 }
 
 var glx = []string{"-lGL", "-lX11"}
+
+var stress = []string{"-pthread", "-lEGL", "-lGLESv2"}
 
 // oneLibcFlags: the program is linked to the stand-in; "--no-as-needed" keeps libraries that some releases do not need.
 var oneLibcFlags = []string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-lX11", "-ldl", "-lm",
@@ -55,6 +57,16 @@ var All = []Probe{
 	{"bin/gl_calls_now", "sdk11", "gcc", []string{"gl/gl_calls.c"}, append([]string{"-D_GNU_SOURCE", "-Wl,-z,now", "-ldl"}, glx...)},
 	{"bin/own_malloc", "sdk11", "gcc", []string{"gl/own_malloc.c"}, append([]string{"-D_GNU_SOURCE", "-fno-builtin"}, glx...)},
 	{"bin/dl_close", "sdk11", "gcc", []string{"gl/dl_close.c"}, []string{"-ldl"}},
+	{"bin/xcb_gl", "sdk11", "gcc", []string{"gl/xcb_gl.c"}, append([]string{"-lX11-xcb", "-lxcb"}, glx...)},
+	{"bin/contexts", "sdk11", "gcc", []string{"gl/contexts.c"}, append([]string{"-lEGL"}, glx...)},
+	{"bin/gbm", "sdk11", "gcc", []string{"gl/gbm.c"}, []string{"-ldl"}},
+	// DT_RPATH, unlike DT_RUNPATH, is for the libraries' own dependencies too.
+	{"bin/maps_origin", "sdk11", "gcc", []string{"gl/maps.c"}, append([]string{"-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags"}, glx...)},
+	{"bin/gl_threads", "sdk11", "gcc", []string{"stress/gl_threads.c"}, stress},
+	{"bin/gl_churn", "sdk11", "gcc", []string{"stress/gl_churn.c"}, stress},
+	{"bin/gl_loop", "sdk11", "gcc", []string{"stress/gl_loop.c"}, stress},
+	{"bin/gl_forks", "sdk11", "gcc", []string{"stress/gl_forks.c"}, stress},
+	{"bin/dl_rounds", "sdk11", "gcc", []string{"stress/dl_rounds.c"}, []string{"-ldl"}},
 	{"bin/hook_swap.so", "sdk11", "gcc", []string{"gl/hook_swap.c"}, []string{"-shared", "-fPIC", "-ldl"}},
 	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
 	{"bin/unwind", "sdk11", "g++", []string{"cxx/unwind.cc"},
