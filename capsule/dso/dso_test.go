@@ -24,8 +24,8 @@ func manySymbols(n int) []StubSymbol {
 	return s
 }
 
-func testStub() *Stub {
-	s := &Stub{Arch: arch.X8664, Soname: "libtest.so.1", Object: 7,
+func testStub(a *arch.Arch) *Stub {
+	s := &Stub{Arch: a, Soname: "libtest.so.1", Object: 7,
 		Versions: []Version{{Name: "TEST_1"}, {Name: "TEST_2", Parents: []string{"TEST_1"}}},
 		Symbols:  manySymbols(1000)}
 	s.Symbols[1].Version, s.Symbols[2].Version = "TEST_1", "TEST_2"
@@ -33,8 +33,17 @@ func testStub() *Stub {
 	return s
 }
 
-func TestStubSaysWhatTheHostLibrarySays(t *testing.T) {
-	s := testStub()
+// eachArch runs a test for all architectures: everything is written on any machine.
+func eachArch(t *testing.T, f func(t *testing.T, a *arch.Arch)) {
+	for _, a := range arch.All {
+		t.Run(a.Name, func(t *testing.T) { f(t, a) })
+	}
+}
+
+func TestStubSaysWhatTheHostLibrarySays(t *testing.T) { eachArch(t, testStubContent) }
+
+func testStubContent(t *testing.T, a *arch.Arch) {
+	s := testStub(a)
 	b, err := s.Write()
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +51,9 @@ func TestStubSaysWhatTheHostLibrarySays(t *testing.T) {
 	f, err := dynelf.Read(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.Machine != a.Machine || f.Class != a.Class {
+		t.Errorf("machine %v, class %v", f.Machine, f.Class)
 	}
 	if f.Soname != "libtest.so.1" || len(f.Needed) != 1 || f.Needed[0] != "libcapsule.so" {
 		t.Errorf("soname %q, needed %q", f.Soname, f.Needed)
@@ -77,16 +89,16 @@ func TestStubSaysWhatTheHostLibrarySays(t *testing.T) {
 }
 
 func TestWriteIsDeterministic(t *testing.T) {
-	first, _ := testStub().Write()
+	first, _ := testStub(arch.X8664).Write()
 	for range 5 {
-		if again, _ := testStub().Write(); !bytes.Equal(first, again) {
+		if again, _ := testStub(arch.X8664).Write(); !bytes.Equal(first, again) {
 			t.Fatal("the same stub has other bytes")
 		}
 	}
 }
 
 func TestUndefinedVersionIsAnError(t *testing.T) {
-	s := testStub()
+	s := testStub(arch.X8664)
 	s.Symbols[0].Version = "NOWHERE_1"
 	if _, err := s.Write(); err == nil || !strings.Contains(err.Error(), "NOWHERE_1") {
 		t.Fatalf("error: %v", err)
@@ -104,7 +116,7 @@ func TestTooManySymbols(t *testing.T) {
 // trampolines. A libcapsule.so of the test's own binds the slots to one function that tells which slot was called.
 func TestLoaderTakesStub(t *testing.T) {
 	dir := t.TempDir()
-	b, err := testStub().Write()
+	b, err := testStub(arch.X8664).Write()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +174,10 @@ func compile(t *testing.T, dir, name string, flags []string, source string) {
 	}
 }
 
-func TestProxyLayout(t *testing.T) {
-	p := &Proxy{Arch: arch.X8664, Soname: "libc.so.6", Versions: []Version{{Name: "GLIBC_2.2.5"}, {Name: "GLIBC_2.38"}},
+func TestProxyLayout(t *testing.T) { eachArch(t, testProxyLayout) }
+
+func testProxyLayout(t *testing.T, a *arch.Arch) {
+	p := &Proxy{Arch: a, Soname: "libc.so.6", Versions: []Version{{Name: "GLIBC_2.2.5"}, {Name: "GLIBC_2.38"}},
 		Symbols: []ProxySymbol{
 			{Name: "puts", Version: "GLIBC_2.2.5", Default: true, Type: elf.STT_FUNC, Origin: FromBase, Source: 4, Value: 0x777},
 			{Name: "memcpy", Version: "GLIBC_2.2.5", Default: true, Type: elf.STT_GNU_IFUNC, Origin: FromBase, Value: 0x888},
