@@ -4,7 +4,10 @@ GO ?= go
 GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)'
 
 .DEFAULT_GOAL := build
-.PHONY: build cshim setup-build setup-test trees test check demo bench fuzz clean
+SETUPS := setup-build setup-demo setup-test setup-bench
+.PHONY: build cshim $(SETUPS) trees test check demo bench fuzz clean
+# A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
+.NOTPARALLEL:
 
 # The launcher: one static binary with the C parts inside.
 build: cshim
@@ -17,8 +20,9 @@ cshim:
 	  then $(MAKE) --no-print-directory -C cshim ARCH=i386; \
 	  else echo "cshim: left out i386: $${CC:-cc} -m32 does not work, or has no C library (libc6-dev-i386)" >&2; fi
 
-setup-%:
-	sh test/setup.sh $*
+# A static pattern rule: make looks for no implicit rule of a phony target.
+$(SETUPS): setup-%:
+	@sh test/setup.sh $*
 
 # Debian file trees and the probe programs, made once into a cache (CAPSULE_TREES).
 trees: setup-test
@@ -43,7 +47,7 @@ demo: setup-demo build
 bench: setup-bench build trees
 	$(GO) run ./test/bench
 
-# A minute for each fuzz test.
+# FUZZTIME (20s) for each fuzz test.
 fuzz:
 	sh test/fuzz.sh $(FUZZTIME)
 
