@@ -50,7 +50,8 @@ func (b *proxyBuilder) source(library string) int {
 
 // add answers one symbol of the runtime's or the host's library, in this order of preference: a wrapper of ours, the
 // runtime's symbol of that version, the runtime's under an older version or in another library (an alias: functions
-// that moved into libc in 2.34, functions that got a new version), a polyfill, a slot that names it.
+// that moved into libc in 2.34, functions that got a new version, unless that is another ABI), a polyfill, a slot that
+// names it.
 func (b *proxyBuilder) add(s *dynelf.Symbol) {
 	key := symbolKey{s.Name, s.Version}
 	if _, done := b.answers[key]; done || s.Type == elf.STT_TLS || s.Section == elf.SHN_ABS {
@@ -75,7 +76,7 @@ func (b *proxyBuilder) add(s *dynelf.Symbol) {
 		if at.library != b.soname {
 			a.kind, a.text = answerAlias, "the runtime's "+at.library
 		}
-	} else if at, ok := b.known.byName[s.Name]; ok {
+	} else if at, ok := b.known.byName[s.Name]; ok && !otherABI[key] {
 		text := fmt.Sprintf("the runtime's %s of %s", versioned(at.symbol), at.library)
 		b.fromRuntime(&a, at, answerAlias, text)
 	} else if f := b.polyfills[s.Name]; f != nil {

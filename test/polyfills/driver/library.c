@@ -278,6 +278,14 @@ void check_library(void)
     check_polyfill("cfsetibaud", judge_cfset);
     check_polyfill("cfsetobaud", judge_cfset);
     check_polyfill("cfsetbaud", judge_cfsetbaud);
+    /* Since 2.42 the same, before it another ABI. */
+    get_input = get_output = NULL;
+    set_input = set_output = NULL;
+    check_polyfill("cfgetispeed", judge_cfget);
+    check_polyfill("cfgetospeed", judge_cfget);
+    check_polyfill("cfsetispeed", judge_cfset);
+    check_polyfill("cfsetospeed", judge_cfset);
+    check_polyfill("cfsetspeed", judge_cfsetbaud);
     check("_dl_find_object", judge_find_object);
     check("timespec_getres", judge_timespec_getres);
 #ifdef __x86_64__
