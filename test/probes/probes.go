@@ -66,6 +66,8 @@ var All = []Probe{
 	{"bin/gl_churn", "sdk11", "gcc", []string{"stress/gl_churn.c"}, stress},
 	{"bin/gl_loop", "sdk11", "gcc", []string{"stress/gl_loop.c"}, stress},
 	{"bin/gl_forks", "sdk11", "gcc", []string{"stress/gl_forks.c"}, stress},
+	{"bin/thread_storm", "sdk11", "gcc", []string{"stress/thread_storm.c"},
+		[]string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest"}},
 	{"bin/dl_rounds", "sdk11", "gcc", []string{"stress/dl_rounds.c"}, []string{"-ldl"}},
 	{"bin/hook_swap.so", "sdk11", "gcc", []string{"gl/hook_swap.c"}, []string{"-shared", "-fPIC", "-ldl"}},
 	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
