@@ -25,12 +25,13 @@ func (p *planner) describeHost() {
 		for _, alias := range append([]string{l.Path}, l.Aliases...) {
 			m.Aliases = append(m.Aliases, manifest.Alias{Path: alias, Object: index})
 		}
-		decision := Library{Soname: l.Name, Side: SideHost, Path: l.Path, Inside: m.Objects[index].Path, Reason: l.Reason}
+		decision := Library{Soname: l.Name, Side: SideHost, Path: l.Path, Inside: m.Objects[index].Path, Reason: p.hostReason(l)}
 		for _, i := range closure {
 			decision.Needs = append(decision.Needs, m.Objects[i].Soname)
 		}
 		p.plan.Libraries = append(p.plan.Libraries, decision)
 		p.warnOfNames(l)
+		p.warnOfABI(l)
 		for _, name := range l.Unresolved {
 			p.plan.Warnings = append(p.plan.Warnings,
 				fmt.Sprintf("%s needs %s, which the host does not have: it cannot be loaded", l.Name, name))
@@ -144,7 +145,8 @@ func (p *planner) planMounts() {
 	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
 	for _, l := range p.in.Host.Libraries {
 		if p.loaded[l] {
-			add(mount.Op{Kind: mount.Bind, Source: l.Source, Target: path.Join(HostDir(p.in.Arch), l.Path), ReadOnly: true, Why: l.Reason})
+			add(mount.Op{Kind: mount.Bind, Source: p.planRewritten(l), Target: path.Join(HostDir(p.in.Arch), l.Path),
+				ReadOnly: true, Why: p.hostReason(l)})
 		}
 	}
 	seen := map[string]bool{}

@@ -130,6 +130,8 @@ type Artefacts struct {
 	Manifest manifest.Manifest
 	Stubs    []dso.Stub
 	Proxies  []dso.Proxy
+	// Rewritten are host libraries that the runtime's ld.so could not load as they are.
+	Rewritten []Rewritten
 }
 
 // Artefacts returns what is to be generated for the architecture.

@@ -1,10 +1,11 @@
 // Package build is the stage build: it turns a plan into the files that the container sees below /run/capsule, and
 // keeps them in a cache. It decides nothing: names, contents and order are the plan's.
 //
-//	<dir>/<triplet>/lib/    stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
-//	<dir>/<triplet>/proxy/  proxies
-//	<dir>/ld.so.cache       what appears as the container's /etc/ld.so.cache
-//	<dir>/plan.json         for people, and as the mark that the directory is complete
+//	<dir>/<triplet>/lib/        stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
+//	<dir>/<triplet>/proxy/      proxies
+//	<dir>/<triplet>/rewritten/  copies of host libraries that the runtime's ld.so could not load as they are
+//	<dir>/ld.so.cache           what appears as the container's /etc/ld.so.cache
+//	<dir>/plan.json             for people, and as the mark that the directory is complete
 package build
 
 import (
@@ -15,6 +16,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/capsule/relr"
 	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 )
@@ -42,15 +44,16 @@ func Write(plan *capsule.Plan, dir string) error {
 		return fmt.Errorf("generate ld.so.cache: %w", err)
 	}
 	for name, b := range files {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			return fmt.Errorf("create artefact directory: %w", err)
+		if err := writeFile(dir, name, b); err != nil {
+			return err
 		}
-		mode := os.FileMode(0o644)
-		if filepath.Dir(name) != "." {
-			mode = 0o755 // ld.so does not ask for it, tools that list libraries do
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), b, mode); err != nil {
-			return fmt.Errorf("write artefact: %w", err)
+	}
+	// One after the other: a host's libraries are large.
+	for _, p := range plan.Architectures {
+		for _, r := range p.Artefacts().Rewritten {
+			if err := rewrite(r, dir); err != nil {
+				return err
+			}
 		}
 	}
 	text, err := JSON(plan)
@@ -61,6 +64,37 @@ func Write(plan *capsule.Plan, dir string) error {
 		return fmt.Errorf("write artefact: %w", err)
 	}
 	return nil
+}
+
+func writeFile(dir, name string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+		return fmt.Errorf("create artefact directory: %w", err)
+	}
+	mode := os.FileMode(0o644)
+	if filepath.Dir(name) != "." {
+		mode = 0o755 // ld.so does not ask for it, tools that list libraries do
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), b, mode); err != nil {
+		return fmt.Errorf("write artefact: %w", err)
+	}
+	return nil
+}
+
+func rewrite(r capsule.Rewritten, dir string) error {
+	b, err := os.ReadFile(r.Source)
+	if err != nil {
+		return fmt.Errorf("rewrite a host library: %w", err)
+	}
+	if r.Expand {
+		b, err = relr.Expand(b)
+	}
+	if err == nil && r.ClearPLT {
+		b, err = relr.ClearPLT(b)
+	}
+	if err != nil {
+		return fmt.Errorf("rewrite %s: %w", r.Source, err)
+	}
+	return writeFile(dir, r.File, b)
 }
 
 // generate adds the files of one architecture.

@@ -42,6 +42,9 @@ type File struct {
 	BuildID []byte
 	// HasRELR says that there is a DT_RELR table, which glibc before 2.36 cannot relocate.
 	HasRELR bool
+	// MarksPLT says that an x86-64 object was linked with -z mark-plt (DT_X86_64_PLT): its PLT relocations have addends,
+	// which glibc before 2.36 uses wrongly.
+	MarksPLT bool
 	// TLSSize and TLSAlign are the size in memory and the alignment of PT_TLS, in bytes.
 	TLSSize, TLSAlign uint64
 	// StaticTLS is DF_STATIC_TLS: the object needs its TLS block within the static surplus.
@@ -95,6 +98,8 @@ const (
 	typeIFunc elf.SymType = 10
 	// dtRELR is DT_RELR (gABI, 2022).
 	dtRELR elf.DynTag = 36
+	// dtX8664PLT is DT_X86_64_PLT (x86-64 psABI 1.0).
+	dtX8664PLT elf.DynTag = 0x70000000
 	// ntGNUBuildID is NT_GNU_BUILD_ID (elf.h).
 	ntGNUBuildID = 3
 )

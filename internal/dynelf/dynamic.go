@@ -18,6 +18,8 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	f.Flags, f.Flags1 = m.dyn[elf.DT_FLAGS], m.dyn[elf.DT_FLAGS_1]
 	f.StaticTLS = f.Flags&uint64(elf.DF_STATIC_TLS) != 0
 	_, f.HasRELR = m.dyn[dtRELR]
+	_, marked := m.dyn[dtX8664PLT]
+	f.MarksPLT = marked && f.Machine == elf.EM_X86_64
 	if p := m.prog(elf.PT_TLS); p != nil {
 		f.TLSSize, f.TLSAlign = p.memsz, p.align
 	}

@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"internal/run"},
 	{"capsule/build", "internal/launch", "internal/layout"},
 	{"capsule", "hostlibs", "internal/runtimetree", "internal/config"},
-	{"capsule/dso", "capsule/manifest", "internal/ldso", "internal/mount", "configs", "cshim"},
+	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs"},
 	{"internal/arch", "internal/fault"},
 }

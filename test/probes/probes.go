@@ -57,6 +57,7 @@ var All = []Probe{
 	{"bin/gl_calls_now", "sdk11", "gcc", []string{"gl/gl_calls.c"}, append([]string{"-D_GNU_SOURCE", "-Wl,-z,now", "-ldl"}, glx...)},
 	{"bin/own_malloc", "sdk11", "gcc", []string{"gl/own_malloc.c"}, append([]string{"-D_GNU_SOURCE", "-fno-builtin"}, glx...)},
 	{"bin/dl_close", "sdk11", "gcc", []string{"gl/dl_close.c"}, []string{"-ldl"}},
+	{"bin/dl_call", "sdk11", "gcc", []string{"gl/dl_call.c"}, []string{"-ldl"}},
 	{"bin/xcb_gl", "sdk11", "gcc", []string{"gl/xcb_gl.c"}, append([]string{"-lX11-xcb", "-lxcb"}, glx...)},
 	{"bin/contexts", "sdk11", "gcc", []string{"gl/contexts.c"}, append([]string{"-lEGL"}, glx...)},
 	{"bin/gbm", "sdk11", "gcc", []string{"gl/gbm.c"}, []string{"-ldl"}},
@@ -86,6 +87,9 @@ var All = []Probe{
 	{"stray/libcapsuletest-stray.so", "sdk13", "g++", []string{"hostlib/plugin.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
 	{"host/libcapsuletest-a.so", "sdk13", "g++", []string{"hostlib/global_a.cc"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
 	{"host/libcapsuletest-b.so", "sdk13", "g++", []string{"hostlib/global_b.cc"}, []string{"-shared", "-fPIC"}},
+	{"host/libcapsuletest-relr.so", "sdk13", "g++", []string{"hostlib/relr.cc"},
+		[]string{"-shared", "-fPIC", "-mtls-dialect=gnu2", "-Wl,-z,defs", "-Wl,-z,pack-relative-relocs", "-Wl,-z,mark-plt",
+			"-Wl,-z,now"}},
 	{"host/libcapsuletest.so.1", "sdk13", "g++", []string{"hostlib/memory.cc", "hostlib/threads.cc", "hostlib/stdio.cc",
 		"hostlib/process.cc", "hostlib/lookup.cc", "hostlib/locale.cc", "hostlib/loader.cc", "hostlib/x11.cc",
 		"hostlib/selftest.cc", "hostlib/cxx.cc", "hostlib/newer.cc", "hostlib/dlopen.cc"},
@@ -94,4 +98,4 @@ var All = []Probe{
 
 // HostLibraries are the libraries that a host with the tests' libraries has, by SONAME.
 var HostLibraries = []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so", "libcapsuletest-a.so", "libcapsuletest-b.so",
-	"libcapsuletest-abi.so"}
+	"libcapsuletest-relr.so", "libcapsuletest-abi.so"}
