@@ -26,7 +26,7 @@ for group; do
 	build) want="$want $build" ;;
 	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb xauth=xauth x11-utils=xwininfo
-		util-linux=unshare mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston" ;;
+		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears" ;;
 	*) usage ;;
 	esac
