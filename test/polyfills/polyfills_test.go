@@ -152,9 +152,8 @@ func build(t *testing.T) string {
 		t.Fatal("no sources of the driver: ", err)
 	}
 	object := filepath.Join(dir, "driver.o")
-	// Inlined, atoi of newer headers is a call of __isoc23_strtol, which older releases lack.
 	// Without PIC the linker would copy the runtime's variables, of which the stand-ins have none.
-	compile := []string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-fno-inline", "-g", "-fPIC", "-fno-builtin", "-fno-stack-protector",
+	compile := []string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-fno-builtin", "-fno-stack-protector",
 		"-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror", "-I" + cshim + "/include", "-nostdlib", "-r", "-o", object}
 	run(t, "gcc", append(compile, sources...)...)
 	link := []string{"-nostdlib", "-pie", "-o", filepath.Join(dir, "driver"), object, "-lgcc", "-Wl,--no-as-needed"}

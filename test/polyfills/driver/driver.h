@@ -55,6 +55,15 @@ bool take_away(int system_call);
 struct timespec in_ms(int clock, long ms);
 long ms_since(int clock, const struct timespec *);
 
+/* atoi, which newer headers turn into a call of __isoc23_strtol: older releases have none. */
+static inline int decimal(const char *digits)
+{
+    int value = 0;
+    while (*digits >= '0' && *digits <= '9')
+        value = 10 * value + (*digits++ - '0');
+    return value;
+}
+
 /* The themes, one per file. */
 void check_strtol(void);
 void check_scanf(void);

@@ -44,9 +44,9 @@ static void report(void)
 int helper(int argc, char **argv)
 {
     if (!strcmp(argv[1], "exit") && argc > 2)
-        return atoi(argv[2]);
+        return decimal(argv[2]);
     if (!strcmp(argv[1], "terminal") && argc > 2)
-        return tcgetpgrp(atoi(argv[2])) == getpgrp() ? 0 : 1;
+        return tcgetpgrp(decimal(argv[2])) == getpgrp() ? 0 : 1;
     if (!strcmp(argv[1], "report"))
         report();
     return 0;

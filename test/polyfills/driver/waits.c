@@ -226,7 +226,7 @@ static void judge_cond(void *implementation)
 {
     /* The polyfill reads the clock out of a pthread_cond_t of 2.29 or older, which 2.41 lays out differently. */
     const char *release = ((const char *(*)(void))runtime("gnu_get_libc_version"))();
-    if (is_polyfill && strncmp(release, "2.", 2) == 0 && atoi(release + 2) > 40)
+    if (is_polyfill && strncmp(release, "2.", 2) == 0 && decimal(release + 2) > 40)
         return;
     for (int i = 0; i < 4; i++)
         judge_cond_clock(implementation, clocks[i & 1], clocks[i >> 1]);
