@@ -28,12 +28,13 @@
         return result;                                                                     \
     }
 
-#define BINARY_TYPE(type, wide, core, name, suffix, zero)                                        \
+/* outside: where a NaN does not excuse the other argument. */
+#define BINARY_TYPE(type, wide, core, name, suffix, outside)                                     \
     wide CALL(name, core)(wide, wide);                                                     \
     CAPSULE_POLYFILL(type, name##suffix, (type x, type y))                                 \
     {                                                                                      \
         NARROWED(type, CALL(name, core)(x, y));                                            \
-        LIBM_ERRNO(result, __builtin_isnan(x) || __builtin_isnan(y),                       \
+        LIBM_ERRNO(result, __builtin_isnan(x) || (__builtin_isnan(y) && !(outside)),       \
                    __builtin_isfinite(x) && __builtin_isfinite(y));                        \
         if (result == 0 && x != 0 && __builtin_isfinite(x) && __builtin_isfinite(y))       \
             set_errno(ERANGE);                                                             \
@@ -46,7 +47,7 @@
     CAPSULE_POLYFILL(type, name##suffix, (type x, long long n))                            \
     {                                                                                      \
         NARROWED(type, CALL(name, core)(x, n));                                            \
-        LIBM_ERRNO(result, __builtin_isnan(x), __builtin_isfinite(x));                     \
+        LIBM_ERRNO(result, __builtin_isnan(x) && n != 0, __builtin_isfinite(x));           \
         if (result == 0 && x != (zero) && __builtin_isfinite(x))                           \
             set_errno(ERANGE);                                                             \
         return result;                                                                     \
@@ -70,9 +71,9 @@ OF_TYPES(UNARY_TYPE, tanpi, );
 OF_TYPES(UNARY_TYPE, asinpi, );
 OF_TYPES(UNARY_TYPE, acospi, );
 OF_TYPES(UNARY_TYPE, atanpi, );
-OF_TYPES(BINARY_TYPE, atan2pi, );
+OF_TYPES(BINARY_TYPE, atan2pi, false);
 OF_TYPES(UNARY_TYPE, rsqrt, );
-OF_TYPES(BINARY_TYPE, powr, );
+OF_TYPES(BINARY_TYPE, powr, __builtin_isless(x, 0));
 OF_TYPES(POWER_TYPE, pown, 0);
 OF_TYPES(POWER_TYPE, rootn, 0);
 OF_TYPES(POWER_TYPE, compoundn, -1);

@@ -12,6 +12,9 @@
 #define IMPORT(name, arguments) LIBM_IMPORT(W, W_(name), arguments)
 #define CORE(name, arguments) __attribute__((visibility("hidden"))) W LIBM_CAT(core_##name, SUFFIX) arguments
 
+/* A comparison that is silent about quiet NaNs. */
+#define LESS(x, y) __builtin_isless(x, y)
+
 IMPORT(exp, (W));
 IMPORT(exp2, (W));
 IMPORT(exp10, (W));
@@ -54,13 +57,13 @@ static W pole(bool negative)
 CORE(exp2m1, (W x))
 {
     LIBM_NEED(B(expm1));
-    return magnitude(x) < C(0.5) ? B(expm1)(x * LN2) : B(exp2)(x) - 1;
+    return LESS(magnitude(x), C(0.5)) ? B(expm1)(x * LN2) : B(exp2)(x) - 1;
 }
 
 CORE(exp10m1, (W x))
 {
     LIBM_NEED(B(expm1));
-    return magnitude(x) < C(0.25) ? B(expm1)(x * LN10) : B(exp10)(x) - 1;
+    return LESS(magnitude(x), C(0.25)) ? B(expm1)(x * LN10) : B(exp10)(x) - 1;
 }
 
 CORE(logp1, (W x))
@@ -78,7 +81,7 @@ static W rest_of_sum(W s, W x)
 static W log_plus_1(W x, W (*log)(W), W ln_base)
 {
     LIBM_NEED(log);
-    if (x > C(-0.5) && x < 1)
+    if (__builtin_isnan(x) || (x > C(-0.5) && x < 1))
         return B(log1p)(x) / ln_base;
     W s = 1 + x, y = log(s);
     W rest = __builtin_isfinite(y) ? rest_of_sum(s, x) : 0;
@@ -188,9 +191,11 @@ CORE(pown, (W x, long long n))
 CORE(powr, (W x, W y))
 {
     LIBM_NEED(B(pow));
+    if (LESS(x, 0))
+        return invalid();
     if (__builtin_isnan(x) || __builtin_isnan(y))
         return x + y;
-    if (x < 0 || (y == 0 && (x == 0 || __builtin_isinf(x))) || (x == 1 && __builtin_isinf(y)))
+    if ((y == 0 && (x == 0 || __builtin_isinf(x))) || (x == 1 && __builtin_isinf(y)))
         return invalid();
     if (x == 0 && y < 0)
         return __builtin_isinf(y) ? magnitude(y) : pole(false);
@@ -202,10 +207,10 @@ CORE(rootn, (W x, long long n))
 {
     LIBM_NEED(B(pow));
     bool negative = __builtin_signbit(x), odd = n & 1;
+    if (n == 0 || (LESS(x, 0) && !odd))
+        return invalid();
     if (__builtin_isnan(x))
         return x + x;
-    if (n == 0 || (x < 0 && !odd))
-        return invalid();
     W a = magnitude(x);
     if (a == 0)
         return n < 0 ? pole(negative && odd) : negative && odd ? x : a;
@@ -223,7 +228,7 @@ CORE(rootn, (W x, long long n))
 CORE(compoundn, (W x, long long n))
 {
     LIBM_NEED(B(pow));
-    if (x < -1)
+    if (LESS(x, -1))
         return invalid();
     if (n == 0)
         return 1;
