@@ -1,0 +1,104 @@
+//go:build integration
+
+package integration
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	hostlibraries "github.com/capsule-run/capsule-run/test/probes"
+	"github.com/capsule-run/capsule-run/test/symbols"
+	"github.com/capsule-run/capsule-run/test/trees"
+)
+
+// Every public symbol of glibc 2.29 to 2.43 is called on the newest host and, in a capsule, on the oldest runtime, and does
+// the same; or docs/bridging.md names it.
+func TestSymbols(t *testing.T) {
+	dir, host := trees.Symbols(t)
+	reference, err := trees.Enter(t.Context(), host, dir, nil, "/mnt/bin/symbols").Output()
+	if err != nil {
+		t.Fatalf("the reference: %v", err)
+	}
+	want := linesOf(t, string(reference))
+	excused := excusedSymbols(t)
+	// Fortified functions are called once too often, which ends the process; nothing else may.
+	for name, line := range want {
+		ended := strings.Contains(line, "ended with wait status")
+		if line == " absent" || ended != strings.HasSuffix(name, "_chk") {
+			t.Errorf("the reference's result for %s: %s", name, line)
+		}
+	}
+	for _, r := range []string{"runtime11", "runtime12"} {
+		t.Run(r, func(t *testing.T) {
+			l := launch{runtime: trees.Tree(t, r), host: host, argv: []string{"/symbols/bin/symbols"},
+				flags: []string{"--library", hostlibraries.SymbolLibrary, "--bind", dir + ":/symbols:ro"}}
+			out := l.ok(t)
+			got := linesOf(t, out.stdout)
+			compared := 0
+			for _, s := range symbols.All() {
+				line, called := want[s.Name]
+				switch {
+				case called && got[s.Name] == line:
+					compared++
+				case excused[s.Name]:
+				case called:
+					t.Errorf("%s %s %s\n%s", s.Library, s.Version, s.Name, firstDifference(line, got[s.Name]))
+				default:
+					t.Errorf("%s %s %s is neither compared nor named in docs/bridging.md", s.Library, s.Version, s.Name)
+				}
+			}
+			t.Logf("%d of %d symbols do the same", compared, len(symbols.All()))
+			if t.Failed() {
+				t.Log(tail(out.stderr))
+			}
+		})
+	}
+}
+
+// linesOf maps the symbols' names to what was printed of them.
+func linesOf(t *testing.T, out string) map[string]string {
+	t.Helper()
+	lines := map[string]string{}
+	for line := range strings.Lines(out) {
+		name, result, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if _, twice := lines[name]; !ok || twice {
+			t.Fatalf("unexpected output %q", line)
+		}
+		lines[name] = result
+	}
+	return lines
+}
+
+// firstDifference shows where two lines begin to differ.
+func firstDifference(want, got string) string {
+	i := 0
+	for i < len(want) && i < len(got) && want[i] == got[i] {
+		i++
+	}
+	cut := func(s string) string { return s[max(0, i-60):min(len(s), i+60)] }
+	return "  want …" + cut(want) + "\n  got  …" + cut(got)
+}
+
+// excusedSymbols reads the table of docs/bridging.md that lists what is not compared: names in the first column.
+func excusedSymbols(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/bridging.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(text), "\n## Not compared\n")
+	if !ok {
+		t.Fatal("docs/bridging.md has no section of what is not compared")
+	}
+	excused := map[string]bool{}
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			for _, m := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(cells[1], -1) {
+				excused[m[1]] = true
+			}
+		}
+	}
+	return excused
+}
