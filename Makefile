@@ -5,7 +5,7 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 
 .DEFAULT_GOAL := build
 SETUPS := setup-build setup-demo setup-test setup-bench
-.PHONY: build cshim $(SETUPS) trees test check demo bench fuzz clean
+.PHONY: build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz clean
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
@@ -46,6 +46,24 @@ demo: setup-demo build
 
 bench: setup-bench build trees
 	$(GO) run ./test/bench
+
+# Every runtime on every host with every API, into docs/matrix.md.
+matrix: setup-test build
+	$(GO) run ./test/matrix
+
+# All of piglit's OpenGL programs, natively and in the capsule: an hour or two. `make test` has 621 of them.
+piglit: setup-test build
+	CAPSULE_MUST_WORK=1 CAPSULE_PIGLIT=all $(GO) test -count=1 -v -tags integration -timeout 6h -run TestPiglit ./test/integration
+
+# The C parts with UBSan, which traps: its runtime library would be one more libc client in each namespace.
+SANITIZE := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+sanitize: setup-test
+	$(MAKE) --no-print-directory -C cshim clean
+	$(MAKE) --no-print-directory -C cshim ARCH=i386 clean
+	$(MAKE) --no-print-directory build EXTRA_CFLAGS='$(SANITIZE)'
+	CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 30m \
+	  -run 'OneLibc|Unwind|Dlclose|WaylandPolyfills|Stress|BundledX11|Contexts' ./test/integration; \
+	  status=$$?; $(MAKE) --no-print-directory clean build; exit $$status
 
 # FUZZTIME (20s) for each fuzz test.
 fuzz:

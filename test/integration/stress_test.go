@@ -36,8 +36,8 @@ func TestStress(t *testing.T) {
 		run("frames", "gl_loop 100000")
 		run("forks", "gl_forks 200")
 		run("dlopen and dlclose", "dl_rounds 20000")
-		run("short-lived threads that draw", "gl_churn 8000")
-		run("threads of the host's library", "thread_storm 1000", "--library", "libcapsuletest.so.1")
+		run("short-lived threads that draw", "gl_churn 16000")
+		run("threads of the host's library", "thread_storm 2000", "--library", "libcapsuletest.so.1")
 	}
 }
 
@@ -50,7 +50,7 @@ func numbers(out string) map[string]int {
 }
 
 // steady: what a program has of memory to itself at the end is what it had after a tenth of its way, when glibc's arenas
-// and Mesa's caches have settled. A leak of 100 bytes in each round of the shortest loop would be seen.
+// and Mesa's caches have settled. A leak of 150 bytes in each round of the shortest loop would be seen.
 func steady(t *testing.T, out string) {
 	t.Helper()
 	n := numbers(out)
@@ -58,7 +58,7 @@ func steady(t *testing.T, out string) {
 		return
 	}
 	t.Logf("private memory %d KiB, then %d; mappings %d, then %d", n["before_kib"], n["after_kib"], n["before_mappings"], n["after_mappings"])
-	if n["before_kib"] <= 0 || n["after_kib"]-n["before_kib"] > 600 {
+	if n["before_kib"] <= 0 || n["after_kib"]-n["before_kib"] > 2048 {
 		t.Errorf("private memory went from %d to %d KiB", n["before_kib"], n["after_kib"])
 	}
 	if n["before_mappings"] <= 0 || n["after_mappings"]-n["before_mappings"] > 16 {
