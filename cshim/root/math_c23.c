@@ -1,5 +1,6 @@
 /* libm 2.40 to 2.42: C23's exp2m1, sinpi, pown and their like. float and double are computed in long double, long double
- * in _Float128, and rounded: nearly always to the nearest, never further than 0.51 ulp. _Float128 itself, and long double
+ * in _Float128, and rounded: nearly always to the nearest, by the bounds of
+ * the wide functions within 0.51 ulp. _Float128 itself, and long double
  * in 32-bit programs, are within 4 ulp. */
 #include "libm.h"
 
@@ -12,52 +13,52 @@
 #endif
 
 /* What the wide functions say of their own, wider range must not be seen. */
-#define NARROWED(type, call)                   \
-    int error = *root_errno();                 \
-    volatile type result = (type)call;         \
+#define NARROWED(type, call)           \
+    int error = *root_errno();         \
+    volatile type result = (type)call; \
     *root_errno() = error
 
 #define CALL(name, core) LIBM_CAT(core_##name, core)
 
-#define UNARY_TYPE(type, wide, core, name, suffix, zero)                                         \
-    wide CALL(name, core)(wide);                                                           \
-    CAPSULE_POLYFILL(type, name##suffix, (type x))                                         \
-    {                                                                                      \
-        NARROWED(type, CALL(name, core)(x));                                               \
-        LIBM_ERRNO(result, __builtin_isnan(x), __builtin_isfinite(x));                     \
-        return result;                                                                     \
+#define UNARY_TYPE(type, wide, core, name, suffix, zero)               \
+    wide CALL(name, core)(wide);                                       \
+    CAPSULE_POLYFILL(type, name##suffix, (type x))                     \
+    {                                                                  \
+        NARROWED(type, CALL(name, core)(x));                           \
+        LIBM_ERRNO(result, __builtin_isnan(x), __builtin_isfinite(x)); \
+        return result;                                                 \
     }
 
 /* outside: where a NaN does not excuse the other argument. */
-#define BINARY_TYPE(type, wide, core, name, suffix, outside)                                     \
-    wide CALL(name, core)(wide, wide);                                                     \
-    CAPSULE_POLYFILL(type, name##suffix, (type x, type y))                                 \
-    {                                                                                      \
-        NARROWED(type, CALL(name, core)(x, y));                                            \
-        LIBM_ERRNO(result, __builtin_isnan(x) || (__builtin_isnan(y) && !(outside)),       \
-                   __builtin_isfinite(x) && __builtin_isfinite(y));                        \
-        if (result == 0 && x != 0 && __builtin_isfinite(x) && __builtin_isfinite(y))       \
-            set_errno(ERANGE);                                                             \
-        return result;                                                                     \
+#define BINARY_TYPE(type, wide, core, name, suffix, outside)                         \
+    wide CALL(name, core)(wide, wide);                                               \
+    CAPSULE_POLYFILL(type, name##suffix, (type x, type y))                           \
+    {                                                                                \
+        NARROWED(type, CALL(name, core)(x, y));                                      \
+        LIBM_ERRNO(result, __builtin_isnan(x) || (__builtin_isnan(y) && !(outside)), \
+                   __builtin_isfinite(x) && __builtin_isfinite(y));                  \
+        if (result == 0 && x != 0 && __builtin_isfinite(x) && __builtin_isfinite(y)) \
+            set_errno(ERANGE);                                                       \
+        return result;                                                               \
     }
 
 /* zero: where the result is 0 without having underflown. */
-#define POWER_TYPE(type, wide, core, name, suffix, zero)                                   \
-    wide CALL(name, core)(wide, long long);                                                \
-    CAPSULE_POLYFILL(type, name##suffix, (type x, long long n))                            \
-    {                                                                                      \
-        NARROWED(type, CALL(name, core)(x, n));                                            \
-        LIBM_ERRNO(result, __builtin_isnan(x) && n != 0, __builtin_isfinite(x));           \
-        if (result == 0 && x != (zero) && __builtin_isfinite(x))                           \
-            set_errno(ERANGE);                                                             \
-        return result;                                                                     \
+#define POWER_TYPE(type, wide, core, name, suffix, zero)                         \
+    wide CALL(name, core)(wide, long long);                                      \
+    CAPSULE_POLYFILL(type, name##suffix, (type x, long long n))                  \
+    {                                                                            \
+        NARROWED(type, CALL(name, core)(x, n));                                  \
+        LIBM_ERRNO(result, __builtin_isnan(x) && n != 0, __builtin_isfinite(x)); \
+        if (result == 0 && x != (zero) && __builtin_isfinite(x))                 \
+            set_errno(ERANGE);                                                   \
+        return result;                                                           \
     }
 
-#define OF_TYPES(kind, name, zero)                                                                \
-    kind(float, long double, l, name, f, zero)                                                    \
-    kind(double, long double, l, name, , zero)                                                    \
-    kind(long double, LONG_DOUBLE_WIDE, LONG_DOUBLE_CORE, name, l, zero)                          \
-    LIBM_WITH_FLOAT128(kind(_Float128, _Float128, f128, name, f128, zero))                        \
+#define OF_TYPES(kind, name, zero)                                         \
+    kind(float, long double, l, name, f, zero)                             \
+    kind(double, long double, l, name, , zero)                             \
+    kind(long double, LONG_DOUBLE_WIDE, LONG_DOUBLE_CORE, name, l, zero)   \
+    LIBM_WITH_FLOAT128(kind(_Float128, _Float128, f128, name, f128, zero)) \
     LIBM_ALIASES(name)
 
 OF_TYPES(UNARY_TYPE, exp2m1, );

@@ -20,15 +20,15 @@
 
 #include "symbols.h"
 
-#define STAT(symbol, type, ...)                                          \
-    SYMBOL(symbol)                                                       \
-    {                                                                    \
-        type s = {0};                                                    \
-        int dir = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);        \
-        (void)dir;                                                       \
-        SHOW(__VA_ARGS__);                                               \
-        SHOW(S_ISCHR(s.st_mode));                                        \
-        SHOW(major(s.st_rdev) * 1000 + minor(s.st_rdev));                \
+#define STAT(symbol, type, ...)                                   \
+    SYMBOL(symbol)                                                \
+    {                                                             \
+        type s = {0};                                             \
+        int dir = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC); \
+        (void)dir;                                                \
+        SHOW(__VA_ARGS__);                                        \
+        SHOW(S_ISCHR(s.st_mode));                                 \
+        SHOW(major(s.st_rdev) * 1000 + minor(s.st_rdev));         \
     }
 STAT(stat, struct stat, stat("/dev/null", &s))
 STAT(stat64, struct stat64, stat64("/dev/null", &s))
@@ -168,13 +168,13 @@ static int spawned(posix_spawn_file_actions_t *actions, const char *script)
     waitpid(child, &status, 0);
     return WEXITSTATUS(status);
 }
-#define ACTION(symbol, script, ...)                       \
-    SYMBOL(symbol)                                        \
-    {                                                     \
-        posix_spawn_file_actions_t actions;               \
-        posix_spawn_file_actions_init(&actions);          \
-        SHOW(symbol(&actions, __VA_ARGS__));              \
-        SHOW(spawned(&actions, script));                  \
+#define ACTION(symbol, script, ...)              \
+    SYMBOL(symbol)                               \
+    {                                            \
+        posix_spawn_file_actions_t actions;      \
+        posix_spawn_file_actions_init(&actions); \
+        SHOW(symbol(&actions, __VA_ARGS__));     \
+        SHOW(spawned(&actions, script));         \
     }
 ACTION(posix_spawn_file_actions_addchdir_np, "[ \"$PWD\" = /usr ] && exit 7", "/usr")
 ACTION(posix_spawn_file_actions_addfchdir_np, "[ \"$PWD\" = /usr ] && exit 7", open("/usr", O_RDONLY | O_DIRECTORY))
@@ -186,10 +186,10 @@ ACTION(posix_spawn_file_actions_addtcsetpgrp_np, "exit 7", -1)
     {                                                                                                 \
         int child = -1;                                                                               \
         siginfo_t info = {0};                                                                         \
-        RESULT(symbol(&child, program, NULL, NULL, (char *[]){"sh", "-c", "exit 9", NULL}, environ));   \
+        RESULT(symbol(&child, program, NULL, NULL, (char *[]){"sh", "-c", "exit 9", NULL}, environ)); \
         SHOW(waitid(P_PIDFD, (id_t)child, &info, WEXITED));                                           \
         SHOW(info.si_status);                                                                         \
-        RESULT(symbol(&child, "/absent", NULL, NULL, (char *[]){"x", NULL}, environ));                  \
+        RESULT(symbol(&child, "/absent", NULL, NULL, (char *[]){"x", NULL}, environ));                \
     }
 SPAWN(pidfd_spawn, "/bin/sh")
 SPAWN(pidfd_spawnp, "sh")

@@ -53,15 +53,15 @@ static int from_stdin(int (*f)(const char *, va_list), const char *format, ...)
 }
 
 #define TO &a, &b, s, &d, &e
-#define SCANNED(symbol, call)                              \
-    SYMBOL(symbol)                                         \
-    {                                                      \
-        int a = -1, b = -1, e = -1;                        \
-        double d = -1;                                     \
-        char s[20] = "";                                   \
-        setlocale(LC_ALL, "C.UTF-8");                      \
-        SHOW(call);                                        \
-        printf(" %d %d \"%s\" %g %d", a, b, s, d, e);      \
+#define SCANNED(symbol, call)                         \
+    SYMBOL(symbol)                                    \
+    {                                                 \
+        int a = -1, b = -1, e = -1;                   \
+        double d = -1;                                \
+        char s[20] = "";                              \
+        setlocale(LC_ALL, "C.UTF-8");                 \
+        SHOW(call);                                   \
+        printf(" %d %d \"%s\" %g %d", a, b, s, d, e); \
     }
 #define INPUT "0b101 0x1f, [word] 2.5e1 -077z"
 #define FORMAT "%i %i, [%10[a-z]] %lf %i"
@@ -85,22 +85,22 @@ static const char *const numbers[] = {"0b11", "-0B10x", "+42", " 0x1F", "077", "
                                       "0b", "zz", "", "18446744073709551615"};
 static const int bases[] = {0, 2, 10, 16, 36, 1};
 
-#define PARSED(symbol, ...)                                                     \
-    SYMBOL(symbol)                                                              \
-    {                                                                           \
-        locale_t locale = newlocale(LC_ALL_MASK, "C", NULL);                    \
-        (void)locale;                                                           \
-        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)           \
-            for (size_t j = 0; j < sizeof bases / sizeof *bases; j++) {         \
-                const char *text = numbers[i];                                  \
-                wchar_t wide[30];                                               \
-                swprintf(wide, 30, L"%s", text);                                \
-                char *end = (char *)text;                                       \
-                wchar_t *wide_end = wide;                                       \
-                int base = bases[j];                                            \
-                SHOW(__VA_ARGS__);                                              \
-                printf("+%d", (int)(end - text + (wide_end - wide)));           \
-            }                                                                   \
+#define PARSED(symbol, ...)                                             \
+    SYMBOL(symbol)                                                      \
+    {                                                                   \
+        locale_t locale = newlocale(LC_ALL_MASK, "C", NULL);            \
+        (void)locale;                                                   \
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)   \
+            for (size_t j = 0; j < sizeof bases / sizeof *bases; j++) { \
+                const char *text = numbers[i];                          \
+                wchar_t wide[30];                                       \
+                swprintf(wide, 30, L"%s", text);                        \
+                char *end = (char *)text;                               \
+                wchar_t *wide_end = wide;                               \
+                int base = bases[j];                                    \
+                SHOW(__VA_ARGS__);                                      \
+                printf("+%d", (int)(end - text + (wide_end - wide)));   \
+            }                                                           \
     }
 PARSED(__isoc23_strtol, strtol(text, &end, base))
 PARSED(__isoc23_strtoll, strtoll(text, &end, base))
@@ -128,14 +128,14 @@ size_t __strlcat_chk(char *, const char *, size_t, size_t);
 size_t __wcslcpy_chk(wchar_t *, const wchar_t *, size_t, size_t);
 size_t __wcslcat_chk(wchar_t *, const wchar_t *, size_t, size_t);
 
-#define COPIED(symbol, character, format, start, from, ...)                         \
-    SYMBOL(symbol)                                                                   \
-    {                                                                                \
-        for (size_t size = 0; size < 9; size++) {                                    \
-            character to[9] = start;                                                 \
-            SHOW(symbol(to, from, size __VA_ARGS__));                                \
-            printf(" " format, to);                                                  \
-        }                                                                            \
+#define COPIED(symbol, character, format, start, from, ...) \
+    SYMBOL(symbol)                                          \
+    {                                                       \
+        for (size_t size = 0; size < 9; size++) {           \
+            character to[9] = start;                        \
+            SHOW(symbol(to, from, size __VA_ARGS__));       \
+            printf(" " format, to);                         \
+        }                                                   \
     }
 COPIED(strlcpy, char, "%s", "abc", "12345", )
 COPIED(strlcat, char, "%s", "abc", "12345", )
@@ -182,20 +182,20 @@ SYMBOL(c8rtomb)
 }
 
 /* All of <stdbit.h> for all sizes. */
-#define BITS(name, suffix, type)                                                                            \
-    SYMBOL(stdc_##name##_##suffix)                                                                          \
-    {                                                                                                       \
+#define BITS(name, suffix, type)                                                                                  \
+    SYMBOL(stdc_##name##_##suffix)                                                                                \
+    {                                                                                                             \
         static const type in[] = {0, 1, 2, 3, 5, (type)-1, (type)-2, (type)((type)-1 >> 1), (type)((type)-1 / 3), \
-                                  (type)((type)1 << (sizeof(type) * 8 - 1)), 100};                          \
-        for (size_t i = 0; i < sizeof in / sizeof *in; i++)                                                 \
-            if (strcmp(#name, "bit_ceil") || in[i] <= (type)((type)1 << (sizeof(type) * 8 - 1)))            \
-                SHOW(stdc_##name##_##suffix(in[i]));                                                        \
+                                  (type)((type)1 << (sizeof(type) * 8 - 1)), 100};                                \
+        for (size_t i = 0; i < sizeof in / sizeof *in; i++)                                                       \
+            if (strcmp(#name, "bit_ceil") || in[i] <= (type)((type)1 << (sizeof(type) * 8 - 1)))                  \
+                SHOW(stdc_##name##_##suffix(in[i]));                                                              \
     }
-#define BITS_OF(name)                  \
-    BITS(name, uc, unsigned char)      \
-    BITS(name, us, unsigned short)     \
-    BITS(name, ui, unsigned)           \
-    BITS(name, ul, unsigned long)      \
+#define BITS_OF(name)              \
+    BITS(name, uc, unsigned char)  \
+    BITS(name, us, unsigned short) \
+    BITS(name, ui, unsigned)       \
+    BITS(name, ul, unsigned long)  \
     BITS(name, ull, unsigned long long)
 BITS_OF(leading_zeros)
 BITS_OF(leading_ones)
@@ -219,13 +219,13 @@ SYMBOL(__memcmpeq)
         SHOW(__memcmpeq("abcde", "abcxe", n) != 0);
 }
 
-#define NAMES(symbol, from, to)                        \
-    SYMBOL(symbol)                                     \
-    {                                                  \
-        for (int i = from; i < to; i++) {              \
-            const char *name = symbol(i);              \
-            TEXT(name ? name : "(null)");              \
-        }                                              \
+#define NAMES(symbol, from, to)           \
+    SYMBOL(symbol)                        \
+    {                                     \
+        for (int i = from; i < to; i++) { \
+            const char *name = symbol(i); \
+            TEXT(name ? name : "(null)"); \
+        }                                 \
     }
 #include <signal.h>
 NAMES(sigabbrev_np, -1, 70)

@@ -72,16 +72,16 @@ SYMBOL(pthread_cancel)
     SHOW(joined(t) == (long)PTHREAD_CANCELED);
 }
 
-#define JOINS(symbol, ...)                        \
-    SYMBOL(symbol)                                \
-    {                                             \
-        void *result = NULL;                      \
-        pthread_t t = started(sleeper);           \
-        SHOW(symbol(t, &result __VA_ARGS__));     \
-        pthread_cancel(t);                        \
-        while (symbol(t, &result __VA_ARGS__))    \
-            ;                                     \
-        SHOW(result == PTHREAD_CANCELED);         \
+#define JOINS(symbol, ...)                     \
+    SYMBOL(symbol)                             \
+    {                                          \
+        void *result = NULL;                   \
+        pthread_t t = started(sleeper);        \
+        SHOW(symbol(t, &result __VA_ARGS__));  \
+        pthread_cancel(t);                     \
+        while (symbol(t, &result __VA_ARGS__)) \
+            ;                                  \
+        SHOW(result == PTHREAD_CANCELED);      \
     }
 JOINS(pthread_tryjoin_np, )
 JOINS(pthread_timedjoin_np, , SOON(CLOCK_REALTIME))
@@ -131,23 +131,23 @@ SYMBOL(pthread_sigmask)
 }
 
 /* Attributes: what is set is what is got. */
-#define ATTRIBUTE(object, kind, field, type, value)                    \
-    SYMBOL(pthread_##kind##_set##field)                                \
-    {                                                                  \
-        pthread_##object##_t a;                                        \
-        pthread_##kind##_init(&a);                                     \
-        SHOW(pthread_##kind##_set##field(&a, value));                  \
-    }                                                                  \
-    SYMBOL(pthread_##kind##_get##field)                                \
-    {                                                                  \
-        pthread_##object##_t a;                                        \
-        type x = 0;                                                    \
-        pthread_##kind##_init(&a);                                     \
-        SHOW(pthread_##kind##_get##field(&a, &x));                     \
-        SHOW((long long)x);                                            \
-        pthread_##kind##_set##field(&a, value);                        \
-        SHOW(pthread_##kind##_get##field(&a, &x));                     \
-        SHOW((long long)x);                                            \
+#define ATTRIBUTE(object, kind, field, type, value)   \
+    SYMBOL(pthread_##kind##_set##field)               \
+    {                                                 \
+        pthread_##object##_t a;                       \
+        pthread_##kind##_init(&a);                    \
+        SHOW(pthread_##kind##_set##field(&a, value)); \
+    }                                                 \
+    SYMBOL(pthread_##kind##_get##field)               \
+    {                                                 \
+        pthread_##object##_t a;                       \
+        type x = 0;                                   \
+        pthread_##kind##_init(&a);                    \
+        SHOW(pthread_##kind##_get##field(&a, &x));    \
+        SHOW((long long)x);                           \
+        pthread_##kind##_set##field(&a, value);       \
+        SHOW(pthread_##kind##_get##field(&a, &x));    \
+        SHOW((long long)x);                           \
     }
 ATTRIBUTE(attr, attr, guardsize, size_t, 8192)
 ATTRIBUTE(barrierattr, barrierattr, pshared, int, PTHREAD_PROCESS_SHARED)
@@ -162,15 +162,15 @@ ATTRIBUTE(rwlockattr, rwlockattr, kind_np, int, PTHREAD_RWLOCK_PREFER_WRITER_NON
 ATTRIBUTE(rwlockattr, rwlockattr, pshared, int, PTHREAD_PROCESS_SHARED)
 
 static char own_stack[1 << 18] __attribute__((aligned(4096)));
-#define WITH_ATTR(symbol, ...)       \
-    SYMBOL(symbol)                   \
-    {                                \
-        pthread_attr_t a;            \
-        pthread_attr_init(&a);       \
-        void *stack = NULL;          \
-        size_t size = 0;             \
-        (void)stack, (void)size;     \
-        __VA_ARGS__                  \
+#define WITH_ATTR(symbol, ...)   \
+    SYMBOL(symbol)               \
+    {                            \
+        pthread_attr_t a;        \
+        pthread_attr_init(&a);   \
+        void *stack = NULL;      \
+        size_t size = 0;         \
+        (void)stack, (void)size; \
+        __VA_ARGS__              \
     }
 WITH_ATTR(pthread_attr_setstacksize, SHOW(pthread_attr_setstacksize(&a, 1 << 20)); SHOW(pthread_attr_setstacksize(&a, 1));)
 WITH_ATTR(pthread_attr_getstacksize, pthread_attr_setstacksize(&a, 1 << 20); SHOW(pthread_attr_getstacksize(&a, &size)); SHOW(size);)

@@ -1,16 +1,16 @@
 /* libm 2.42 and 2.43. */
 #include "numbers.h"
 
-#define POWER(symbol, type, ...)                                                             \
-    SYMBOL(symbol)                                                                           \
-    {                                                                                        \
-        type (*f)(type, long long);                                                          \
-        SINCE_2_42(f, symbol);                                                               \
-        static const type in[] = INPUTS;                                                     \
+#define POWER(symbol, type, ...)                                                              \
+    SYMBOL(symbol)                                                                            \
+    {                                                                                         \
+        type (*f)(type, long long);                                                           \
+        SINCE_2_42(f, symbol);                                                                \
+        static const type in[] = INPUTS;                                                      \
         static const long long n[] = {0, 1, -1, 2, -2, 3, -3, 5, 10, -101, 1000, 4000000001}; \
-        for (size_t i = 0; i < COUNT(in); i++)                                               \
-            for (size_t j = 0; j < COUNT(n); j++)                                            \
-                CALL(false, f(in[i], n[j]));                                                 \
+        for (size_t i = 0; i < COUNT(in); i++)                                                \
+            for (size_t j = 0; j < COUNT(n); j++)                                             \
+                CALL(false, f(in[i], n[j]));                                                  \
     }
 OF_TYPES(POWER, pown, )
 OF_TYPES(POWER, rootn, )
@@ -18,18 +18,18 @@ OF_TYPES(POWER, compoundn, )
 OF_TYPES(BINARY, powr, SINCE_2_42, false)
 OF_TYPES(UNARY, rsqrt, SINCE_2_42, false)
 
-#define TO_INTEGER(symbol, type, ...)                                                        \
-    SYMBOL(symbol)                                                                           \
-    {                                                                                        \
-        type (*f)(type, int, unsigned);                                                      \
-        SINCE_2_43(f, symbol);                                                               \
+#define TO_INTEGER(symbol, type, ...)                                                                           \
+    SYMBOL(symbol)                                                                                              \
+    {                                                                                                           \
+        type (*f)(type, int, unsigned);                                                                         \
+        SINCE_2_43(f, symbol);                                                                                  \
         static const type in[] = {0.0,  -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.7, 127.5, 127.4, -128, -128.5, -129, \
                                   255.5, 1e10, 9223372036854775808.0, 1e30, INFINITY, -INFINITY, NAN};          \
-        static const unsigned width[] = {0, 1, 2, 8, 9, 64, 65, 5000, 40000};                \
-        for (size_t i = 0; i < COUNT(in); i++)                                               \
-            for (int direction = 0; direction < 5; direction++)                              \
-                for (size_t j = 0; j < COUNT(width); j++)                                    \
-                    CALL(true, f(in[i], direction, width[j]));                               \
+        static const unsigned width[] = {0, 1, 2, 8, 9, 64, 65, 5000, 40000};                                   \
+        for (size_t i = 0; i < COUNT(in); i++)                                                                  \
+            for (int direction = 0; direction < 5; direction++)                                                 \
+                for (size_t j = 0; j < COUNT(width); j++)                                                       \
+                    CALL(true, f(in[i], direction, width[j]));                                                  \
     }
 OF_TYPES(TO_INTEGER, fromfp, )
 OF_TYPES(TO_INTEGER, fromfpx, )
@@ -55,15 +55,15 @@ BINARY(remainder, double, SINCE_2_43, true)
 BINARY(remainderf, float, SINCE_2_43, true)
 
 /* The sign of ynf(-1, infinity), a zero, is one way in old releases and the other in new ones. */
-#define BESSEL(symbol)                                  \
-    SYMBOL(symbol)                                      \
-    {                                                   \
-        float (*f)(int, float);                         \
-        SINCE_2_43(f, symbol);                          \
-        static const float in[] = INPUTS;               \
-        for (size_t i = 0; i < COUNT(in); i++)          \
+#define BESSEL(symbol)                                      \
+    SYMBOL(symbol)                                          \
+    {                                                       \
+        float (*f)(int, float);                             \
+        SINCE_2_43(f, symbol);                              \
+        static const float in[] = INPUTS;                   \
+        for (size_t i = 0; i < COUNT(in); i++)              \
             for (int n = isinf(in[i]) ? 0 : -2; n < 4; n++) \
-                CALL(false, f(n, in[i]));               \
+                CALL(false, f(n, in[i]));                   \
     }
 BESSEL(jnf)
 BESSEL(ynf)
