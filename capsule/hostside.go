@@ -143,6 +143,10 @@ func (p *planner) planMounts() {
 	add := func(op mount.Op) { p.plan.mounts = append(p.plan.mounts, op) }
 	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
 	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
+	if len(p.plan.artefacts.Generated) > 0 {
+		add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "manifests"), Target: ManifestDir(p.in.Arch), ReadOnly: true,
+			Why: "manifests that name stubs"})
+	}
 	for _, l := range p.in.Host.Libraries {
 		if p.loaded[l] {
 			add(mount.Op{Kind: mount.Bind, Source: p.planRewritten(l), Target: path.Join(HostDir(p.in.Arch), l.Path),

@@ -10,6 +10,8 @@ import (
 type Input struct {
 	Version string // of capsule-run: another release may decide otherwise
 	HostDir string // outside path of the host's root
+	// Boundary is BoundaryFrontend, BoundaryDriver or BoundaryAuto; empty means frontend.
+	Boundary string
 
 	RuntimeDir, RuntimeLayout string
 	Cache                     []ldcache.Entry // the runtime's ld.so.cache, of all architectures
@@ -33,6 +35,7 @@ type Host struct {
 	// Libraries in an order in which each follows its dependencies.
 	Libraries []*HostLibrary
 	Data      []HostData
+	Manifests []HostManifest
 }
 
 // HostLibrary is a library of the host's stack or of its closure.
@@ -45,6 +48,9 @@ type HostLibrary struct {
 	// FrontEnd marks a library that programs link with or open by name: it gets a stub. Requested is one that the
 	// user named. Dependency is one that is there only because another needs it.
 	FrontEnd, Requested, Dependency bool
+	// API is the family's name, Driver marks what a loader of it opens: a vendor library, an ICD.
+	API    string
+	Driver bool
 
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol
@@ -85,4 +91,6 @@ type RuntimeLibrary struct {
 type Rules struct {
 	Libc    []string // the C library's own libraries: always the runtime's
 	Interop []string // whose objects cross the boundary: the runtime's where it has them
+	// Families are the APIs.
+	Families []Family
 }

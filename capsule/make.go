@@ -14,18 +14,23 @@ import (
 // ErrRequested says that a library the user asked to encapsulate cannot be.
 var ErrRequested = errors.New("cannot be encapsulated")
 
-// Make plans at the frontend boundary: stubs for the libraries that programs use, the host's loaders and drivers in
-// the capsule. It fails only if a library that the user asked for cannot be encapsulated.
+// Make plans. It fails only if what the user asked for cannot be: a library that cannot be encapsulated, a boundary for
+// which the runtime has no loader.
 func Make(in *Input) (*Plan, error) {
-	plan := &Plan{Version: in.Version, Boundary: "frontend", Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
+	wanted := in.Boundary
+	if wanted == "" {
+		wanted = BoundaryFrontend
+	}
+	plan := &Plan{Version: in.Version, Boundary: wanted, Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
 		Runtime: PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout}, Mounts: []mount.Op{}}
 	for _, a := range in.Architectures {
-		p, err := makeArch(a, in.Rules)
+		p, err := makeArch(a, in.Rules, wanted)
 		if err != nil {
 			return nil, err
 		}
 		plan.Architectures = append(plan.Architectures, p)
 	}
+	plan.Environment = environment(plan.Architectures)               // what the runtime's loaders are told
 	plan.Cache = cache(in.Cache, plan.Architectures)                 // what ld.so finds where
 	plan.Mounts = append(plan.Mounts, mounts(plan.Architectures)...) // what has to be visible for all that
 	return plan, nil
@@ -38,6 +43,7 @@ type planner struct {
 	plan  *ArchPlan
 
 	shared   map[string]bool       // SONAMEs answered by a proxy
+	boundary map[string]string     // by API
 	loaded   map[*HostLibrary]bool // the host's libraries that the capsule may load
 	object   map[string]uint32
 	base     map[string]uint32 // Base objects by SONAME
@@ -45,7 +51,7 @@ type planner struct {
 	answers  map[string]map[symbolKey]answer // by proxied SONAME
 }
 
-func makeArch(in *ArchInput, rules Rules) (*ArchPlan, error) {
+func makeArch(in *ArchInput, rules Rules, boundary string) (*ArchPlan, error) {
 	p := &planner{in: in, rules: rules, plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion,
 		Loader: in.Runtime.Loader}}
 	p.plan.artefacts.Arch = in.Arch
@@ -53,12 +59,18 @@ func makeArch(in *ArchInput, rules Rules) (*ArchPlan, error) {
 	if err := p.checkRequested(); err != nil {
 		return nil, err
 	}
-	p.chooseShared()   // which SONAMEs the capsule shares with the runtime
-	p.chooseLoaded()   // which of the host's libraries it needs then
-	p.numberObjects()  // beyond this point no object is added
-	p.answerSymbols()  // what each proxy hands out, and where it comes from
-	p.describeHost()   // host libraries: paths, closures, aliases
-	p.planStubs()      // what stands in the base namespace
+	if err := p.chooseBoundaries(boundary); err != nil { // stubs for front ends, or for the drivers behind them
+		return nil, err
+	}
+	p.chooseShared()                          // which SONAMEs the capsule shares with the runtime
+	p.chooseLoaded()                          // which of the host's libraries it needs then
+	p.numberObjects()                         // beyond this point no object is added
+	p.answerSymbols()                         // what each proxy hands out, and where it comes from
+	p.describeHost()                          // host libraries: paths, closures, aliases
+	p.planStubs()                             // what stands in the base namespace
+	if err := p.planManifests(); err != nil { // what tells the runtime's loaders of them
+		return nil, err
+	}
 	p.planData()       // files that drivers name by path
 	p.planStaticTLS()  // whether ld.so has set aside enough for it
 	p.planMounts()     // what has to be visible
@@ -125,7 +137,7 @@ func (p *planner) chooseLoaded() {
 		}
 	}
 	for _, l := range p.in.Host.Libraries {
-		if !l.Dependency {
+		if p.isRoot(l) {
 			visit(l)
 		}
 	}

@@ -22,6 +22,9 @@ func ProxyDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "proxy") }
 // HostDir holds the host's libraries, each below its path on the host so that $ORIGIN stays right.
 func HostDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "host") }
 
+// ManifestDir holds, at the driver boundary, manifests by which the runtime's loaders find the stubs.
+func ManifestDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "manifests") }
+
 // ShareDir holds the host's data files, each below its path on the host.
 const ShareDir = Dir + "/share"
 
@@ -46,6 +49,8 @@ type Plan struct {
 	// Architectures are those of the runtime that the host has a stack for, the main one first.
 	Architectures []*ArchPlan `json:"architectures"`
 	Mounts        []mount.Op  `json:"mounts"`
+	// Environment of the program: where the runtime's loaders find drivers.
+	Environment map[string]string `json:"environment"`
 
 	// Cache is what becomes the container's ld.so.cache.
 	Cache []ldcache.Entry `json:"-"`
@@ -64,19 +69,21 @@ type PlanRuntime struct {
 
 // ArchPlan is what was decided for one architecture: a process has one.
 type ArchPlan struct {
-	Arch        string    `json:"arch"`
-	HostLibc    string    `json:"host_libc,omitempty"` // releases of glibc
-	RuntimeLibc string    `json:"runtime_libc"`
-	Loader      string    `json:"loader"`
-	Libraries   []Library `json:"libraries"`
-	Symbols     Symbols   `json:"symbols"`
-	PathMap     []PathMap `json:"path_map"`
-	StaticTLS   StaticTLS `json:"static_tls"`
-	Warnings    []string  `json:"warnings,omitempty"`
+	Arch        string             `json:"arch"`
+	HostLibc    string             `json:"host_libc,omitempty"` // releases of glibc
+	RuntimeLibc string             `json:"runtime_libc"`
+	Loader      string             `json:"loader"`
+	Boundaries  []BoundaryDecision `json:"boundaries"`
+	Libraries   []Library          `json:"libraries"`
+	Symbols     Symbols            `json:"symbols"`
+	PathMap     []PathMap          `json:"path_map"`
+	StaticTLS   StaticTLS          `json:"static_tls"`
+	Warnings    []string           `json:"warnings,omitempty"`
 
 	artefacts Artefacts
 	mounts    []mount.Op
 	stubs     []ldcache.Entry
+	manifests []variable
 }
 
 // Library is one decision: this SONAME means that file, because.
@@ -126,10 +133,11 @@ type PathMap struct {
 
 // Artefacts is what build writes.
 type Artefacts struct {
-	Arch     *arch.Arch
-	Manifest manifest.Manifest
-	Stubs    []dso.Stub
-	Proxies  []dso.Proxy
+	Arch      *arch.Arch
+	Manifest  manifest.Manifest
+	Stubs     []dso.Stub
+	Proxies   []dso.Proxy
+	Generated []GeneratedFile
 	// Rewritten are host libraries that the runtime's ld.so could not load as they are.
 	Rewritten []Rewritten
 }

@@ -49,9 +49,8 @@ func (p *planner) planStaticTLS() {
 	}
 }
 
-// Environ returns the program's environment with what the plan needs in it: GLIBC_TUNABLES, if the static TLS surplus
-// must be larger. A value of the user's for the same tunable stays.
-func Environ(environ []string, tunable string) []string {
+// SetTunable returns an environment with a tunable added to GLIBC_TUNABLES. A value of the user's for the same one stays.
+func SetTunable(environ []string, tunable string) []string {
 	const name = "GLIBC_TUNABLES="
 	if tunable == "" {
 		return environ

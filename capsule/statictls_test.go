@@ -35,7 +35,7 @@ func TestStaticTLS(t *testing.T) {
 	}
 }
 
-func TestEnviron(t *testing.T) {
+func TestSetTunable(t *testing.T) {
 	const tunable = "glibc.rtld.optional_static_tls=4512"
 	for _, c := range []struct{ before, tunable, after string }{
 		{"A=1", "", "A=1"},
@@ -45,7 +45,7 @@ func TestEnviron(t *testing.T) {
 		{"GLIBC_TUNABLES=glibc.rtld.optional_static_tls=9", tunable, "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=9"},
 	} {
 		before := strings.Fields(c.before)
-		if got := capsule.Environ(slices.Clone(before), c.tunable); strings.Join(got, " ") != c.after {
+		if got := capsule.SetTunable(slices.Clone(before), c.tunable); strings.Join(got, " ") != c.after {
 			t.Errorf("%q with %q: %q", c.before, c.tunable, got)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 // linkerSymbols are defined by the link editor in nearly every library and mean nothing to a program.
 var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true, "_end": true, "__bss_start": true}
 
-// planStubs gives each front end and each requested library a stub with the host library's functions and versions.
+// planStubs gives each library that programs or the runtime's loaders open a stub with the host library's functions and versions.
 func (p *planner) planStubs() {
 	for _, l := range p.in.Host.Libraries {
-		if !p.loaded[l] || !(l.FrontEnd || l.Requested) {
+		if !p.loaded[l] || !p.hasStub(l) {
 			continue
 		}
 		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}

@@ -26,8 +26,12 @@ type Rules struct {
 
 // Family is an API with the libraries, modules and manifests that implement it.
 type Family struct {
-	Name      string      `toml:"name"`
-	FrontEnds []string    `toml:"front-ends"`
+	Name      string   `toml:"name"`
+	FrontEnds []string `toml:"front-ends"`
+	// Group names the families whose loaders share state, and so must have the same boundary. Loaders are what the
+	// runtime must have for the driver boundary; an API without them has none.
+	Group     string      `toml:"group"`
+	Loaders   []string    `toml:"loaders"`
 	Libraries []Libraries `toml:"libraries"`
 	Modules   []Modules   `toml:"modules"`
 	Manifests []Manifests `toml:"manifests"`
@@ -35,8 +39,10 @@ type Family struct {
 
 // Libraries are opened by a name that matches a pattern, by ld.so's rules.
 type Libraries struct {
-	Role  string `toml:"role"`
-	Match string `toml:"match"`
+	Role string `toml:"role"`
+	// Driver marks what the loaders themselves open: it gets a stub at the driver boundary.
+	Driver bool   `toml:"driver"`
+	Match  string `toml:"match"`
 }
 
 // Modules are opened by path: files that match a pattern in a directory beside the libraries, or in the directories
@@ -51,7 +57,10 @@ type Modules struct {
 // Manifests are JSON files that name a library.
 type Manifests struct {
 	Role string `toml:"role"`
-	Kind string `toml:"kind"`
+	// Driver is as for Libraries; Variables tell the runtime's loader which files to read.
+	Driver    bool     `toml:"driver"`
+	Variables []string `toml:"variables"`
+	Kind      string   `toml:"kind"`
 	// Directory is looked for below each of Below, which are absolute paths or one of $XDG_CONFIG_HOME,
 	// $XDG_CONFIG_DIRS, $XDG_DATA_HOME and $XDG_DATA_DIRS.
 	Directory string   `toml:"directory"`

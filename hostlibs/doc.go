@@ -80,6 +80,9 @@ type Manifest struct {
 	LibraryPath string // as written
 	Library     *Library
 	Skipped     string // why there is no Library
+	API         string // the family's name
+	Text        []byte // of the file
+	Rule        *configs.Manifests
 }
 
 // DataFile is a path that drivers open, and what there is at it.

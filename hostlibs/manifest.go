@@ -122,7 +122,7 @@ func (d *discovery) manifest(api string, rule configs.Manifests, file string) (*
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest: %w", err), "the file must be readable, or be removed")
 	}
-	m := &Manifest{Kind: rule.Kind, Path: file}
+	m := &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: &rule}
 	var arch string
 	if m.LibraryPath, arch, err = parseManifest(data, rule.Key); err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest %s: %w", d.outside(file), err),

@@ -121,6 +121,9 @@ func generate(a *capsule.Artefacts, files map[string][]byte) error {
 		}
 		files[filepath.Join(lib, name)] = b
 	}
+	for _, g := range a.Generated {
+		files[g.File] = g.Text
+	}
 	b, err := a.Manifest.Encode()
 	if err != nil {
 		return fmt.Errorf("generate the manifest: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
@@ -94,7 +95,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	p := c.PersistentFlags()
 	p.StringVar(&f.runtime, "runtime", "", "`DIR` with the runtime's file tree")
 	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
-	p.StringVar(&f.boundary, "boundary", "", "`WHERE` the capsule begins: frontend (default)")
+	p.StringVar(&f.boundary, "boundary", "", "`WHERE` the capsule begins: frontend (default), driver or auto")
 	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
 	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE`; flags win")
 	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
@@ -130,8 +131,8 @@ func (f *flags) options() (*run.Options, error) {
 		Environ:   os.Environ(),
 		Cwd:       cwd,
 	}
-	if o.Boundary != "frontend" {
-		return nil, usage(fmt.Sprintf("unknown boundary %q", o.Boundary), "this release has the boundary frontend")
+	if !slices.Contains([]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, o.Boundary) {
+		return nil, usage(fmt.Sprintf("unknown boundary %q", o.Boundary), "it is frontend, driver or auto")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Setenv)) { // sorted, for the build cache's key depends on the order
 		if value := c.Setenv[name]; name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {

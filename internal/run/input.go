@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
@@ -22,13 +25,14 @@ import (
 )
 
 // input puts what discover and inspect found into the plan's terms.
-func (s *Story) input() (*capsule.Input, error) {
+func (s *Story) input(o *Options) (*capsule.Input, error) {
 	rules, err := configs.Default()
 	if err != nil {
 		return nil, err
 	}
 	in := &capsule.Input{Version: Version, HostDir: s.Host.Dir(), RuntimeDir: s.Tree.Dir, RuntimeLayout: s.Tree.Layout,
-		Cache: s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop}}
+		Boundary: o.Boundary,
+		Cache:    s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop, Families: families(rules)}}
 	for _, side := range s.Sides {
 		a, err := side.input(rules)
 		if err != nil {
@@ -41,10 +45,13 @@ func (s *Story) input() (*capsule.Input, error) {
 
 // input reads what the plan may ask of the runtime, because the plan itself reads nothing.
 func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
-	in := &capsule.ArchInput{Arch: s.Tree.Arch, Host: s.host(),
+	in := &capsule.ArchInput{Arch: s.Tree.Arch, Host: s.host(rules),
 		Runtime: capsule.Runtime{LibcVersion: s.Tree.LibcVersion, Loader: s.Tree.Loader,
 			Libraries: map[string]*capsule.RuntimeLibrary{}}}
 	wanted := append([]string{s.Tree.Arch.LoaderSoname}, rules.Libc...)
+	for _, f := range rules.Families {
+		wanted = append(wanted, f.Loaders...)
+	}
 	for _, name := range append(wanted, rules.Interop...) {
 		l, err := s.Tree.Library(name)
 		if errors.Is(err, ldso.ErrNotFound) {
@@ -69,7 +76,30 @@ func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
 	return in, nil
 }
 
-func (s *Side) host() capsule.Host {
+func families(rules *configs.Rules) []capsule.Family {
+	var out []capsule.Family
+	for _, f := range rules.Families {
+		out = append(out, capsule.Family{Name: f.Name, Group: f.Group, Loaders: f.Loaders})
+	}
+	return out
+}
+
+// driverRoles are the roles of what a loader itself opens.
+func driverRoles(rules *configs.Rules) map[hostlibs.Role]bool {
+	roles := map[hostlibs.Role]bool{}
+	for _, f := range rules.Families {
+		for _, l := range f.Libraries {
+			roles[hostlibs.Role(l.Role)] = l.Driver
+		}
+		for _, m := range f.Manifests {
+			roles[hostlibs.Role(m.Role)] = m.Driver
+		}
+	}
+	return roles
+}
+
+func (s *Side) host(rules *configs.Rules) capsule.Host {
+	drivers := driverRoles(rules)
 	var h capsule.Host
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
@@ -78,12 +108,18 @@ func (s *Side) host() capsule.Host {
 	for _, l := range s.Stack.Libraries {
 		out := &capsule.HostLibrary{Name: l.Name, Path: l.Path, Source: s.Stack.Root.HostPath(l.Path), Aliases: l.Aliases,
 			Reason: l.Why, FrontEnd: l.Role == hostlibs.RoleFrontEnd, Requested: l.Role == hostlibs.RoleRequested,
-			Dependency: l.Role == hostlibs.RoleDependency,
-			File:       l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
+			Dependency: l.Role == hostlibs.RoleDependency, API: l.API, Driver: drivers[l.Role],
+			File: l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
 		for _, d := range l.Deps {
 			out.Deps = append(out.Deps, index[d])
 		}
 		h.Libraries = append(h.Libraries, out)
+	}
+	for _, m := range s.Stack.Manifests {
+		if m.Library != nil {
+			h.Manifests = append(h.Manifests, capsule.HostManifest{API: m.API, Kind: m.Kind, Path: m.Path, Text: m.Text,
+				Key: m.Rule.Key, Library: index[m.Library], Variables: m.Rule.Variables})
+		}
 	}
 	for _, d := range s.Stack.Data {
 		out := capsule.HostData{Path: d.Path, Reason: d.Why}
@@ -101,10 +137,12 @@ type launchRecord struct {
 	Mounts []mount.Op   `json:"mounts"` // sources of generated files relative to the build
 	// Tunable is what the program's GLIBC_TUNABLES gets.
 	Tunable string `json:"tunable,omitempty"`
+	// Environment is what the program's gets besides.
+	Environment map[string]string `json:"environment,omitempty"`
 }
 
 func (s *Story) record() (build.Record, error) {
-	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable()}
+	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment}
 	for _, t := range s.Tree.Top {
 		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
 		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
@@ -153,4 +191,18 @@ func launchOf(b *build.Built) (*launchRecord, error) {
 		return nil, fmt.Errorf("read the launch record of %s: %w", b.Dir, err)
 	}
 	return &l, nil
+}
+
+// environ is the program's environment with what the plan adds. A variable that lists drivers is replaced: discovery has
+// honoured what it said.
+func (l *launchRecord) environ(environ []string) []string {
+	out := slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		_, replaced := l.Environment[name]
+		return replaced
+	})
+	for _, name := range slices.Sorted(maps.Keys(l.Environment)) {
+		out = append(out, name+"="+l.Environment[name])
+	}
+	return capsule.SetTunable(out, l.Tunable)
 }

@@ -132,6 +132,9 @@ func hostError(err error) error {
 
 // planError explains why there is no plan.
 func planError(err error) error {
+	if errors.Is(err, capsule.ErrBoundary) {
+		return fault.WithHint(err, "use --boundary auto or frontend, which bring the host's loaders")
+	}
 	if errors.Is(err, capsule.ErrRequested) {
 		return fault.WithHint(err, "--library is for libraries that the program loads besides the C library, a middleware for example")
 	}

@@ -99,7 +99,7 @@ func Decide(o *Options) (*Story, error) {
 
 	// plan: which library comes from which side, and why.
 	o.progress("planning")
-	input, err := story.input()
+	input, err := story.input(o)
 	if err == nil {
 		story.Plan, err = capsule.Make(input)
 	}
@@ -173,5 +173,5 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: capsule.Environ(o.Environ, l.Tunable), Dir: o.Cwd, MountAPI: o.MountAPI}, nil
+	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: l.environ(o.Environ), Dir: o.Cwd, MountAPI: o.MountAPI}, nil
 }
