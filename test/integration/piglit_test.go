@@ -160,3 +160,20 @@ func allOfPiglit(t *testing.T, tree string) []string {
 	}
 	return list
 }
+
+// What Debian's own programs say of everything they find is the same too, to the letter.
+func TestInfoAsNatively(t *testing.T) {
+	full, display := trees.Tree(t, "fullpiglit12"), xvfb.Start(t)
+	l := launch{runtime: trees.Tree(t, "piglit12"), host: full, display: display}
+	for _, program := range []string{"vulkaninfo", "glxinfo", "es2_info"} {
+		want, err := trees.Enter(t.Context(), full, "", display.Env(), program).Output()
+		must(t, err)
+		l.argv = []string{program}
+		if got := memory.ReplaceAllString(l.ok(t).stdout, ""); got != memory.ReplaceAllString(string(want), "") || strings.Count(got, "\n") < 40 {
+			t.Errorf("%s:\n%s", program, difference(t, string(want), got))
+		}
+	}
+}
+
+// memory is what a GL or Vulkan driver says is free at the moment.
+var memory = regexp.MustCompile(`(?mi)^.*(budget|usage) +=.*$|^.*available.*memory.*$`)
