@@ -5,7 +5,7 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 
 .DEFAULT_GOAL := build
 SETUPS := setup-build setup-demo setup-test setup-bench
-.PHONY: build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz clean
+.PHONY: symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz clean
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
@@ -64,6 +64,10 @@ sanitize: setup-test
 	CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 30m \
 	  -run 'OneLibc|Unwind|Dlclose|WaylandPolyfills|Stress|BundledX11|Contexts' ./test/integration; \
 	  status=$$?; $(MAKE) --no-print-directory clean build; exit $$status
+
+# Every symbol of glibc up to 2.43, on Debian sid's glibc (make test: up to 2.41, on Debian 13's).
+symbols: setup-test build trees
+	CAPSULE_MUST_WORK=1 CAPSULE_SYMBOLS_HOST=hostsid $(GO) test -count=1 -tags integration -v -run TestSymbols ./test/integration
 
 # FUZZTIME (20s) for each fuzz test.
 fuzz:

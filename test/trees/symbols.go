@@ -12,10 +12,10 @@ import (
 	"github.com/capsule-run/capsule-run/test/probes"
 )
 
-// Symbols returns a directory with bin/symbols, and a copy of the newest host with the library it loads, for a test.
-func Symbols(t testing.TB) (dir, host string) {
+// Symbols returns a directory with bin/symbols, and a copy of a host with the library it loads, for a test.
+func Symbols(t testing.TB, name string) (dir, host string) {
 	t.Helper()
-	return use(t, buildSymbols), use(t, buildHostWithSymbols)
+	return use(t, buildSymbols), use(t, func(ctx context.Context) (string, error) { return buildHostWithSymbols(ctx, name) })
 }
 
 func buildSymbols(ctx context.Context) (string, error) {
@@ -66,12 +66,12 @@ func compileSymbols(ctx context.Context, dir string) error {
 	return nil
 }
 
-func buildHostWithSymbols(ctx context.Context) (string, error) {
+func buildHostWithSymbols(ctx context.Context, name string) (string, error) {
 	built, err := buildSymbols(ctx)
 	if err != nil {
 		return "", err
 	}
-	from, err := Get(ctx, "hostsid")
+	from, err := Get(ctx, name)
 	if err != nil {
 		return "", err
 	}
