@@ -96,7 +96,7 @@ func (p *planner) checkRequested() error {
 		if !l.Requested {
 			continue
 		}
-		if slices.Contains(p.rules.Libc, l.Name) || l.Name == p.in.Arch.LoaderSoname {
+		if p.isLibc(l.Name) {
 			return fmt.Errorf("%s %w: a process has one C library, the runtime's", l.Name, ErrRequested)
 		}
 		if slices.Contains(p.rules.Interop, l.Name) && p.in.Runtime.Libraries[l.Name] != nil {

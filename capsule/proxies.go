@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 
 	"github.com/capsule-run/capsule-run/capsule/dso"
@@ -92,12 +93,7 @@ func (b *proxyBuilder) add(s *dynelf.Symbol) {
 }
 
 func (p *planner) isLibc(soname string) bool {
-	for _, name := range p.rules.Libc {
-		if name == soname {
-			return true
-		}
-	}
-	return soname == p.in.Arch.LoaderSoname
+	return soname == p.in.Arch.LoaderSoname || slices.Contains(p.rules.Libc, soname)
 }
 
 func versioned(s *dynelf.Symbol) string {

@@ -22,7 +22,7 @@ func (p *planner) planStubs() {
 		}
 		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}
 		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), l.Name),
-			Reason: fmt.Sprintf("the program uses the host's %s: %s", l.Name, l.Reason)}
+			Reason: fmt.Sprintf("%s uses the host's %s: %s", p.userOf(l), l.Name, l.Reason)}
 		for _, s := range l.Exports {
 			switch s.Type {
 			case elf.STT_FUNC, elf.STT_GNU_IFUNC:
@@ -48,6 +48,14 @@ func (p *planner) planStubs() {
 		p.plan.Libraries = append(p.plan.Libraries, decision)
 	}
 	p.enterCache()
+}
+
+// userOf says who opens a stub.
+func (p *planner) userOf(l *HostLibrary) string {
+	if l.Driver && !l.Requested {
+		return "the runtime's loader"
+	}
+	return "the program"
 }
 
 // stubBind: STB_GNU_UNIQUE is for data; everything else keeps its binding.

@@ -56,11 +56,9 @@ int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), void *d
     return result;
 }
 
-bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object, bool in_base)
+/* Only asked of the base namespace: what is in the capsule are files of our own mounts. */
+static bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object)
 {
-    /* A capsule object is a file of our own mounts, bound by inode; only the base namespace can surprise us. */
-    if (!in_base)
-        return true;
     if (object->build_id_len == 0 || object->build_id_len > sizeof object->build_id)
         return false;
     struct build_id_search search = {map, object, false};
@@ -83,7 +81,7 @@ struct base_library base_library_get(const struct capsule_object *object)
     if (dlinfo(library.handle, RTLD_DI_LINKMAP, &map) || !map)
         return (struct base_library){0};
     library.bias = map->l_addr;
-    library.as_planned = loaded_as_planned(map, object, true);
+    library.as_planned = loaded_as_planned(map, object);
     if (!library.as_planned)
         debug("%s is not the planned file: %s; symbols go by name", soname, map->l_name);
     return library;

@@ -54,9 +54,8 @@ static void add_globals(uint32_t index, void *handle)
     }
 }
 
-void *capsule_dlopen(const char *file, int mode, const void *caller)
+void *capsule_dlopen(const char *file, int mode)
 {
-    (void)caller;
     bool global = mode & RTLD_GLOBAL;
     mode &= ~RTLD_GLOBAL;
     if (global)

@@ -17,7 +17,7 @@
  * nothing allocates with malloc, nothing starts threads, and every libc function used is one that glibc 2.17 has
  * under the architecture's base version (cshim/abi lists them; the link fails on any other).
  *
- * No lock of our own: proxies and stubs initialise from DT_INIT, which ld.so runs before the dlopen that loaded
+ * No lock of our own, but for a few instructions in global.c that call nothing: proxies and stubs initialise from DT_INIT, which ld.so runs before the dlopen that loaded
  * them returns and under its own lock. A second lock would be taken in the other order by a driver's thread.
  */
 #ifndef LIBCAPSULE_H
@@ -66,7 +66,6 @@ struct base_library {
     bool as_planned;   /* same build-id as the file the proxy was generated from */
 };
 struct base_library base_library_get(const struct capsule_object *object);
-bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object, bool in_base);
 int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
 
 /* unwind.c */
@@ -74,7 +73,7 @@ void unwinder_bring_up(iterate_function *capsule);
 void unwinder_prepare(void *libgcc);
 
 /* dlopen.c */
-void *capsule_dlopen(const char *file, int mode, const void *caller);
+void *capsule_dlopen(const char *file, int mode);
 void *capsule_lookup_global(const char *name, const char *version);
 
 /* needed.c */

@@ -23,7 +23,7 @@ CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))
     if (!file || !*file)
         return base()->global_handle;
     char buffer[ROOT_PATH_MAX];
-    return base()->open(root_map_path(file, buffer), mode, __builtin_return_address(0));
+    return base()->open(root_map_path(file, buffer), mode);
 }
 
 /* A driver that names a namespace: the base one is, for it, the capsule. */

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Runtime   string // directory of the runtime
 	Host      string // root of the host, "/" by default
-	Boundary  string // "frontend"
+	Boundary  string // capsule.BoundaryFrontend, BoundaryDriver or BoundaryAuto
 	Libraries []string
 	Binds     []layout.Bind
 	Environ   []string // of the program, --setenv applied
@@ -52,21 +52,18 @@ func (o *Options) progress(format string, args ...any) {
 	}
 }
 
-// done clears the progress line.
-func (o *Options) done() {
+// Done clears the progress line.
+func (o *Options) Done() {
 	if o.showing {
 		fmt.Fprint(o.Progress, "\r\x1b[K")
 		o.showing = false
 	}
 }
 
-// Done clears the progress line; for commands that stop before Run.
-func (o *Options) Done() { o.done() }
-
-// Getenv reads the program's environment.
+// Getenv reads the program's environment: of two values the first, as getenv(3) does.
 func (o *Options) Getenv(name string) string {
-	for i := len(o.Environ) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(o.Environ[i], name+"="); ok {
+	for _, e := range o.Environ {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
 			return v
 		}
 	}

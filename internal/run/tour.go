@@ -1,5 +1,5 @@
 // Package run is the tour: the whole of capsule-run in two functions. Prepare goes from the host and the runtime to
-// files on disk (discover, inspect, plan, build); Run mounts them and starts the program (mount, exec). It exists so
+// files on disk (inspect, discover, plan, build); Run mounts them and starts the program (mount, exec). It exists so
 // that every command does the same in the same order; the stages themselves are packages of their own.
 package run
 
@@ -31,7 +31,7 @@ func Run(o *Options) (int, error) {
 	}
 
 	// exec: in namespaces of its own, as if it had been started directly.
-	o.done()
+	o.Done()
 	return launch.Run(spec)
 }
 
@@ -90,7 +90,7 @@ func (s *Story) Close() {
 	s.Tree.Root.Close()
 }
 
-// Decide discovers, inspects and plans; it writes nothing.
+// Decide inspects, discovers and plans; it writes nothing.
 func Decide(o *Options) (*Story, error) {
 	story, err := Look(o)
 	if err != nil {
