@@ -133,9 +133,8 @@ long ms_since(int clock, const struct timespec *then)
 
 /* libcapsule's part in the real thing (cshim/libcapsule/bringup.c): here there are no proxies, so a library that a
  * polyfill wants late is the runtime's own. */
-static void *open_library(const char *file, int mode, const void *caller)
+static void *open_library(const char *file, int mode)
 {
-    (void)caller;
     return dlopen(file, mode);
 }
 
