@@ -5,7 +5,7 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 
 .DEFAULT_GOAL := build
 SETUPS := setup-build setup-demo setup-test setup-bench
-.PHONY: symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz clean
+.PHONY: symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz install deb clean
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
@@ -72,6 +72,25 @@ symbols: setup-test build trees
 # FUZZTIME (20s) for each fuzz test.
 fuzz:
 	sh test/fuzz.sh $(FUZZTIME)
+
+# The program, its man pages and completions, below DESTDIR. The pages and completions are what the program itself
+# writes, so they cannot disagree with --help.
+PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/capsule-run $(SHARE)/bash-completion/completions \
+	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	install -m 755 bin/capsule-run $(DESTDIR)$(PREFIX)/bin/capsule-run
+	rm -rf build/man && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
+	  bin/capsule-run man build/man && install -m 644 build/man/*.1 $(SHARE)/man/man1
+	bin/capsule-run completion bash >$(SHARE)/bash-completion/completions/capsule-run
+	bin/capsule-run completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
+	bin/capsule-run completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
+	install -m 644 README.md docs/*.md $(SHARE)/doc/capsule-run
+
+# A Debian package of the same, in build/.
+deb: build
+	MAKE="$(MAKE)" packaging/deb.sh $(VERSION)
 
 clean:
 	$(MAKE) --no-print-directory -C cshim clean

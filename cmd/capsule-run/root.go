@@ -33,7 +33,7 @@ func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f))
+	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f), manCommand(f))
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	if err == nil {
@@ -103,6 +103,16 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
+	for _, err := range []error{
+		c.MarkPersistentFlagDirname("runtime"), c.MarkPersistentFlagDirname("host"),
+		c.MarkPersistentFlagFilename("config", "toml"),
+		c.RegisterFlagCompletionFunc("boundary", cobra.FixedCompletions(
+			[]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, cobra.ShellCompDirectiveNoFileComp)),
+	} {
+		if err != nil {
+			panic(err) // a flag's name is misspelt above
+		}
+	}
 	return c
 }
 

@@ -1,0 +1,102 @@
+//go:build integration
+
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+	"github.com/capsule-run/capsule-run/test/xvfb"
+)
+
+// The Debian package, installed on Debian 12 and 13 by their own dpkg, works there for an unprivileged user; what it
+// brings besides the program is understood by the programs that it is for; and removing it leaves nothing.
+func TestDebianPackage(t *testing.T) {
+	display := xvfb.Start(t)
+	made := exec.Command("make", "--no-print-directory", "-s", "deb")
+	made.Dir, made.Stderr = "../..", os.Stderr
+	out, err := made.Output()
+	must(t, err)
+	deb, err := filepath.Abs("../../" + lastLine(string(out)))
+	must(t, err)
+	runtime := trees.Tree(t, "runtime11")
+	for _, release := range []string{"full12", "host13"} {
+		t.Run(release, func(t *testing.T) {
+			unmounted(t)
+			root := writable(t, trees.Tree(t, release))
+			must(t, os.Remove(root+"/etc/dpkg/dpkg.cfg.d/99mmdebstrap")) // which leaves man pages out of the trees
+			copyFile(t, deb, root+"/capsule-run.deb")
+			in := func(user string, argv ...string) result { return inTree(t, root, runtime, user, display, argv...) }
+
+			before := listing(t, root+"/usr")
+			if r := in("0", "dpkg", "--install", "/capsule-run.deb"); r.status != 0 {
+				t.Fatal(r.both())
+			}
+			r := in("1000", "capsule-run", "--runtime", "/runtime", "--", "glxinfo", "-B")
+			if r.status != 0 || !strings.Contains(r.stdout, "llvmpipe") || r.stderr != "" {
+				t.Errorf("glxinfo, exit status %d:\n%s", r.status, r.both())
+			}
+			// `frontend` comes from the program itself, by way of the script.
+			r = in("1000", "bash", "-c", `. /usr/share/bash-completion/completions/capsule-run
+				_get_comp_words_by_ref() { cur= prev=--boundary words=(capsule-run --boundary "") cword=2; }
+				_init_completion() { _get_comp_words_by_ref; }
+				COMP_WORDS=(capsule-run --boundary "") COMP_CWORD=2 COMP_LINE="capsule-run --boundary " COMP_POINT=23 COMP_TYPE=9
+				__start_capsule-run; printf '%s\n' "${COMPREPLY[@]}"`)
+			if !regexp.MustCompile(`(?m)^frontend\b`).MatchString(r.stdout) {
+				t.Errorf("bash completes --boundary to:\n%s", r.both())
+			}
+			for _, page := range []string{"capsule-run.1", "capsule-run-plan.1"} {
+				if text := readFile(t, root+"/usr/share/man/man1/"+page); !strings.HasPrefix(text, ".") || !strings.Contains(text, "runtime") {
+					t.Errorf("%s begins with %.40q", page, text)
+				}
+			}
+			if r := in("0", "dpkg", "--purge", "capsule-run"); r.status != 0 {
+				t.Fatal(r.both())
+			}
+			after := listing(t, root+"/usr")
+			for name := range after {
+				if _, ok := before[name]; !ok {
+					t.Errorf("left behind: %s", name)
+				}
+			}
+		})
+	}
+}
+
+// writable is a tree to write to, over another that stays as it is.
+func writable(t *testing.T, lower string) string {
+	t.Helper()
+	dir := beside(t)
+	for _, d := range []string{"upper", "work", "root"} {
+		must(t, os.Mkdir(dir+"/"+d, 0o755))
+	}
+	must(t, unix.Mount("overlay", dir+"/root", "overlay", 0, "lowerdir="+lower+",upperdir="+dir+"/upper,workdir="+dir+"/work"))
+	t.Cleanup(func() { must(t, unix.Unmount(dir+"/root", 0)) })
+	return dir + "/root"
+}
+
+// inTree runs a command as a user of a tree, which is the root directory: in a chroot(2) the kernel refuses user
+// namespaces. The runtime is at /runtime.
+func inTree(t *testing.T, root, runtime, user string, display *xvfb.Server, argv ...string) result {
+	t.Helper()
+	args := []string{"--bind", root, "/", "--proc", "/proc", "--dev-bind", "/dev", "/dev", "--ro-bind", "/sys", "/sys", "--tmpfs", "/tmp",
+		"--bind", "/tmp/.X11-unix", "/tmp/.X11-unix", "--ro-bind", runtime, "/runtime", "--dir", "/tmp/home", "--chmod", "0777", "/tmp/home",
+		"--cap-add", "ALL", "--chdir", "/tmp/home", "--clearenv",
+		"--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/tmp/home", "--setenv", "DEBIAN_FRONTEND", "noninteractive"}
+	for _, e := range display.Env() {
+		name, value, _ := strings.Cut(e, "=")
+		args = append(args, "--setenv", name, value)
+	}
+	args = append(args, "--", "setpriv", "--reuid", user, "--regid", user, "--clear-groups")
+	if user != "0" {
+		args = append(args, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs")
+	}
+	return finish(t, exec.Command("bwrap", append(args, argv...)...))
+}
