@@ -4,12 +4,8 @@ package configs
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"path"
-	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 //go:embed stack.toml
@@ -89,43 +85,13 @@ func Default() (*Rules, error) { return Parse("configs/stack.toml", stack) }
 // Parse reads rules. The error names the file and, where there is one, the line; an unknown key is an error.
 func Parse(name string, data []byte) (*Rules, error) {
 	var r Rules
-	meta, err := toml.Decode(string(data), &r)
-	if err != nil {
-		if p := (toml.ParseError{}); errors.As(err, &p) {
-			return nil, fmt.Errorf("%s:%d: %s", name, p.Position.Line, p.Message)
-		}
-		// A value of the wrong type comes as plain text, "toml: line 3 (last key …): …".
-		n, text := 1, strings.TrimPrefix(err.Error(), "toml: ")
-		fmt.Sscanf(text, "line %d", &n)
-		return nil, fmt.Errorf("%s:%d: %s", name, n, text)
-	}
-	if u := meta.Undecoded(); len(u) > 0 {
-		return nil, fmt.Errorf("%s:%d: unknown key %q", name, line(string(data), u[0]), u[0])
+	if err := decode(name, data, &r); err != nil {
+		return nil, err
 	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &r, nil
-}
-
-// line finds the line of a key: the first that sets it, or opens a table of its name, in a table of its parent's.
-func line(text string, key toml.Key) int {
-	parent, last := strings.Join(key[:len(key)-1], "."), key[len(key)-1]
-	table, n := "", 0
-	for l := range strings.Lines(text) {
-		n++
-		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "[") && !strings.Contains(l, "=") {
-			if table = strings.Trim(l, "[] "); table == key.String() {
-				return n
-			}
-			continue
-		}
-		if k, _, ok := strings.Cut(l, "="); ok && table == parent && strings.Trim(k, "\"' ") == last {
-			return n
-		}
-	}
-	return 1
 }
 
 // check refuses what would only fail, or be overlooked, when a host is searched.
