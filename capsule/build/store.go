@@ -1,14 +1,17 @@
 package build
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +32,12 @@ import (
 // generations that nobody holds are removed.
 type Store struct {
 	dir string
+	// Keep is how many older generations of a key stay, for LookupAny.
+	Keep int
 }
+
+// NewStore is the store below dir.
+func NewStore(dir string) *Store { return &Store{dir: dir} }
 
 // ErrNoCacheDir says that there is no place for the cache.
 var ErrNoCacheDir = errors.New("no cache directory: neither XDG_CACHE_HOME nor HOME names one")
@@ -91,13 +99,48 @@ func (s *Store) Lookup(key string) *Built {
 	if err != nil {
 		return nil
 	}
-	for _, in := range b.Record.Inputs {
-		if !in.Unchanged() {
-			b.Close()
-			return nil
-		}
+	if !b.unchanged() {
+		b.Close()
+		return nil
 	}
 	return b
+}
+
+func (b *Built) unchanged() bool {
+	return !slices.ContainsFunc(b.Record.Inputs, func(in rootfs.Access) bool { return !in.Unchanged() })
+}
+
+// LookupAny returns the newest generation of a key that suits and whose inputs are unchanged, else nil: one key may have
+// builds for several runtimes, which suits tells apart.
+func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
+	for _, name := range s.generations(key) {
+		b, err := s.open(filepath.Join(s.dir, key, name))
+		if err != nil {
+			continue
+		}
+		if suits(b) && b.unchanged() {
+			return b
+		}
+		b.Close()
+	}
+	return nil
+}
+
+// generations are the names of a key's complete builds, the newest first.
+func (s *Store) generations(key string) []string {
+	entries, err := os.ReadDir(filepath.Join(s.dir, key))
+	if err != nil {
+		return nil
+	}
+	made := map[string]time.Time{}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && e.IsDir() && strings.HasPrefix(e.Name(), "g-") {
+			made[e.Name()] = info.ModTime()
+		}
+	}
+	return slices.SortedFunc(maps.Keys(made), func(a, b string) int {
+		return cmp.Or(made[b].Compare(made[a]), strings.Compare(a, b))
+	})
 }
 
 func (s *Store) open(dir string) (*Built, error) {
@@ -187,9 +230,11 @@ func (s *Store) prune(parent string) {
 		return
 	}
 	now, _ := os.Readlink(filepath.Join(parent, current))
+	keep := s.generations(filepath.Base(parent))
+	keep = append(keep[:min(s.Keep, len(keep))], current, now)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || e.Name() == current || e.Name() == now || time.Since(info.ModTime()) < grace {
+		if err != nil || slices.Contains(keep, e.Name()) || time.Since(info.ModTime()) < grace {
 			continue
 		}
 		path := filepath.Join(parent, e.Name())

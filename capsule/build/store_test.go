@@ -216,3 +216,30 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 	held[0].Close()
 	held[2].Close()
 }
+
+// A key may have builds for several runtimes: each is found, and Keep of them stay when nobody uses them.
+func TestLookupAny(t *testing.T) {
+	s, p := store(t), plan(t)
+	s.Keep = 2
+	for i, text := range []string{`"first"`, `"second"`, `"third"`, `"fourth"`} {
+		b, err := s.Build("key", p, build.Record{Launch: []byte(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(time.Duration(i-10) * time.Hour)
+		os.Chtimes(b.Dir, old, old)
+		b.Close()
+	}
+	for text, want := range map[string]bool{`"first"`: false, `"second"`: true, `"third"`: true, `"fourth"`: true} {
+		b := s.LookupAny("key", func(b *build.Built) bool { return string(b.Record.Launch) == text })
+		if (b != nil) != want {
+			t.Errorf("%s: found %v", text, b)
+		}
+		if b != nil {
+			b.Close()
+		}
+	}
+	if s.LookupAny("other", func(*build.Built) bool { return true }) != nil {
+		t.Error("another key finds them")
+	}
+}

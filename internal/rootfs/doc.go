@@ -42,6 +42,8 @@ type Root struct {
 	usrOnly bool   // /bin, /lib and the like are not there, and stand for those in /usr
 	fd      *os.File
 
+	recording bool // contents too, see RecordContents
+
 	mu     sync.Mutex
 	nodes  map[string]*node
 	access map[string]*access
@@ -83,6 +85,13 @@ func Open(dir string) (*Root, error) {
 	}
 	r.fd = os.NewFile(uintptr(fd), top)
 	return r, nil
+}
+
+// OpenAt returns the tree below an open directory, which becomes the Root's own. name is what error messages call it, and
+// what paths outside begin with. What is a Flatpak runtime to Open is an ordinary tree here: a container's root has /usr
+// at its place. The directory may lie in another mount namespace: nothing is looked up but below the descriptor.
+func OpenAt(dir *os.File, name string) *Root {
+	return &Root{dir: name, fd: dir, nodes: map[string]*node{}, access: map[string]*access{}}
 }
 
 // isDir does not follow a link: files/ of a hostile tree may be one that leads outside.

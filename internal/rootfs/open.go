@@ -14,7 +14,7 @@ import (
 )
 
 // OpenFile opens a regular file for reading.
-func (r *Root) OpenFile(p string) (*os.File, error) {
+func (r *Root) OpenFile(p string) (*File, error) {
 	canonical, err := r.resolveAs(p, unix.S_IFREG)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (r *Root) OpenFile(p string) (*os.File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
 	}
-	return f, nil
+	return &File{f, r.readsOf(canonical)}, nil
 }
 
 // resolveAs resolves a path that must be of a type (S_IFREG or S_IFDIR), and records it.
@@ -90,7 +90,7 @@ func (r *Root) ReadFile(p string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	b, err := f.readAll(limit)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +116,7 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 		if r.flatpak {
 			names = append(names, "usr")
 			slices.Sort(names)
+			r.noteNames(canonical, names)
 			return names, nil
 		}
 	}
@@ -133,7 +134,9 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 	}
 	names = append(names, found...)
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	names = slices.Compact(names)
+	r.noteNames(canonical, names)
+	return names, nil
 }
 
 // Watch records a directory as if it had been listed: whatever is later added to it, removed or renamed makes its

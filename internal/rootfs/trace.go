@@ -36,6 +36,8 @@ type Access struct {
 type access struct {
 	n      *node
 	listed bool
+	names  string // digest of a directory's names, if somebody has read them
+	reads  *reads // of a file, if it was opened while contents are recorded
 }
 
 // note records a name. r.mu is held.

@@ -14,6 +14,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 // Options are the user's wishes, from flags, a configuration file and the environment.
@@ -50,6 +51,12 @@ func (o *Options) progress(format string, args ...any) {
 		fmt.Fprintf(o.Progress, "\r\x1b[Kcapsule-run: %s …", text)
 		o.showing = true
 	}
+}
+
+// wishes are the options that the shared stages know.
+func (o *Options) wishes() *stages.Wishes {
+	return &stages.Wishes{Version: Version, Boundary: o.Boundary, Libraries: o.Libraries, Getenv: o.Getenv,
+		Progress: o.progress, Verbose: o.verbose}
 }
 
 // Done clears the progress line.

@@ -4,15 +4,13 @@
 package run
 
 import (
-	"errors"
-
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
-	"github.com/capsule-run/capsule-run/hostlibs"
 	"github.com/capsule-run/capsule-run/internal/launch"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
+	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 // Run starts the program of o.Argv in the runtime, with the host's GPU stack, and returns its exit status: 128+N when
@@ -58,7 +56,7 @@ func Prepare(o *Options) (*build.Built, error) {
 
 	// build: stubs, proxies, manifest, ld.so.cache.
 	o.progress("generating stubs and proxies")
-	record, err := story.record()
+	record, err := record(story)
 	if err != nil {
 		return nil, err
 	}
@@ -70,48 +68,21 @@ func Prepare(o *Options) (*build.Built, error) {
 	return built, nil
 }
 
-// Story is what the first three stages found and decided.
-type Story struct {
-	Tree  *runtimetree.Tree
-	Host  *rootfs.Root
-	Sides []Side // one for each architecture, the main one first
-	Plan  *capsule.Plan
-}
-
-// Side is one architecture of the runtime, with the host's stack for it.
-type Side struct {
-	Tree  *runtimetree.Tree
-	Stack *hostlibs.Stack
-}
-
-// Close lets go of the trees.
-func (s *Story) Close() {
-	s.Host.Close()
-	s.Tree.Root.Close()
-}
-
 // Decide inspects, discovers and plans; it writes nothing.
-func Decide(o *Options) (*Story, error) {
+func Decide(o *Options) (*stages.Story, error) {
 	story, err := Look(o)
 	if err != nil {
 		return nil, err
 	}
-
 	// plan: which library comes from which side, and why.
-	o.progress("planning")
-	input, err := story.input(o)
-	if err == nil {
-		story.Plan, err = capsule.Make(input)
-	}
-	if err != nil {
-		story.Close()
+	if err := story.Decide(o.wishes()); err != nil {
 		return nil, planError(err)
 	}
 	return story, nil
 }
 
 // Look inspects and discovers.
-func Look(o *Options) (*Story, error) {
+func Look(o *Options) (*stages.Story, error) {
 	if o.Runtime == "" {
 		return nil, errNoRuntime
 	}
@@ -126,40 +97,8 @@ func Look(o *Options) (*Story, error) {
 		tree.Root.Close()
 		return nil, hostError(err)
 	}
-	story := &Story{Tree: tree, Host: host}
-
 	// discover: what the host's GPU stack consists of.
-	o.progress("discovering the host's graphics stack")
-	if err := story.discover(o); err != nil {
-		story.Close()
-		return nil, err
-	}
-	return story, nil
-}
-
-// discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's
-// programs are without GPU where the host has none.
-func (s *Story) discover(o *Options) error {
-	others, err := s.Tree.Others()
-	if err != nil {
-		return err
-	}
-	for _, tree := range append([]*runtimetree.Tree{s.Tree}, others...) {
-		options := hostlibs.Options{Getenv: o.Getenv}
-		if tree == s.Tree {
-			options.Libraries = o.Libraries
-		}
-		stack, err := hostlibs.Discover(s.Host, tree.Arch, options)
-		if tree != s.Tree && errors.Is(err, hostlibs.ErrNoStack) {
-			o.verbose("the host has no graphics stack for %s", tree.Arch.Name)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		s.Sides = append(s.Sides, Side{tree, stack})
-	}
-	return nil
+	return stages.Look(tree, host, o.wishes())
 }
 
 // compose puts the new root together from the runtime's directories, the user's own and the plan's mounts.

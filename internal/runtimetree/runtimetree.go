@@ -105,9 +105,25 @@ func Inspect(dir string) (*Tree, error) {
 	case err != nil:
 		return nil, fmt.Errorf("runtime %s: %w", dir, err)
 	}
-	t := &Tree{Dir: root.Dir(), Root: root, found: map[string]*result{}}
-	if err := t.inspect(); err != nil {
+	t, err := InspectRoot(root)
+	if err == nil {
+		t.Top, err = top(root)
+	}
+	if err != nil {
 		root.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// InspectRoot looks at a tree that is open, and leaves Top empty: what is mounted already needs no new root.
+func InspectRoot(root *rootfs.Root) (*Tree, error) {
+	t := &Tree{Dir: root.Dir(), Root: root, found: map[string]*result{}}
+	t.Layout = layout(root)
+	if err := t.findLoader(); err != nil {
+		return nil, err
+	}
+	if err := t.inspectLibc(); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -136,18 +152,6 @@ func (t *Tree) Others() ([]*Tree, error) {
 		}
 	}
 	return others, nil
-}
-
-func (t *Tree) inspect() error {
-	t.Layout = layout(t.Root)
-	if err := t.findLoader(); err != nil {
-		return err
-	}
-	var err error
-	if t.Top, err = top(t.Root); err != nil {
-		return err
-	}
-	return t.inspectLibc()
 }
 
 // inspectLibc reads the loader cache and the C library of t.Arch.

@@ -1,0 +1,176 @@
+package rootfs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Content is a path on which an answer depended, and what was there, in terms that hold for a copy of the tree as well:
+// another container of the same image has other inodes and times. Only what was looked at counts. Two trees for which
+// all Contents are the same give the same answers.
+type Content struct {
+	// Path is inside the root, and canonical.
+	Path string `json:"path"`
+	// Type is the file's, of st_mode; 0 where nothing is.
+	Type uint32 `json:"type,omitempty"`
+	// Link is a symbolic link's text.
+	Link string `json:"link,omitempty"`
+	// Names is a digest of a directory's names, if they were read.
+	Names string `json:"names,omitempty"`
+	// Size and Ranges, pairs of offset and length in bytes, are of an opened file; Digest is of the bytes in them.
+	Size   int64   `json:"size,omitempty"`
+	Ranges []int64 `json:"ranges,omitempty"`
+	Digest string  `json:"digest,omitempty"`
+}
+
+// maxRange bounds what Same reads at once, in bytes. Nothing here reads more of a file at a time.
+const maxRange = 64 << 20
+
+// RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents can be called.
+func (r *Root) RecordContents() { r.recording = true }
+
+// File is an open regular file. It is read by ReadAt where the reads are to be remembered.
+type File struct {
+	*os.File
+	reads *reads
+}
+
+// reads are the bytes of one file that were looked at. A file that is opened twice has one list.
+type reads struct {
+	mu     sync.Mutex
+	size   int64
+	ranges []int64
+	digest hash.Hash
+}
+
+func (r *Root) readsOf(canonical string) *reads {
+	if !r.recording {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.access[canonical]
+	if a.reads == nil {
+		a.reads = &reads{size: a.n.size, digest: sha256.New()}
+	}
+	return a.reads
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *File) ReadAt(b []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(b, off)
+	f.note(b[:n], off)
+	return n, err
+}
+
+func (f *File) note(b []byte, off int64) {
+	if f.reads == nil || len(b) == 0 {
+		return
+	}
+	f.reads.mu.Lock()
+	defer f.reads.mu.Unlock()
+	f.reads.ranges = append(f.reads.ranges, off, int64(len(b)))
+	f.reads.digest.Write(b)
+}
+
+// readAll reads to the end, or limit+1 bytes.
+func (f *File) readAll(limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(f.File, limit+1))
+	f.note(b, 0)
+	return b, err
+}
+
+func (r *Root) noteNames(canonical string, names []string) {
+	if !r.recording {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.access[canonical].names = digestOf(names)
+}
+
+func digestOf(names []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Contents returns what was consulted since RecordContents, sorted by path.
+func (r *Root) Contents() []Content {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Content
+	for p, a := range r.access {
+		if a.n.err != nil {
+			continue
+		}
+		c := Content{Path: p, Type: a.n.mode & unix.S_IFMT, Link: a.n.target, Names: a.names}
+		if a.reads != nil {
+			c.Size, c.Ranges = a.reads.size, a.reads.ranges
+			c.Digest = hex.EncodeToString(a.reads.digest.Sum(nil))
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b Content) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// Same says whether this tree has the same at that path. Other errors than "no such file" count as a difference.
+func (r *Root) Same(c Content) bool {
+	r.mu.Lock()
+	canonical, n, err := r.walk(c.Path, false)
+	r.mu.Unlock()
+	if err != nil {
+		return c.Type == 0 && errors.Is(err, fs.ErrNotExist)
+	}
+	if canonical != c.Path || n.mode&unix.S_IFMT != c.Type || n.target != c.Link {
+		return false
+	}
+	if c.Names != "" {
+		if names, err := r.ReadDir(c.Path); err != nil || digestOf(names) != c.Names {
+			return false
+		}
+	}
+	return c.Digest == "" || n.size == c.Size && r.sameBytes(c)
+}
+
+func (r *Root) sameBytes(c Content) bool {
+	f, err := r.OpenFile(c.Path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	h := sha256.New()
+	if err := copyRanges(h, f.File, c.Ranges, c.Size); err != nil {
+		return false
+	}
+	return hex.EncodeToString(h.Sum(nil)) == c.Digest
+}
+
+func copyRanges(w io.Writer, f io.ReaderAt, ranges []int64, size int64) error {
+	var b []byte
+	for i := 0; i+1 < len(ranges); i += 2 {
+		off, n := ranges[i], ranges[i+1]
+		if off < 0 || n < 0 || n > maxRange || off > size || n > size-off {
+			return fmt.Errorf("range %d+%d of %d bytes", off, n, size)
+		}
+		b = slices.Grow(b[:0], int(n))[:n]
+		if _, err := f.ReadAt(b, off); err != nil && err != io.EOF {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

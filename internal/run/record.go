@@ -1,0 +1,94 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/layout"
+	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/stages"
+)
+
+// launchRecord is what a warm launch needs of a build besides its files.
+type launchRecord struct {
+	Top    []layout.Top `json:"top"`
+	Mounts []mount.Op   `json:"mounts"` // sources of generated files relative to the build
+	// Tunable is what the program's GLIBC_TUNABLES gets.
+	Tunable string `json:"tunable,omitempty"`
+	// Environment is what the program's gets besides.
+	Environment map[string]string `json:"environment,omitempty"`
+}
+
+func record(s *stages.Story) (build.Record, error) {
+	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment}
+	for _, t := range s.Tree.Top {
+		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
+		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
+			var err error
+			if top.Entries, err = entries(s.Tree.Root, "/"+t.Name); err != nil {
+				return build.Record{}, err
+			}
+		}
+		l.Top = append(l.Top, top)
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return build.Record{}, fmt.Errorf("encode the launch: %w", err)
+	}
+	inputs := append([]rootfs.Access(nil), s.Host.Trace()...)
+	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
+}
+
+// entries lists a directory of the runtime that the new root has as links. It is recorded as an input: a file that
+// is added to the runtime's /etc must show.
+func entries(root *rootfs.Root, dir string) ([]layout.Entry, error) {
+	names, err := root.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []layout.Entry
+	for _, name := range names {
+		e := layout.Entry{Name: name}
+		info, err := root.Lstat(path.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if info.Mode&fs.ModeSymlink != 0 {
+			if e.Link, err = root.Readlink(path.Join(dir, name)); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func launchOf(b *build.Built) (*launchRecord, error) {
+	var l launchRecord
+	if err := json.Unmarshal(b.Record.Launch, &l); err != nil {
+		return nil, fmt.Errorf("read the launch record of %s: %w", b.Dir, err)
+	}
+	return &l, nil
+}
+
+// environ is the program's environment with what the plan adds. A variable that lists drivers is replaced: discovery has
+// honoured what it said.
+func (l *launchRecord) environ(environ []string) []string {
+	out := slices.DeleteFunc(slices.Clone(environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		_, replaced := l.Environment[name]
+		return replaced
+	})
+	for _, name := range slices.Sorted(maps.Keys(l.Environment)) {
+		out = append(out, name+"="+l.Environment[name])
+	}
+	return capsule.SetTunable(out, l.Tunable)
+}

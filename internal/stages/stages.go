@@ -1,0 +1,94 @@
+// Package stages is what the launcher and the hook have in common: from a host and a runtime to a plan (inspect, discover,
+// plan). It exists so that both decide alike; where the runtime comes from, a directory or a container's mounts, and what
+// becomes of the plan is theirs. It writes nothing.
+package stages
+
+import (
+	"errors"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/runtimetree"
+)
+
+// Wishes are what a story depends on besides the trees.
+type Wishes struct {
+	Version   string // of capsule-run
+	Boundary  string // capsule.BoundaryFrontend, BoundaryDriver or BoundaryAuto
+	Libraries []string
+	// Getenv reads the variables that discovery honours.
+	Getenv func(string) string
+	// Progress and Verbose are told what is done; neither may be nil.
+	Progress, Verbose func(format string, args ...any)
+}
+
+// Story is what the first three stages found and decided.
+type Story struct {
+	Tree  *runtimetree.Tree
+	Host  *rootfs.Root
+	Sides []Side // one for each architecture, the main one first
+	Plan  *capsule.Plan
+}
+
+// Side is one architecture of the runtime, with the host's stack for it.
+type Side struct {
+	Tree  *runtimetree.Tree
+	Stack *hostlibs.Stack
+}
+
+// Close lets go of the trees.
+func (s *Story) Close() {
+	s.Host.Close()
+	s.Tree.Root.Close()
+}
+
+// Look discovers what the host's GPU stack consists of. The tree, which is inspected already, says for which architectures.
+// The story owns both trees from here on, and closes them if there is an error.
+func Look(tree *runtimetree.Tree, host *rootfs.Root, w *Wishes) (*Story, error) {
+	story := &Story{Tree: tree, Host: host}
+	w.Progress("discovering the host's graphics stack")
+	if err := story.discover(w); err != nil {
+		story.Close()
+		return nil, err
+	}
+	return story, nil
+}
+
+// Decide plans: which library comes from which side, and why. It closes the story if there is an error.
+func (s *Story) Decide(w *Wishes) error {
+	w.Progress("planning")
+	input, err := s.input(w)
+	if err == nil {
+		s.Plan, err = capsule.Make(input)
+	}
+	if err != nil {
+		s.Close()
+	}
+	return err
+}
+
+// discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's
+// programs are without GPU where the host has none.
+func (s *Story) discover(w *Wishes) error {
+	others, err := s.Tree.Others()
+	if err != nil {
+		return err
+	}
+	for _, tree := range append([]*runtimetree.Tree{s.Tree}, others...) {
+		options := hostlibs.Options{Getenv: w.Getenv}
+		if tree == s.Tree {
+			options.Libraries = w.Libraries
+		}
+		stack, err := hostlibs.Discover(s.Host, tree.Arch, options)
+		if tree != s.Tree && errors.Is(err, hostlibs.ErrNoStack) {
+			w.Verbose("the host has no graphics stack for %s", tree.Arch.Name)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.Sides = append(s.Sides, Side{tree, stack})
+	}
+	return nil
+}
