@@ -9,16 +9,21 @@ SETUPS := setup-build setup-demo setup-test setup-bench
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
-# The launcher: one static binary with the C parts inside.
+# The launcher: one static binary with the C parts inside. GOARCH=arm64 makes one for another machine.
 build: cshim
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS_STATIC) -o bin/capsule-run ./cmd/capsule-run
 
-# i386 where the compiler can do it: otherwise the launcher has no 32-bit programs.
+# The machine's own architecture, and those that there is a compiler for: a launcher without the C parts for one runs no
+# programs of it. On Debian: libc6-dev-i386; gcc-aarch64-linux-gnu and libc6-dev-arm64-cross.
+ARCHITECTURES := x86_64 i386 aarch64
+OWN := $(or $(filter $(ARCHITECTURES),$(patsubst amd64,x86_64,$(patsubst arm64,aarch64,$(patsubst 386,i386,$(GOARCH))))),\
+  $(shell uname -m))
 cshim:
-	$(MAKE) --no-print-directory -C cshim
-	@if $(MAKE) --no-print-directory -s -C cshim ARCH=i386 able 2>/dev/null; \
-	  then $(MAKE) --no-print-directory -C cshim ARCH=i386; \
-	  else echo "cshim: left out i386: $${CC:-cc} -m32 does not work, or has no C library (libc6-dev-i386)" >&2; fi
+	$(MAKE) --no-print-directory -C cshim ARCH=$(OWN)
+	@for arch in $(filter-out $(OWN),$(ARCHITECTURES)); do \
+	  if $(MAKE) --no-print-directory -s -C cshim ARCH=$$arch able 2>/dev/null; \
+	  then $(MAKE) --no-print-directory -C cshim ARCH=$$arch || exit; \
+	  else echo "cshim: left out $$arch: no compiler with a C library for it" >&2; fi; done
 
 # A static pattern rule: make looks for no implicit rule of a phony target.
 $(SETUPS): setup-%:
@@ -58,8 +63,7 @@ piglit: setup-test build
 # The C parts with UBSan, which traps: its runtime library would be one more libc client in each namespace.
 SANITIZE := -fsanitize=undefined -fsanitize-undefined-trap-on-error
 sanitize: setup-test
-	$(MAKE) --no-print-directory -C cshim clean
-	$(MAKE) --no-print-directory -C cshim ARCH=i386 clean
+	for arch in $(ARCHITECTURES); do $(MAKE) --no-print-directory -C cshim ARCH=$$arch clean; done
 	$(MAKE) --no-print-directory build EXTRA_CFLAGS='$(SANITIZE)'
 	CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 30m \
 	  -run 'OneLibc|Unwind|Dlclose|WaylandPolyfills|Stress|BundledX11|Contexts' ./test/integration; \
@@ -93,6 +97,5 @@ deb: build
 	MAKE="$(MAKE)" packaging/deb.sh $(VERSION)
 
 clean:
-	$(MAKE) --no-print-directory -C cshim clean
-	$(MAKE) --no-print-directory -C cshim ARCH=i386 clean
+	for arch in $(ARCHITECTURES); do $(MAKE) --no-print-directory -C cshim ARCH=$$arch clean; done
 	rm -rf bin build demo.png

@@ -58,7 +58,7 @@ func (b *proxyBuilder) add(s *dynelf.Symbol) {
 	if _, done := b.answers[key]; done || s.Type == elf.STT_TLS || s.Section == elf.SHN_ABS {
 		return // SHN_ABS: the version names themselves; TLS cannot be expressed and only glibc uses it
 	}
-	out := dso.ProxySymbol{Name: s.Name, Version: s.Version, Default: s.Default, Type: s.Type, Bind: stubBind(s.Bind), Size: s.Size}
+	out := dso.ProxySymbol{Name: s.Name, Version: s.Version, Default: s.Default, Type: s.Type, Bind: stubBind(s.Bind), Size: s.Size, Other: s.Other}
 	a := answer{symbol: out}
 	if s.Version == privateVersion {
 		if s.Name != "__libc_early_init" {
@@ -106,13 +106,13 @@ func versioned(s *dynelf.Symbol) string {
 func (b *proxyBuilder) fromRoot(a *answer, s *dynelf.Symbol, kind answerKind, text string) {
 	a.kind, a.text = kind, text
 	a.symbol.Origin, a.symbol.Value = dso.FromRoot, s.Value
-	a.symbol.Type, a.symbol.Size = s.Type, s.Size
+	a.symbol.Type, a.symbol.Size, a.symbol.Other = s.Type, s.Size, s.Other
 }
 
 func (b *proxyBuilder) fromRuntime(a *answer, at located, kind answerKind, text string) {
 	a.kind, a.text = kind, text
 	a.symbol.Origin, a.symbol.Source, a.symbol.Value = dso.FromBase, b.source(at.library), at.symbol.Value
-	a.symbol.Type, a.symbol.Size = at.symbol.Type, at.symbol.Size
+	a.symbol.Type, a.symbol.Size, a.symbol.Other = at.symbol.Type, at.symbol.Size, at.symbol.Other
 	// Data may have been copied into the program (R_X86_64_COPY): the copy is the one that everybody uses.
 	// A function that several libraries of an old glibc have (pthread_mutex_lock in libc and libpthread) is the one
 	// that the program is bound to, so that its address is the same on both sides.

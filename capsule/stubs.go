@@ -12,7 +12,8 @@ import (
 )
 
 // linkerSymbols are defined by the link editor in nearly every library and mean nothing to a program.
-var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true, "_end": true, "__bss_start": true}
+var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true, "_end": true, "__bss_start": true,
+	"__bss_start__": true, "__bss_end__": true, "_bss_end__": true, "__end__": true} // the latter on aarch64
 
 // planStubs gives each library that programs or the runtime's loaders open a stub with the host library's functions and versions.
 func (p *planner) planStubs() {
@@ -27,7 +28,7 @@ func (p *planner) planStubs() {
 			switch s.Type {
 			case elf.STT_FUNC, elf.STT_GNU_IFUNC:
 				stub.Symbols = append(stub.Symbols, dso.StubSymbol{Name: s.Name, Version: s.Version, Default: s.Default,
-					Bind: stubBind(s.Bind), Size: s.Size, HostValue: s.Value, IFunc: s.Type == elf.STT_GNU_IFUNC})
+					Bind: stubBind(s.Bind), Size: s.Size, Other: s.Other, HostValue: s.Value, IFunc: s.Type == elf.STT_GNU_IFUNC})
 			case elf.STT_OBJECT, elf.STT_TLS, elf.STT_COMMON:
 				if s.Section != elf.SHN_ABS {
 					decision.Data = append(decision.Data, s.Name)

@@ -12,6 +12,10 @@ build="gcc=gcc libc6-dev make=make golang-go=go ca-certificates"
 # For 32-bit programs; other architectures have no such package.
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || build="$build libc6-dev-i386"
 mesa="libgl1 libegl1 libgles2 libglx-mesa0 libegl-mesa0 libgl1-mesa-dri libgbm1 mesa-vulkan-drivers libvulkan1"
+# Another architecture's parts are built by a cross compiler, and its trees run in qemu-user.
+aarch64=
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
+	aarch64="gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross qemu-user-static=qemu-aarch64-static"
 trees="mmdebstrap=mmdebstrap bubblewrap=bwrap debian-archive-keyring xvfb=Xvfb"
 
 usage() {
@@ -26,7 +30,7 @@ for group; do
 	build) want="$want $build" ;;
 	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb xauth=xauth x11-utils=xwininfo
-		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston" ;;
+		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston $aarch64" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears" ;;
 	*) usage ;;
 	esac

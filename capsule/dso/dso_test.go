@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,18 +114,58 @@ func TestTooManySymbols(t *testing.T) {
 	}
 }
 
+// toolchains compile and run programs for an architecture, on a machine with another one through qemu-user.
+var toolchains = []struct {
+	arch *arch.Arch
+	cc   string
+	run  []string
+	deb  string
+}{
+	{arch.X8664, "x86_64-linux-gnu-gcc", nil, "gcc"},
+	{arch.AArch64, "aarch64-linux-gnu-gcc", []string{"qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"},
+		"gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user-static"},
+}
+
 // The dynamic loader is the judge: it must find every symbol through the hash table, and run DT_INIT and the
 // trampolines. A libcapsule.so of the test's own binds the slots to one function that tells which slot was called.
 func TestLoaderTakesStub(t *testing.T) {
+	for _, tools := range toolchains {
+		t.Run(tools.arch.Name, func(t *testing.T) {
+			run := tools.run
+			if tools.arch.Name == hostArch {
+				run = nil
+			}
+			for _, program := range append([]string{tools.cc}, run[:min(len(run), 1)]...) {
+				if _, err := exec.LookPath(program); err != nil {
+					missing(t, fmt.Sprintf("%v (Debian: %s)", err, tools.deb))
+				}
+			}
+			testLoaderTakesStub(t, tools.arch, tools.cc, run)
+		})
+	}
+}
+
+// hostArch is glibc's name of this machine's architecture.
+var hostArch = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+func testLoaderTakesStub(t *testing.T, a *arch.Arch, cc string, run []string) {
 	dir := t.TempDir()
-	b, err := testStub(arch.X8664).Write()
+	b, err := testStub(a).Write()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "libtest.so.1"), b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	compile(t, dir, "libcapsule.so", []string{"-shared", "-fPIC", "-I../../cshim/include", "-Wl,-soname,libcapsule.so"}, `
+	compile(t, cc, dir, "libcapsule.so", []string{"-shared", "-fPIC", "-I../../cshim/include", "-Wl,-soname,libcapsule.so"}, `
 #include "capsule_abi.h"
 static int answer(void) { return 42; }
 void capsule_stub_init(struct capsule_dso *d) {
@@ -135,7 +177,7 @@ void capsule_stub_init(struct capsule_dso *d) {
     }
     d->bound = 1;
 }`)
-	compile(t, dir, "main", []string{"-ldl"}, `
+	compile(t, cc, dir, "main", []string{"-ldl"}, `
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -154,23 +196,24 @@ int main(void) {
     puts("ok");
     return 0;
 }`)
-	cmd := exec.Command(filepath.Join(dir, "main"))
-	cmd.Env = []string{"LD_LIBRARY_PATH=" + dir}
+	command := append(slices.Clone(run), filepath.Join(dir, "main"))
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LD_LIBRARY_PATH=" + dir}
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "ok\n" {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
 
-func compile(t *testing.T, dir, name string, flags []string, source string) {
+func compile(t *testing.T, cc, dir, name string, flags []string, source string) {
 	t.Helper()
 	file := filepath.Join(dir, name+".c")
 	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	args := append([]string{"-O1", "-o", filepath.Join(dir, name), file}, flags...)
-	if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
-		t.Fatalf("cc (the Debian package gcc has it): %v: %s", err, out)
+	if out, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", cc, err, out)
 	}
 }
 
@@ -225,9 +268,18 @@ func testProxyLayout(t *testing.T, a *arch.Arch) {
 			}
 		}
 	}
+	var end uint64
 	for _, prog := range f.Progs {
-		if prog.Type == elf.PT_LOAD && prog.Flags == elf.PF_R|elf.PF_W|elf.PF_X {
+		if prog.Type != elf.PT_LOAD {
+			continue
+		}
+		if prog.Flags == elf.PF_R|elf.PF_W|elf.PF_X {
 			t.Error("a segment is both writable and executable")
 		}
+		page := machines[a].pageSize
+		if prog.Align != page || prog.Vaddr%page != prog.Off%page || prog.Vaddr/page*page < end {
+			t.Errorf("segment %+v behind %#x: pages have up to %#x bytes", prog.ProgHeader, end, page)
+		}
+		end = prog.Vaddr + prog.Memsz
 	}
 }

@@ -20,6 +20,7 @@ type symbol struct {
 	name, version string
 	isDefault     bool // name@@version
 	info          byte // ELF_ST_INFO
+	other         byte // st_other; visibility is default
 	size          uint64
 	section       uint16
 	value         uint64 // in section self: relative to text
@@ -43,7 +44,6 @@ type object struct {
 }
 
 const (
-	pageSize       = 0x1000
 	descriptorSize = 80 // sizeof(struct capsule_dso)
 	abiVersion     = 1  // CAPSULE_ABI_VERSION
 	df1NoDelete    = 0x8
@@ -151,7 +151,7 @@ func (i *image) putDescriptor(b []byte) {
 
 func (i *image) putSymbols(b []byte) {
 	for n, name := range i.imports {
-		i.w.putSym(b[uint64(1+n)*i.w.symSize():], i.names.add(name), elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), 0, 0, 0)
+		i.w.putSym(b[uint64(1+n)*i.w.symSize():], i.names.add(name), elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), 0, 0, 0, 0)
 	}
 	for n := range i.hash.symbols {
 		s := &i.hash.symbols[n]
@@ -165,7 +165,7 @@ func (i *image) putSymbols(b []byte) {
 			value += i.zeroedAddr
 		}
 		at := uint64(i.firstSymbol+n) * i.w.symSize()
-		i.w.putSym(b[at:], i.names.add(s.name), s.info, s.section, value, s.size)
+		i.w.putSym(b[at:], i.names.add(s.name), s.info, s.other, s.section, value, s.size)
 	}
 }
 

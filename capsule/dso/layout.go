@@ -4,7 +4,8 @@ import (
 	"debug/elf"
 )
 
-// layout is where everything came to lie: virtual addresses, which are also file offsets.
+// layout is where everything came to lie: virtual addresses, which are also file offsets. With pages of up to 64 KiB
+// (aarch64) that leaves holes in the file, which take no room on disk.
 type layout struct {
 	gnuHash, dynstr, versym, verdef, rel uint64 // R
 	rEnd                                 uint64
@@ -35,11 +36,11 @@ func (i *image) place(first int) {
 	l.rel = next(uint64(len(i.imports))*i.m.relSize, 8)
 	l.rEnd = at
 
-	l.textAddr = next(0, pageSize)
+	l.textAddr = next(0, i.m.pageSize)
 	next(uint64(len(i.textBytes())), 1)
 	l.rxEnd = at
 
-	l.rwStart = next(0, pageSize)
+	l.rwStart = next(0, i.m.pageSize)
 	l.descriptor = next(descriptorSize, 8)
 	l.got = next(uint64(len(i.imports))*word, 8)
 	l.slotsAddr = next(uint64(len(i.hash.slots))*word, 8)
@@ -82,9 +83,9 @@ func (i *image) dynamicSize() uint64 { return uint64(len(i.dynamicTags())) * i.w
 
 func (i *image) segments() []segment {
 	return []segment{
-		{elf.PT_LOAD, elf.PF_R, 0, i.rEnd, i.rEnd, pageSize},
-		{elf.PT_LOAD, elf.PF_R | elf.PF_X, i.textAddr, i.rxEnd - i.textAddr, i.rxEnd - i.textAddr, pageSize},
-		{elf.PT_LOAD, elf.PF_R | elf.PF_W, i.rwStart, i.fileEnd - i.rwStart, i.memEnd - i.rwStart, pageSize},
+		{elf.PT_LOAD, elf.PF_R, 0, i.rEnd, i.rEnd, i.m.pageSize},
+		{elf.PT_LOAD, elf.PF_R | elf.PF_X, i.textAddr, i.rxEnd - i.textAddr, i.rxEnd - i.textAddr, i.m.pageSize},
+		{elf.PT_LOAD, elf.PF_R | elf.PF_W, i.rwStart, i.fileEnd - i.rwStart, i.memEnd - i.rwStart, i.m.pageSize},
 		{elf.PT_DYNAMIC, elf.PF_R | elf.PF_W, i.dynamic, i.dynamicSize(), i.dynamicSize(), 8},
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 // machine is what an architecture adds: a few instructions and one relocation. Each lives in a file of its own.
 type machine struct {
+	// pageSize is the largest that a kernel for the architecture uses: segments of different protection share no page.
+	pageSize                      uint64
 	relSize                       uint64
 	relTag, relSizeTag, relEntTag elf.DynTag
 	// putGOTReloc writes the relocation that fills the .got word at address with the value of symbol.
@@ -26,7 +28,7 @@ type machine struct {
 	missingSize uint64
 }
 
-var machines = map[*arch.Arch]*machine{arch.X8664: &x8664, arch.I386: &i386}
+var machines = map[*arch.Arch]*machine{arch.X8664: &x8664, arch.I386: &i386, arch.AArch64: &aarch64}
 
 func machineOf(a *arch.Arch) (*machine, error) {
 	if m := machines[a]; m != nil {

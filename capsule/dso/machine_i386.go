@@ -14,6 +14,7 @@ import (
 // No endbr32: Linux has no indirect-branch tracking for 32-bit programs, and no shadow stack that a ret to another
 // place than its call's would offend.
 var i386 = machine{
+	pageSize:   0x1000,
 	relSize:    8, // Elf32_Rel
 	relTag:     elf.DT_REL,
 	relSizeTag: elf.DT_RELSZ,

@@ -7,6 +7,7 @@ import (
 
 // x8664 follows the x86-64 psABI 1.0. endbr64 opens every address that is reached indirectly, for Intel CET.
 var x8664 = machine{
+	pageSize:   0x1000,
 	relSize:    24, // Elf64_Rela
 	relTag:     elf.DT_RELA,
 	relSizeTag: elf.DT_RELASZ,

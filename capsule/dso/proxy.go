@@ -40,6 +40,7 @@ type ProxySymbol struct {
 	Type          elf.SymType
 	Bind          elf.SymBind
 	Size          uint64
+	Other         byte // st_other, without the visibility
 	Origin        Origin
 	Source        int    // FromBase: which library
 	Value         uint64 // FromBase, FromRoot: st_value there
@@ -67,7 +68,7 @@ func (p *Proxy) Write() ([]byte, error) {
 	global := map[[2]string]bool{}
 	for _, sym := range p.Symbols {
 		s := symbol{name: sym.Name, version: sym.Version, isDefault: sym.Default,
-			info: stInfo(sym.Bind, sym.Type), size: sym.Size, value: sym.Value}
+			info: stInfo(sym.Bind, sym.Type), other: sym.Other, size: sym.Size, value: sym.Value}
 		switch {
 		case sym.Origin == FromBase:
 			s.section = uint16(shnBase + sym.Source)

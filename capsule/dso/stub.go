@@ -22,6 +22,7 @@ type StubSymbol struct {
 	Bind          elf.SymBind
 	Size          uint64
 	HostValue     uint64 // st_value in the host library
+	Other         byte   // st_other there, without the visibility
 	IFunc         bool   // the host library selects the function at run time
 }
 
@@ -48,7 +49,7 @@ func (s *Stub) Write() ([]byte, error) {
 		}
 		o.symbols = append(o.symbols, symbol{
 			name: sym.Name, version: sym.Version, isDefault: sym.Default,
-			info: stInfo(sym.Bind, elf.STT_FUNC), size: m.trampolineSize, section: shnSelf,
+			info: stInfo(sym.Bind, elf.STT_FUNC), other: sym.Other, size: m.trampolineSize, section: shnSelf,
 		})
 	}
 	o.byName = func(s *symbol) bool { return ifunc[[2]string{s.name, s.version}] }

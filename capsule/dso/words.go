@@ -62,11 +62,11 @@ func (w *words) symSize() uint64 {
 	return elf.Sym32Size
 }
 
-func (w *words) putSym(b []byte, name uint32, info byte, shndx uint16, value, size uint64) {
+func (w *words) putSym(b []byte, name uint32, info, other byte, shndx uint16, value, size uint64) {
 	le := binary.LittleEndian
 	le.PutUint32(b, name)
 	if w.is64() {
-		b[4] = info
+		b[4], b[5] = info, other
 		le.PutUint16(b[6:], shndx)
 		le.PutUint64(b[8:], value)
 		le.PutUint64(b[16:], size)
@@ -74,7 +74,7 @@ func (w *words) putSym(b []byte, name uint32, info byte, shndx uint16, value, si
 	}
 	le.PutUint32(b[4:], uint32(value))
 	le.PutUint32(b[8:], uint32(size))
-	b[12] = info
+	b[12], b[13] = info, other
 	le.PutUint16(b[14:], shndx)
 }
 

@@ -13,18 +13,29 @@
 /* base_NAME, also where NAME is the result of a macro. */
 #define LIBM_IMPORT(type, name, arguments) CAPSULE_IMPORT_FROM(LIBM, type, name, arguments)
 
-/* A second name of a polyfill: _Float32, _Float64 and _Float32x, _Float64x are float, double and x87's long double. */
+/* A second name of a polyfill: _Float32, _Float64 and _Float32x, _Float64x are float, double and long double. Where that
+ * is binary128 (aarch64), and not x87's format, it is _Float128 too. */
 #define LIBM_ALIAS(name, polyfill)                                                              \
     extern typeof(polyfill_##polyfill) polyfill_##name __asm__("polyfill$" #name)                \
         __attribute__((visibility("default"), used, alias("polyfill$" #polyfill)))
 
-#define LIBM_ALIASES(name)              \
-    LIBM_ALIAS(name##f32, name##f);      \
-    LIBM_ALIAS(name##f64, name);         \
-    LIBM_ALIAS(name##f32x, name);        \
+#define LIBM_ALIASES(name)                     \
+    LIBM_ALIAS(name##f32, name##f);             \
+    LIBM_ALIAS(name##f64, name);                \
+    LIBM_ALIAS(name##f32x, name);               \
+    LIBM_SAME_AS_LONG(name##f128, name##l);     \
     LIBM_ALIAS(name##f64x, name##l)
 
-/* _Float128 needs libgcc's functions, which a compiler for x86-64 does not have for -m32: 32-bit programs get slots. */
+#if __LDBL_MANT_DIG__ == 113
+#define LIBM_LONG_IS_FLOAT128 1
+#define LIBM_SAME_AS_LONG(name, polyfill) LIBM_ALIAS(name, polyfill)
+#else
+#define LIBM_LONG_IS_FLOAT128 0
+#define LIBM_SAME_AS_LONG(name, polyfill)
+#endif
+
+/* A type of its own: _Float128 beside x87's long double. It needs libgcc's functions, which a compiler for x86-64 does
+ * not have for -m32: 32-bit programs get slots. */
 #ifdef __x86_64__
 #define LIBM_FLOAT128 1
 #define LIBM_WITH_FLOAT128(...) __VA_ARGS__

@@ -1,7 +1,7 @@
 /* libm 2.40 to 2.42: C23's exp2m1, sinpi, pown and their like. float and double are computed in long double, long double
  * in _Float128, and rounded: nearly always to the nearest, by the bounds of
  * the wide functions within 0.51 ulp. _Float128 itself, and long double
- * in 32-bit programs, are within 4 ulp. */
+ * where nothing wider is at hand (i386, aarch64), are within 4 ulp. */
 #include "libm.h"
 
 #if LIBM_FLOAT128

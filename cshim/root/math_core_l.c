@@ -1,4 +1,4 @@
-/* math_core_template.h for x87's long double. */
+/* math_core_template.h for long double: x87's format, or binary128 on aarch64. */
 #include "libm.h"
 
 #define W long double

@@ -114,4 +114,22 @@ SQRT(long double, f64xsqrtf128, _Float128, base_sqrtf128)
 
 LIBM_ALIAS(f32xfmaf128, f64fmaf128);
 LIBM_ALIAS(f32xsqrtf128, f64sqrtf128);
+#elif LIBM_LONG_IS_FLOAT128
+LIBM_ALIAS(f32fmaf128, ffmal);
+LIBM_ALIAS(f64fmaf128, dfmal);
+LIBM_ALIAS(f32xfmaf128, dfmal);
+LIBM_ALIAS(f32sqrtf128, fsqrtl);
+LIBM_ALIAS(f64sqrtf128, dsqrtl);
+LIBM_ALIAS(f32xsqrtf128, dsqrtl);
+
+/* _Float64x is binary128 too: nothing is narrowed. */
+CAPSULE_POLYFILL(long double, f64xfmaf128, (long double x, long double y, long double z))
+{
+    return base_fmal(x, y, z);
+}
+
+CAPSULE_POLYFILL(long double, f64xsqrtf128, (long double x))
+{
+    return base_sqrtl(x);
+}
 #endif

@@ -35,16 +35,6 @@ static struct magnitude of_double(const double *x)
     return (struct magnitude){bits >> 63, bits & (UINT64_MAX >> 1), 0};
 }
 
-/* x87's: 64 bits of mantissa, 16 of exponent and sign, padding. */
-static struct magnitude of_long_double(const long double *x)
-{
-    uint64_t mantissa;
-    uint16_t exponent;
-    __builtin_memcpy(&mantissa, x, sizeof mantissa);
-    __builtin_memcpy(&exponent, (const char *)x + sizeof mantissa, sizeof exponent);
-    return (struct magnitude){exponent >> 15, exponent & 0x7fff, mantissa};
-}
-
 /* binary128, little-endian. It is only copied, which needs no support of the compiler's. */
 struct binary128 {
     uint64_t lower, upper;
@@ -54,6 +44,18 @@ static struct magnitude of_binary128(const struct binary128 *x)
 {
     return (struct magnitude){x->upper >> 63, x->upper & (UINT64_MAX >> 1), x->lower};
 }
+
+#if !LIBM_LONG_IS_FLOAT128
+/* x87's: 64 bits of mantissa, 16 of exponent and sign, padding. */
+static struct magnitude of_long_double(const long double *x)
+{
+    uint64_t mantissa;
+    uint16_t exponent;
+    __builtin_memcpy(&mantissa, x, sizeof mantissa);
+    __builtin_memcpy(&exponent, (const char *)x + sizeof mantissa, sizeof exponent);
+    return (struct magnitude){exponent >> 15, exponent & 0x7fff, mantissa};
+}
+#endif
 
 #define OF_TYPE(type, suffix, of)                                                          \
     CAPSULE_POLYFILL(int, totalorder##suffix, (const type *x, const type *y))              \
@@ -67,8 +69,12 @@ static struct magnitude of_binary128(const struct binary128 *x)
 
 OF_TYPE(float, f, of_float)
 OF_TYPE(double, , of_double)
+#if LIBM_LONG_IS_FLOAT128
+OF_TYPE(struct binary128, l, of_binary128)
+#else
 OF_TYPE(long double, l, of_long_double)
 OF_TYPE(struct binary128, f128, of_binary128)
+#endif
 
 LIBM_ALIASES(totalorder);
 LIBM_ALIASES(totalordermag);

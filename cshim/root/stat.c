@@ -11,6 +11,9 @@
 #elif defined __i386__
 #define STAT_VERSION 3 /* likewise: _STAT_VER_LINUX, the only one since glibc 2.0 that a header names */
 #define MKNOD_VERSION 1
+#elif defined __aarch64__
+#define STAT_VERSION 0 /* likewise: _STAT_VER_KERNEL, sysdeps/unix/sysv/linux/generic/bits/stat.h */
+#define MKNOD_VERSION 0
 #endif
 
 /* From 2.33 on __xstat is a compatibility symbol that dlsym does not see, and stat a function: one of each pair is

@@ -53,8 +53,21 @@ var I386 = &Arch{
 	BaseVersion:  "GLIBC_2.0",
 }
 
+// AArch64 is the aarch64 port of glibc, little-endian and with 64-bit pointers (LP64), also known as arm64.
+var AArch64 = &Arch{
+	Name:         "aarch64",
+	Triplet:      "aarch64-linux-gnu",
+	Machine:      elf.EM_AARCH64,
+	Class:        elf.ELFCLASS64,
+	Loader:       "/lib/ld-linux-aarch64.so.1",
+	LoaderSoname: "ld-linux-aarch64.so.1",
+	CacheFlags:   0x0a03,
+	LibDirs:      []string{"lib/aarch64-linux-gnu", "lib64", "lib"},
+	BaseVersion:  "GLIBC_2.17",
+}
+
 // All lists the supported architectures. A tree for several is one of the first of them: 64-bit before 32-bit.
-var All = []*Arch{X8664, I386}
+var All = []*Arch{X8664, AArch64, I386}
 
 // ByELF returns the supported architecture of an ELF header, or nil.
 func ByELF(m elf.Machine, c elf.Class) *Arch {

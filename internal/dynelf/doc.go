@@ -87,6 +87,9 @@ type Symbol struct {
 	// Value is as written in the file: for most types an address before relocation.
 	Value, Size uint64
 	Section     elf.SectionIndex
+	// Other is st_other without the visibility: what the processor's supplement has to say of a symbol, such as
+	// STO_AARCH64_VARIANT_PCS.
+	Other byte
 	// Index is the symbol's index in the dynamic symbol table.
 	Index uint32
 }

@@ -111,7 +111,7 @@ func (m *image) symbol(b []byte) (s Symbol, name uint32, visibility elf.SymVis) 
 		s.Value, s.Size = uint64(m.order.Uint32(b[4:])), uint64(m.order.Uint32(b[8:]))
 		info, other, s.Section = b[12], b[13], elf.SectionIndex(m.order.Uint16(b[14:]))
 	}
-	s.Type, s.Bind = elf.SymType(info&0xf), elf.SymBind(info>>4)
+	s.Type, s.Bind, s.Other = elf.SymType(info&0xf), elf.SymBind(info>>4), other&^3
 	return s, name, elf.SymVis(other & 3)
 }
 

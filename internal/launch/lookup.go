@@ -53,7 +53,7 @@ func execError(name string, env []string, path string, err error) *Error {
 		e.Msg, e.Hint = path+": cannot be executed: its interpreter is missing in the runtime", needs(path)
 	case errors.Is(err, unix.ENOEXEC):
 		e.Msg = path + ": cannot be executed: not a program this machine knows"
-		e.Hint = "a program of another architecture, or a script without a \"#!\" line"
+		e.Hint = "a script without a \"#!\" line, or a program of another architecture: see docs/limits.md for qemu-user"
 	case errors.Is(err, unix.EACCES):
 		e.Msg = path + ": cannot be executed: permission denied"
 		e.Hint = "a directory, a file without execute permission, or one on a file system mounted noexec"

@@ -22,7 +22,7 @@ var (
 	libc   = string(elftest.Lib{Soname: "libc.so.6", Needed: []string{"ld-linux-x86-64.so.2"},
 		Versions: []string{"GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.30", "GLIBC_2.9", "GLIBC_ABI_DT_RELR", "GLIBC_PRIVATE"},
 		Exports:  []string{"malloc@@GLIBC_2.2.5", "memcpy@@GLIBC_2.4"}}.Bytes())
-	arm = string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes())
+	riscv = string(elftest.Lib{Machine: elf.EM_RISCV}.Bytes())
 )
 
 // tree makes a directory; a content "-> target" makes a link, a path with a slash at the end a directory.
@@ -172,12 +172,12 @@ func TestInspectErrors(t *testing.T) {
 		{"no loader", edit(map[string]string{"lib64/ld-linux-x86-64.so.2": ""}), ErrNoLoader, ""},
 		{"dangling loader", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": ""}), ErrNoLoader, ""},
 		{"musl", map[string]string{"lib/ld-musl-x86_64.so.1": loader, "usr/": ""}, ErrMusl, "ld-musl-x86_64.so.1"},
-		{"aarch64", map[string]string{"lib/ld-linux-aarch64.so.1": arm, "lib/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
+		{"riscv64", map[string]string{"lib/ld-linux-riscv64-lp64d.so.1": riscv, "lib/libc.so.6": riscv}, ErrArchitecture, "EM_RISCV"},
 		{"armhf", map[string]string{"lib/ld-linux-armhf.so.3": string(elftest.Lib{Machine: elf.EM_ARM}.Bytes())}, ErrArchitecture, "EM_ARM"},
-		{"aarch64 libc only", map[string]string{"usr/lib/aarch64-linux-gnu/libc.so.6": arm}, ErrArchitecture, "EM_AARCH64"},
-		{"loader of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": arm}), ErrArchitecture, "EM_AARCH64"},
-		{"libc of aarch64", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": arm, "usr/lib/aarch64-linux-gnu/libc.so.6": arm}),
-			ErrArchitecture, "EM_AARCH64"},
+		{"riscv64 libc only", map[string]string{"usr/lib/riscv64-linux-gnu/libc.so.6": riscv}, ErrArchitecture, "EM_RISCV"},
+		{"loader of riscv64", edit(map[string]string{"lib/x86_64-linux-gnu/ld-2.31.so": riscv}), ErrArchitecture, "EM_RISCV"},
+		{"libc of riscv64", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": riscv, "usr/lib/riscv64-linux-gnu/libc.so.6": riscv}),
+			ErrArchitecture, "EM_RISCV"},
 		{"no libc", edit(map[string]string{"lib/x86_64-linux-gnu/libc.so.6": ""}), ErrNoLibc, ""},
 		{"a libc without versions", edit(map[string]string{"lib/x86_64-linux-gnu/libc-2.31.so": string(elftest.Lib{Soname: "libc.so.6"}.Bytes())}),
 			ErrNoLibc, ""},

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/hostlibs"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
@@ -76,6 +77,10 @@ func (s *Story) discover(w *Wishes) error {
 		return err
 	}
 	for _, tree := range append([]*runtimetree.Tree{s.Tree}, others...) {
+		if _, err := cshim.Object(tree.Arch, cshim.CapsuleRoot); err != nil && tree != s.Tree {
+			w.Verbose("the runtime's programs for %s have no graphics: this capsule-run was %v", tree.Arch.Name, cshim.ErrNotBuilt)
+			continue
+		}
 		options := hostlibs.Options{Getenv: w.Getenv}
 		if tree == s.Tree {
 			options.Libraries = w.Libraries

@@ -175,8 +175,16 @@ func prune(root string, patterns []string) error {
 
 // ldconfig runs the tree's own ldconfig, which writes a new file and renames it: hard links stay as they are.
 func ldconfig(ctx context.Context, root string) error {
-	cmd := exec.CommandContext(ctx, "bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--bind", root, "/",
-		"--proc", "/proc", "--dev", "/dev", "--clearenv", "/sbin/ldconfig")
+	args := []string{"--unshare-user", "--uid", "0", "--gid", "0", "--bind", root, "/", "--proc", "/proc", "--dev", "/dev",
+		"--clearenv"}
+	emulator, err := emulate(root)
+	if err != nil {
+		return err
+	}
+	args = append(args, emulator.bind...)
+	args = append(args, "--")
+	args = append(args, emulator.command...)
+	cmd := exec.CommandContext(ctx, "bwrap", append(args, "/sbin/ldconfig")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("regenerate ld.so.cache: %w\n%s", err, lastLines(string(out), 5))
 	}

@@ -48,6 +48,7 @@ func gpuLibraries(triplet string) []string {
 const (
 	amd64 = "x86_64-linux-gnu"
 	i386  = "i386-linux-gnu"
+	arm64 = "aarch64-linux-gnu"
 )
 
 var hostPackages = []string{
@@ -75,6 +76,20 @@ func both(packages []string) []string {
 	}
 	return out
 }
+
+// cross names the packages that make programs for arm64 on amd64.
+func cross(packages []string) []string {
+	out := []string{"gcc-aarch64-linux-gnu", "g++-aarch64-linux-gnu"}
+	for _, p := range packages {
+		if strings.HasPrefix(p, "lib") {
+			out = append(out, p+":arm64")
+		}
+	}
+	return out
+}
+
+// unconfigured is what a tree of packages that are only unpacked needs besides: the links of a merged /usr, and ldconfig.
+var unconfigured = []string{"base-files", "libc-bin"}
 
 var recipes = []Recipe{
 	{Name: "host13", Suite: "trixie", Include: hostPackages},
@@ -105,9 +120,17 @@ var recipes = []Recipe{
 	{Name: "fullpiglit12", Suite: "bookworm", Include: runtimePackages("piglit", "valgrind")},
 	{Name: "piglit12", From: "fullpiglit12", Prune: gpuLibraries(amd64), Ldconfig: true},
 	{Name: "hostsid", Suite: rolling, Include: hostPackages},
-	// Two trees that no capsule can run on x86-64: another libc, and another architecture.
+	// For aarch64, of which the machine can run nothing without qemu: packages are only unpacked.
+	{Name: "host13arm64", Suite: "trixie", Arch: "arm64", Variant: "extract", Include: append(unconfigured, hostPackages...),
+		Ldconfig: true},
+	{Name: "runtime11arm64", Suite: "bullseye", Arch: "arm64", Variant: "extract", Include: append(unconfigured, "mesa-utils",
+		"mesa-utils-extra", "vulkan-tools", "libegl1", "libgles2", "libgl1", "libx11-xcb1", "libstdc++6", "libjemalloc2", "bash"),
+		Prune: gpuLibraries(arm64), Ldconfig: true},
+	{Name: "sdk11arm64", Suite: "bullseye", Arch: "amd64,arm64", Include: cross(sdkPackages)},
+	{Name: "sdk13arm64", Suite: "trixie", Arch: "amd64,arm64", Include: cross(sdkPackages)},
+	// Two trees that no capsule can run: another libc, and an architecture without one.
 	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}, MergedUsr: true},
-	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "arm64", Include: []string{"libc6"}, MergedUsr: true},
+	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "riscv64", Include: []string{"libc6"}, MergedUsr: true},
 }
 
 // rolling is the suite that changes from day to day, and is at times not to be installed: only `make matrix` asks for
