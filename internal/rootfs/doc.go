@@ -5,7 +5,7 @@
 // that an answer depended on (Trace), and one lstat for each later tells whether the answer still holds.
 //
 // A Root is one look at a tree: a name is examined once, and later questions get the same answer. It never creates
-// or changes anything, and never opens what is not a regular file or a directory.
+// or changes anything, and never opens what is not a regular file or a directory (OpenPath opens a name only).
 package rootfs
 
 import (

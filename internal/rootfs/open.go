@@ -31,6 +31,16 @@ func (r *Root) OpenFile(p string) (*File, error) {
 	return &File{f, r.readsOf(canonical)}, nil
 }
 
+// OpenPath returns a descriptor (O_PATH) of what a path leads to, whatever that is. It opens nothing but the name, which
+// is safe for a device or a pipe, and serves fstat alone.
+func (r *Root) OpenPath(p string) (*os.File, error) {
+	canonical, err := r.Resolve(p)
+	if err != nil {
+		return nil, err
+	}
+	return r.open(canonical, unix.O_PATH|unix.O_NOFOLLOW)
+}
+
 // resolveAs resolves a path that must be of a type (S_IFREG or S_IFDIR), and records it.
 func (r *Root) resolveAs(p string, typ uint32) (string, error) {
 	r.mu.Lock()

@@ -20,6 +20,7 @@ var layers = [][]string{
 	{"internal/run"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages"},
 	{"capsule", "hostlibs", "internal/runtimetree", "internal/config"},
+	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs"},
 	{"internal/arch", "internal/fault"},
