@@ -5,6 +5,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule/dso"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 	"github.com/capsule-run/capsule-run/internal/mount"
@@ -51,6 +52,9 @@ type Plan struct {
 	Mounts        []mount.Op  `json:"mounts"`
 	// Environment of the program: where the runtime's loaders find drivers.
 	Environment map[string]string `json:"environment"`
+	// Devices are the machine's GPUs. They decide nothing (the program sees the host's /dev) and are no part of a build,
+	// which a new device must not make stale: who shows the plan enters them.
+	Devices *hostgpu.Devices `json:"devices,omitempty"`
 
 	// Cache is what becomes the container's ld.so.cache.
 	Cache []ldcache.Entry `json:"-"`

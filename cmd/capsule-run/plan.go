@@ -9,7 +9,9 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/internal/run"
+	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 func planCommand(f *flags) *cobra.Command {
@@ -29,6 +31,9 @@ func planCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer story.Close()
+			if story.Plan.Devices, err = stages.Devices(o.Host); err != nil {
+				return err
+			}
 			if f.json {
 				text, err := build.JSON(story.Plan)
 				if err != nil {
@@ -51,6 +56,34 @@ func printPlan(w io.Writer, p *capsule.Plan) error {
 		if err := printArch(w, a); err != nil {
 			return err
 		}
+	}
+	return printDevices(w, p.Devices)
+}
+
+// printDevices names each GPU with its nodes, and what is the matter with those that cannot be used.
+func printDevices(w io.Writer, d *hostgpu.Devices) error {
+	if d == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\nGPUs of %s, in the program's /dev:\n", d.Root)
+	if len(d.GPUs) == 0 {
+		fmt.Fprintln(w, "  none: programs render on the processor")
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, g := range d.GPUs {
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\n", g.Index, g.Address, first(g.Driver, "-"), g.Name)
+		for _, n := range g.Nodes {
+			fmt.Fprintf(t, "  \t%s\t%s\t%s\n", n.Path, n.State, n.Why)
+		}
+		for _, note := range g.Notes {
+			fmt.Fprintf(t, "  \t\tnote\t%s\n", note)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, problem := range d.Problems() {
+		fmt.Fprintf(w, "\nwarning: %s\n", problem)
 	}
 	return nil
 }

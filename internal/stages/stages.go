@@ -8,6 +8,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/cshim"
+	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/hostlibs"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
@@ -67,6 +68,17 @@ func (s *Story) Decide(w *Wishes) error {
 		s.Close()
 	}
 	return err
+}
+
+// Devices finds the GPUs of the machine that a host's root belongs to. It is a look of its own: what devices there are is no
+// input of a plan.
+func Devices(host string) (*hostgpu.Devices, error) {
+	root, err := rootfs.Open(hostgpu.Tree(host))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return hostgpu.Discover(root, hostgpu.Options{})
 }
 
 // discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's

@@ -87,6 +87,7 @@ func TestScripts(t *testing.T) {
 			"elf":     cmdELF,
 			"runtime": cmdRuntime,
 			"host":    cmdHost,
+			"machine": cmdMachine,
 			"cut":     cmdCut,
 		},
 	})

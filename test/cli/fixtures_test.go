@@ -99,3 +99,23 @@ func cmdHost(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(file, []byte(text), 0o644))
 	}
 }
+
+// cmdMachine makes `machine DIR` a whole machine: a sysfs with an Intel GPU, one of whose nodes is a file and the other
+// is missing.
+func cmdMachine(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	const gpu = "sys/devices/pci0000:00/0000:00:02.0"
+	for file, text := range map[string]string{
+		gpu + "/vendor": "0x8086", gpu + "/device": "0x3ea0", gpu + "/class": "0x030000", gpu + "/uevent": "DRIVER=i915",
+		gpu + "/drm/card0/dev": "226:0", gpu + "/drm/renderD128/dev": "226:128", "dev/dri/renderD128": "",
+		"usr/share/misc/pci.ids": "8086  Intel Corporation\n\t3ea0  UHD Graphics 620\n",
+	} {
+		ts.Check(os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755))
+		ts.Check(os.WriteFile(filepath.Join(dir, file), []byte(text+"\n"), 0o644))
+	}
+	ts.Check(os.MkdirAll(filepath.Join(dir, "sys/class/drm"), 0o755))
+	for _, name := range []string{"card0", "renderD128"} {
+		ts.Check(os.Symlink("../..", filepath.Join(dir, gpu, "drm", name, "device")))
+		ts.Check(os.Symlink("../../devices/pci0000:00/0000:00:02.0/drm/"+name, filepath.Join(dir, "sys/class/drm", name)))
+	}
+}
