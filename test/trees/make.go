@@ -87,8 +87,12 @@ func (r Recipe) bootstrap(ctx context.Context, dir string) error {
 		return err
 	}
 	defer release()
+	components := []string{"main"}
+	if len(r.Components) > 0 {
+		components = r.Components
+	}
 	args := []string{"--quiet", "--format=tar", "--variant=" + r.Variant, "--architectures=" + r.Arch,
-		"--components=main", "--include=" + strings.Join(r.Include, ","),
+		"--components=" + strings.Join(components, ","), "--include=" + strings.Join(r.Include, ","),
 		`--aptopt=Acquire::Retries "3"`,
 		"--dpkgopt=force-unsafe-io",
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",

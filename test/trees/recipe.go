@@ -16,6 +16,8 @@ type Recipe struct {
 	Arch    string   // Debian architecture
 	Variant string   // mmdebstrap's --variant; "extract" unpacks packages without running anything of them
 	Include []string // packages beyond the variant's own
+	// Components of the archive; none: main.
+	Components []string `json:",omitempty"`
 	// From names a tree to start from by hard links instead of calling mmdebstrap.
 	From string
 	// Prune lists what is deleted afterwards. A pattern without a slash is matched against file names in
@@ -66,6 +68,16 @@ func runtimePackages(more ...string) []string {
 var sdkPackages = []string{
 	"gcc", "g++", "binutils", "libc6-dev", "libx11-dev", "libx11-xcb-dev", "libxcb1-dev",
 	"libgl-dev", "libglx-dev", "libegl-dev", "libgles-dev", "libvulkan-dev",
+}
+
+// nvidiaPackages are NVIDIA's user-space libraries without a kernel module. They load on a machine without a GPU. Debian
+// keeps them behind /etc/alternatives. libGL and the like come with Mesa, as on a machine with two vendors' GPUs.
+var nvidiaPackages = []string{
+	"libgl1", "libegl1", "libgles2", "libopengl0", "libvulkan1", "mesa-utils", "vulkan-tools",
+	"libglx-nvidia0", "libegl-nvidia0", "nvidia-egl-icd", "libnvidia-egl-gbm1", "libnvidia-allocator1", "nvidia-vulkan-icd",
+	"libcuda1", "libcuda1:i386", "libnvidia-ml1", "libnvidia-ml1:i386", "libnvidia-encode1", "libnvcuvid1",
+	"libnvidia-opticalflow1", "libnvidia-fbc1", "libnvidia-ptxjitcompiler1", "libnvidia-nvvm4", "libnvoptix1",
+	"libnvidia-ngx1", "nvidia-opencl-icd", "nvidia-vdpau-driver", "nvidia-smi",
 }
 
 // both names packages for x86-64 and for 32-bit x86.
@@ -128,6 +140,9 @@ var recipes = []Recipe{
 		Prune: gpuLibraries(arm64), Ldconfig: true},
 	{Name: "sdk11arm64", Suite: "bullseye", Arch: "amd64,arm64", Include: cross(sdkPackages)},
 	{Name: "sdk13arm64", Suite: "trixie", Arch: "amd64,arm64", Include: cross(sdkPackages)},
+	// NVIDIA's libraries besides Mesa; of the 32-bit ones those that need no others.
+	{Name: "hostnvidia", Suite: "trixie", Arch: "amd64,i386", Include: nvidiaPackages,
+		Components: []string{"main", "contrib", "non-free"}},
 	// Two trees that no capsule can run: another libc, and an architecture without one.
 	{Name: "musl", Suite: "trixie", Variant: "extract", Include: []string{"musl"}, MergedUsr: true},
 	{Name: "foreign", Suite: "trixie", Variant: "extract", Arch: "riscv64", Include: []string{"libc6"}, MergedUsr: true},

@@ -2,9 +2,7 @@ package trees
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,51 +17,7 @@ func Symbols(t testing.TB, name string) (dir, host string) {
 }
 
 func buildSymbols(ctx context.Context) (string, error) {
-	var parts [][]byte
-	err := fs.WalkDir(probes.SymbolSources, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := probes.SymbolSources.ReadFile(name)
-		parts = append(parts, []byte(name), text)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read the sources of the symbols' library: %w", err)
-	}
-	for _, sdk := range []string{"sdk11", "sdk13"} {
-		r, err := Lookup(sdk)
-		if err != nil {
-			return "", err
-		}
-		h, err := r.hash()
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, []byte(h))
-	}
-	how, err := json.Marshal([]any{probes.Symbols, compilerFlags})
-	if err != nil {
-		return "", fmt.Errorf("encode how the symbols' library is compiled: %w", err)
-	}
-	return once(ctx, "symbols", shortHash(append(parts, how)...), compileSymbols)
-}
-
-func compileSymbols(ctx context.Context, dir string) error {
-	if err := os.CopyFS(filepath.Join(dir, "src"), probes.SymbolSources); err != nil {
-		return fmt.Errorf("unpack the sources of the symbols' library: %w", err)
-	}
-	for _, sub := range []string{"bin", "host"} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
-			return err
-		}
-	}
-	for _, p := range probes.Symbols {
-		if err := compile(ctx, dir, p); err != nil {
-			return err
-		}
-	}
-	return nil
+	return set{"symbols", probes.SymbolSources, probes.Symbols}.build(ctx)
 }
 
 func buildHostWithSymbols(ctx context.Context, name string) (string, error) {

@@ -21,6 +21,12 @@ func Probes(t testing.TB) string {
 	return use(t, BuildProbes)
 }
 
+// GPUProbes returns the directory of the programs that use a GPU, for a test (see BuildGPUProbes).
+func GPUProbes(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildGPUProbes)
+}
+
 // HostWithTestLib returns the host with libcapsuletest, for a test (see BuildHostWithTestLib).
 func HostWithTestLib(t testing.TB) string {
 	t.Helper()

@@ -31,10 +31,11 @@ var built = map[string]func(context.Context) (string, error){
 	"hosttest":     trees.BuildHostWithTestLib,
 	"probesi386":   trees.BuildProbesI386,
 	"hosttesti386": trees.BuildHostWithTestLibI386,
+	"gpuprobes":    trees.BuildGPUProbes,
 }
 
 // builtNames lists them in the order in which they are made.
-var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386"}
+var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "gpuprobes"}
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {

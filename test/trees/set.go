@@ -1,0 +1,79 @@
+package trees
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/capsule-run/capsule-run/test/probes"
+)
+
+// A set is programs and libraries that are compiled together, into a directory of their own in the cache.
+type set struct {
+	name    string
+	sources embed.FS
+	probes  []probes.Probe
+}
+
+func (s set) build(ctx context.Context) (string, error) {
+	var parts [][]byte
+	err := fs.WalkDir(s.sources, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := s.sources.ReadFile(name)
+		parts = append(parts, []byte(name), text)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the sources of %s: %w", s.name, err)
+	}
+	var sdks []string
+	for _, p := range s.probes {
+		if !slices.Contains(sdks, p.SDK) {
+			sdks = append(sdks, p.SDK)
+		}
+	}
+	for _, sdk := range sdks {
+		r, err := Lookup(sdk)
+		if err != nil {
+			return "", err
+		}
+		h, err := r.hash()
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, []byte(h))
+	}
+	how, err := json.Marshal([]any{s.probes, compilerFlags})
+	if err != nil {
+		return "", fmt.Errorf("encode how %s is compiled: %w", s.name, err)
+	}
+	return once(ctx, s.name, shortHash(append(parts, how)...), s.compile)
+}
+
+func (s set) compile(ctx context.Context, dir string) error {
+	if err := os.CopyFS(filepath.Join(dir, "src"), s.sources); err != nil {
+		return fmt.Errorf("unpack the sources of %s: %w", s.name, err)
+	}
+	for _, p := range s.probes {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(p.Out)), 0o755); err != nil {
+			return err
+		}
+		if err := compile(ctx, dir, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BuildGPUProbes compiles the programs of test/probes/gpu, unless they are in the cache, and returns the directory: they
+// are in bin/ there.
+func BuildGPUProbes(ctx context.Context) (string, error) {
+	return set{"gpuprobes", probes.GPUSources, probes.GPU}.build(ctx)
+}
