@@ -29,6 +29,8 @@ type Family struct {
 	Group string
 	// Loaders are the SONAMEs that the runtime needs for the driver boundary; none: the API has no such boundary.
 	Loaders []string
+	// Layers says that its loader finds layers too.
+	Layers bool
 }
 
 // BoundaryDecision says where the capsule begins for an API, and why.
@@ -106,6 +108,9 @@ func (p *planner) groupBoundary(group []Family, wanted string) (boundary, reason
 // hasStub says which libraries programs, or at the driver boundary the runtime's loaders, open.
 func (p *planner) hasStub(l *HostLibrary) bool {
 	driver := p.boundary[l.API] == BoundaryDriver
+	if p.leftOut[l] {
+		return l.Requested
+	}
 	return l.Requested || l.FrontEnd && !driver || l.Driver && driver
 }
 
@@ -113,6 +118,9 @@ func (p *planner) hasStub(l *HostLibrary) bool {
 func (p *planner) isRoot(l *HostLibrary) bool {
 	if l.FrontEnd && p.boundary[l.API] == BoundaryDriver {
 		return false // the runtime's own is used
+	}
+	if p.leftOut[l] {
+		return l.Requested
 	}
 	return !l.Dependency
 }

@@ -129,7 +129,6 @@ func (p *planner) proxyNeeds(soname string) []string {
 // planData maps what drivers name by absolute paths to what is mounted of the host.
 func (p *planner) planData() {
 	m := &p.plan.artefacts.Manifest
-	p.plan.PathMap = []PathMap{}
 	for _, d := range p.in.Host.Data {
 		to := path.Join(ShareDir, d.Path)
 		p.plan.PathMap = append(p.plan.PathMap, PathMap{From: d.Path, To: to, Why: d.Reason})

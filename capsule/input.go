@@ -36,6 +36,8 @@ type Host struct {
 	Libraries []*HostLibrary
 	Data      []HostData
 	Manifests []HostManifest
+	// Layers are manifests that programs see beside the runtime's.
+	Layers []LayerManifest
 }
 
 // HostLibrary is a library of the host's stack or of its closure.
@@ -77,6 +79,7 @@ type Runtime struct {
 	Loader      string // canonical path of ld.so
 	// Libraries holds, by SONAME, those that Rules asks about and the runtime has.
 	Libraries map[string]*RuntimeLibrary
+	Layers    []LayerManifest
 }
 
 // RuntimeLibrary is a library of the runtime that host libraries share.

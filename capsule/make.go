@@ -42,6 +42,8 @@ type planner struct {
 	rules Rules
 	plan  *ArchPlan
 
+	layers   map[string]Side       // by the layer's name
+	leftOut  map[*HostLibrary]bool // libraries of layers that are the runtime's
 	shared   map[string]bool       // SONAMEs answered by a proxy
 	boundary map[string]string     // by API
 	loaded   map[*HostLibrary]bool // the host's libraries that the capsule may load
@@ -53,7 +55,7 @@ type planner struct {
 
 func makeArch(in *ArchInput, rules Rules, boundary string) (*ArchPlan, error) {
 	p := &planner{in: in, rules: rules, plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion,
-		Loader: in.Runtime.Loader}}
+		Loader: in.Runtime.Loader, PathMap: []PathMap{}}}
 	p.plan.artefacts.Arch = in.Arch
 	p.index()
 	if err := p.checkRequested(); err != nil {
@@ -62,9 +64,13 @@ func makeArch(in *ArchInput, rules Rules, boundary string) (*ArchPlan, error) {
 	if err := p.chooseBoundaries(boundary); err != nil { // stubs for front ends, or for the drivers behind them
 		return nil, err
 	}
-	p.chooseShared()                          // which SONAMEs the capsule shares with the runtime
-	p.chooseLoaded()                          // which of the host's libraries it needs then
-	p.numberObjects()                         // beyond this point no object is added
+	p.chooseLayers()                       // of layers that both sides have, whose
+	p.chooseShared()                       // which SONAMEs the capsule shares with the runtime
+	p.chooseLoaded()                       // which of the host's libraries it needs then
+	p.numberObjects()                      // proxies and the host's libraries
+	if err := p.planLayers(); err != nil { // how the loader finds those of the other side
+		return nil, err
+	} // beyond this point no object is added
 	p.answerSymbols()                         // what each proxy hands out, and where it comes from
 	p.describeHost()                          // host libraries: paths, closures, aliases
 	p.planStubs()                             // what stands in the base namespace
@@ -172,8 +178,16 @@ func (p *planner) numberObjects() {
 		}
 		p.object[l.Path] = uint32(len(m.Objects))
 		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Host, Soname: l.Name, BuildID: buildID(l.File.BuildID),
-			Path: path.Join(HostDir(p.in.Arch), l.Path)})
+			Path: path.Join(HostDir(p.in.Arch), l.Path), Flags: p.flags(l)})
 	}
+}
+
+// flags: a loader of layers opens what the program brings with it, too.
+func (p *planner) flags(l *HostLibrary) manifest.Flags {
+	if l.FrontEnd && slices.ContainsFunc(p.rules.Families, func(f Family) bool { return f.Name == l.API && f.Layers }) {
+		return manifest.OpensOthers
+	}
+	return 0
 }
 
 // buildID longer than the manifest's field is as good as none: symbols are then looked up by name.

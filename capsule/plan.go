@@ -79,6 +79,7 @@ type ArchPlan struct {
 	Loader      string             `json:"loader"`
 	Boundaries  []BoundaryDecision `json:"boundaries"`
 	Libraries   []Library          `json:"libraries"`
+	Layers      []Layer            `json:"layers"`
 	Symbols     Symbols            `json:"symbols"`
 	PathMap     []PathMap          `json:"path_map"`
 	StaticTLS   StaticTLS          `json:"static_tls"`

@@ -63,6 +63,10 @@ type Manifests struct {
 	Below     []string `toml:"below"`
 	// Key leads to the library's path in the JSON.
 	Key []string `toml:"key"`
+	// BothSides marks what programs see the host's and the runtime's of together (layers), where of drivers they see the
+	// host's alone. NameKey leads to what tells two of them apart.
+	BothSides bool     `toml:"both-sides"`
+	NameKey   []string `toml:"name-key"`
 	// Relative says that a relative path with a slash counts from the manifest's directory.
 	Relative bool `toml:"relative"`
 	// Environment variables: a list of files instead of any search (the first that is set), a list of directories
@@ -121,6 +125,9 @@ func (r *Rules) check() error {
 		for _, m := range f.Manifests {
 			if m.Role == "" || m.Kind == "" || m.Directory == "" || len(m.Key) == 0 || len(m.Below) == 0 {
 				return fmt.Errorf("family %s: manifests need role, kind, directory, below and key", f.Name)
+			}
+			if m.BothSides != (len(m.NameKey) > 0) {
+				return fmt.Errorf("family %s: both-sides and name-key go together", f.Name)
 			}
 			for _, b := range m.Below {
 				switch b {

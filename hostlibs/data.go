@@ -28,7 +28,7 @@ func (d *discovery) dataFiles() error {
 	}
 	byDir := map[string]*DataFile{}
 	for _, m := range d.found {
-		if m.Library == nil {
+		if m.Library == nil || m.Rule.BothSides { // the latter are the plan's, who joins them with the runtime's
 			continue
 		}
 		dir := path.Dir(m.Path)

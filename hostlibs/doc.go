@@ -78,8 +78,10 @@ type Manifest struct {
 	Kind        string // "egl-vendor" or "vulkan-icd"
 	Path        string // inside the root, as found
 	LibraryPath string // as written
+	Opens       string // what a loader opens for it: LibraryPath, absolute where it was relative to the file
 	Library     *Library
 	Skipped     string // why there is no Library
+	Name        string // of the layer, where the rule has a name-key
 	API         string // the family's name
 	Text        []byte // of the file
 	Rule        *configs.Manifests

@@ -122,48 +122,70 @@ func (d *discovery) manifest(api string, rule configs.Manifests, file string) (*
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest: %w", err), "the file must be readable, or be removed")
 	}
-	m := &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: &rule}
-	var arch string
-	if m.LibraryPath, arch, err = parseManifest(data, rule.Key); err != nil {
+	m, err := d.understand(api, rule, file, data)
+	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest %s: %w", d.outside(file), err),
 			"correct or remove the file, or install the package that it belongs to again")
+	}
+	if m.Skipped != "" {
+		return m, nil
+	}
+	lib, how, err := d.library(m)
+	if err != nil || m.Skipped != "" {
+		return m, err
+	}
+	m.Library, err = d.addRootFile(lib, how, Role(rule.Role), api, "library_path of "+file)
+	return m, err
+}
+
+const namesNone = "names no library"
+
+// understand reads a manifest's text.
+func (d *discovery) understand(api string, rule configs.Manifests, file string, data []byte) (m *Manifest, err error) {
+	m = &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: &rule}
+	var arch string
+	if m.LibraryPath, arch, err = parseManifest(data, rule.Key); err != nil {
+		return nil, err
+	}
+	if rule.BothSides {
+		if m.Name, _, err = parseManifest(data, rule.NameKey); err != nil {
+			return nil, err
+		}
 	}
 	bits := "32"
 	if d.arch.Class == elf.ELFCLASS64 {
 		bits = "64"
 	}
+	m.Opens = m.LibraryPath
 	switch {
 	case m.LibraryPath == "":
-		m.Skipped = "names no library"
-		return m, nil
+		m.Skipped = namesNone
 	case arch != "" && arch != bits:
 		m.Skipped = "for another architecture (library_arch " + arch + ")"
-		return m, nil
+	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens) && !rule.Relative:
+		m.Skipped = "library_path is relative to the working directory"
+	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens):
+		m.Opens = path.Dir(file) + "/" + m.Opens
 	}
-	name := m.LibraryPath
-	if strings.Contains(name, "/") && !path.IsAbs(name) {
-		if !rule.Relative {
-			m.Skipped = "library_path is relative to the working directory"
-			return m, nil
-		}
-		name = path.Dir(file) + "/" + name
-	}
-	lib, how, err := d.find(name)
-	if err != nil {
-		if !errors.Is(err, ldso.ErrNotFound) {
-			return nil, err
-		}
-		m.Skipped = name + " not found"
-		if path.IsAbs(name) {
-			if _, err := d.root.Stat(name); err == nil {
-				m.Skipped = name + " is for another architecture"
-			}
-		}
-		return m, nil
-	}
-	m.Library, err = d.addRootFile(lib, how, Role(rule.Role), api, "library_path of "+file)
-	return m, err
+	return m, nil
 }
+
+// library finds what a manifest names, or says in m.Skipped why not.
+func (d *discovery) library(m *Manifest) (file, how string, err error) {
+	if file, how, err = d.find(m.Opens); !errors.Is(err, ldso.ErrNotFound) {
+		return file, how, err
+	}
+	m.Skipped = m.Opens + " not found"
+	if path.IsAbs(m.Opens) {
+		if _, err := d.root.Stat(m.Opens); err == nil {
+			m.Skipped = m.Opens + " is for another architecture"
+		}
+	}
+	return "", "", nil
+}
+
+// OnlyCombines says of a manifest without a library that it is one all the same: a Vulkan layer that stands for others.
+func (m *Manifest) OnlyCombines() bool { return m.Skipped == namesNone && m.Name != "" }
 
 // parseManifest returns the string at a path of keys, and "library_arch" beside it (Vulkan-Loader,
 // LoaderDriverInterface.md: "32" or "64"). A file without them says nothing.

@@ -30,12 +30,20 @@ const (
 	Base  Kind = 3 // a library of the runtime in the base namespace
 )
 
+// Flags of an object.
+type Flags uint16
+
+// OpensOthers marks a loader of the host: what it opens and the plan does not know is the program's own, and belongs to
+// the base namespace (CAPSULE_OPENS_OTHERS).
+const OpensOthers Flags = 1
+
 // Object is one entry; references are indices into Manifest.Objects.
 type Object struct {
 	Kind    Kind
 	Soname  string
-	Path    string // inside the container; empty for Base
+	Path    string // inside the container; empty for a Base that goes by its name
 	BuildID []byte // nil where unknown
+	Flags   Flags
 	Closure []uint32
 	Sources []uint32
 }
@@ -98,7 +106,8 @@ func (m *Manifest) Encode() ([]byte, error) {
 		le.PutUint32(b[0:], uint32(o.Kind))
 		le.PutUint32(b[4:], e.string(o.Soname))
 		le.PutUint32(b[8:], e.string(o.Path))
-		le.PutUint32(b[12:], uint32(len(o.BuildID)))
+		le.PutUint16(b[12:], uint16(len(o.BuildID)))
+		le.PutUint16(b[14:], uint16(o.Flags))
 		first, count := e.list(o.Closure)
 		le.PutUint32(b[16:], first)
 		le.PutUint32(b[20:], count)

@@ -112,6 +112,16 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 			return err
 		}
 	}
+	if len(p.Layers) > 0 {
+		fmt.Fprintf(w, "\nLayers:\n")
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, l := range p.Layers {
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", l.Name, l.Side, l.Manifest, l.Reason)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
 	for _, list := range []struct {
 		title   string
 		symbols []capsule.Bridged

@@ -21,14 +21,19 @@ struct capsule_range {
 enum capsule_object_kind {
     CAPSULE_HOST = 1,  /* a host library, loaded into the capsule */
     CAPSULE_PROXY = 2, /* a generated proxy, loaded into the capsule */
-    CAPSULE_BASE = 3,  /* a runtime library whose symbols a proxy hands out; lives in the base namespace */
+    CAPSULE_BASE = 3,  /* a runtime library, in the base namespace: proxies hand out its symbols, or an alias leads to it */
+};
+
+enum capsule_object_flags {
+    CAPSULE_OPENS_OTHERS = 1, /* HOST: a loader; what it opens and the plan does not know is the program's, in the base namespace */
 };
 
 struct capsule_object {
     uint32_t kind;
     uint32_t soname;              /* string: what DT_NEEDED and dlopen call it */
-    uint32_t path;                /* string: absolute path of the file inside the container; BASE: empty */
-    uint32_t build_id_len;        /* 0: unknown, then symbols are looked up by name */
+    uint32_t path;                /* string: absolute path of the file inside the container; BASE: may be empty */
+    uint16_t build_id_len;        /* 0: unknown, then symbols are looked up by name */
+    uint16_t flags;               /* capsule_object_flags */
     struct capsule_range closure; /* indices: HOST: the objects to open before it, dependencies first */
     struct capsule_range sources; /* indices: PROXY: the BASE objects that st_shndx - CAPSULE_SHN_BASE counts */
     uint8_t build_id[32];

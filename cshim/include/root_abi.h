@@ -28,7 +28,7 @@ typedef int iterate_function(int (*)(struct dl_phdr_info *, size_t, void *), voi
 
 /* libcapsule's part, for the root. */
 struct capsule_base {
-    void *(*open)(const char *file, int mode);
+    void *(*open)(const char *file, int mode, const void *caller);
     void *(*lookup_global)(const char *name, const char *version); /* dlsym on what dlopen(NULL) returns */
     void *global_handle;                                            /* what dlopen(NULL) returns */
     iterate_function *iterate_base; /* dl_iterate_phdr over the base namespace */

@@ -54,13 +54,34 @@ static void add_globals(uint32_t index, void *handle)
     }
 }
 
-void *capsule_dlopen(const char *file, int mode)
+/* Is it a loader that calls? What that opens and the plan does not know, a layer that the program brings, is not the
+ * host's. l_name of what was opened by an absolute path is that path. */
+static bool opens_others(const void *caller)
+{
+    Dl_info info;
+    if (!dladdr(caller, &info) || !info.dli_fname)
+        return false;
+    for (uint32_t i = 0; i < manifest_object_count(); i++) {
+        const struct capsule_object *object = manifest_object(i);
+        if (object->flags & CAPSULE_OPENS_OTHERS && !strcmp(manifest_string(object->path), info.dli_fname))
+            return true;
+    }
+    return false;
+}
+
+void *capsule_dlopen(const char *file, int mode, const void *caller)
 {
     bool global = mode & RTLD_GLOBAL;
+    uint32_t index = find(file);
+    if (index == UINT32_MAX && opens_others(caller)) {
+        /* The capsule is left for one that the runtime is too old for: built for this host, and not known to the plan. */
+        void *handle = open_in_base(file, mode);
+        if (handle || !strchr(file, '/'))
+            return handle;
+    }
     mode &= ~RTLD_GLOBAL;
     if (global)
         mode |= RTLD_NODELETE; /* it stays in everybody's scope */
-    uint32_t index = find(file);
     void *handle = index != UINT32_MAX ? object_dlopen(index, mode) : open_unplanned(file, mode);
     debug("dlopen(\"%s\", %#x) in the capsule: %s", file, mode, handle ? "ok" : "not found");
     if (handle && global)

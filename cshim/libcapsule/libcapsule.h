@@ -54,6 +54,7 @@ bool capsule_is_up(void);
 /* objects.c */
 void *object_open(uint32_t index);                   /* keeps the object loaded; NULL and a report on failure */
 void *object_dlopen(uint32_t index, int mode);       /* counted by ld.so, as dlopen */
+void *open_in_base(const char *file, int mode);
 bool object_open_closure(const struct capsule_object *object);
 void *object_handle(uint32_t index); /* the handle object_open keeps, or NULL */
 bool objects_reserve(uint32_t count);
@@ -73,7 +74,7 @@ void unwinder_bring_up(iterate_function *capsule);
 void unwinder_prepare(void *libgcc);
 
 /* dlopen.c */
-void *capsule_dlopen(const char *file, int mode);
+void *capsule_dlopen(const char *file, int mode, const void *caller);
 void *capsule_lookup_global(const char *name, const char *version);
 
 /* needed.c */

@@ -68,11 +68,22 @@ static bool loaded_in_base(const struct capsule_object *object)
     return dlopen(manifest_string(object->soname), RTLD_LAZY | RTLD_NOLOAD); /* kept, as the filled proxy keeps it */
 }
 
+/* glibc takes the namespace from the caller's address: here that is the base one. The volatile keeps the call from becoming
+ * a tail call, whose caller would be the capsule root. */
+void *open_in_base(const char *file, int mode)
+{
+    void *volatile handle = dlopen(file, mode);
+    debug("open %s in the base namespace: %s", file, handle ? "ok" : "failed");
+    return handle;
+}
+
 void *object_dlopen(uint32_t index, int mode)
 {
     const struct capsule_object *object = manifest_object(index);
     if (!object)
         return NULL;
+    if (object->kind == CAPSULE_BASE)
+        return open_in_base(manifest_string(object->path), mode);
     if (mode & RTLD_NOLOAD && object->kind == CAPSULE_PROXY && loaded_in_base(object))
         mode &= ~RTLD_NOLOAD;
     if (!(mode & RTLD_NOLOAD) && !object_open_closure(object))

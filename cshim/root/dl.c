@@ -18,19 +18,24 @@ CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
 DLSYM_IMPORT(void *, dlsym, (void *, const char *));
 DLSYM_IMPORT(void *, dlvsym, (void *, const char *, const char *));
 
-CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))
+static void *open_for(const void *caller, const char *file, int mode)
 {
     if (!file || !*file)
         return base()->global_handle;
     char buffer[ROOT_PATH_MAX];
-    return base()->open(root_map_path(file, buffer), mode);
+    return base()->open(root_map_path(file, buffer), mode, caller);
+}
+
+CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))
+{
+    return open_for(__builtin_return_address(0), file, mode);
 }
 
 /* A driver that names a namespace: the base one is, for it, the capsule. */
 CAPSULE_OVERRIDE(void *, dlmopen, (Lmid_t namespace, const char *file, int mode))
 {
     if (namespace == LM_ID_BASE)
-        return override_dlopen(file, mode);
+        return open_for(__builtin_return_address(0), file, mode);
     return base_dlmopen(namespace, file, mode);
 }
 

@@ -28,7 +28,7 @@ void *polyfill_late(void **slot, const char *library, const char *name)
     if (function)
         return function;
     /* The library's proxy: opening it loads the runtime's library into the base namespace. */
-    void *proxy = base()->open(library, RTLD_LAZY);
+    void *proxy = base()->open(library, RTLD_LAZY, NULL);
     function = proxy ? base_dlsym(proxy, name) : NULL;
     if (!function)
         function = base()->lookup_global(name, NULL);

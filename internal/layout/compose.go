@@ -208,7 +208,7 @@ func (c *composer) merged(name string) {
 	if name == "var" {
 		// As every distribution has them since the Filesystem Hierarchy Standard 3.0, chapter 5; images may be older.
 		entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Name == "run" || e.Name == "lock" })
-		entries = append(entries, Entry{"run", "/run"}, Entry{"lock", "/run/lock"})
+		entries = append(entries, Entry{Name: "run", Link: "/run"}, Entry{Name: "lock", Link: "/run/lock"})
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	for _, e := range entries {
@@ -216,11 +216,35 @@ func (c *composer) merged(name string) {
 		if !isName(e.Name) || c.taken(target, e.Link != "") {
 			continue
 		}
+		if c.holdsOurs(target) {
+			c.opened(target, inside+"/"+e.Name, e.Entries)
+			continue
+		}
 		op := mount.Op{Kind: mount.Symlink, Target: target, Text: e.Link, Why: "as in the runtime"}
 		if e.Link == "" {
 			op.Text, op.Why = inside+"/"+e.Name, "runtime"
 		}
 		c.add(op)
+	}
+}
+
+// holdsOurs says whether the plan puts something below a path.
+func (c *composer) holdsOurs(p string) bool {
+	return slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target != p && within(op.Target, p) })
+}
+
+// opened makes a directory of /etc in which the plan puts something: a link per entry into the runtime's, like /etc itself.
+func (c *composer) opened(target, inside string, entries []Entry) {
+	c.add(mount.Op{Kind: mount.Dir, Target: target})
+	for _, e := range entries {
+		to := target + "/" + e.Name
+		switch {
+		case !isName(e.Name) || slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target == to }):
+		case c.holdsOurs(to):
+			c.opened(to, inside+"/"+e.Name, e.Entries)
+		default:
+			c.add(mount.Op{Kind: mount.Symlink, Target: to, Text: inside + "/" + e.Name, Why: "runtime"})
+		}
 	}
 }
 

@@ -24,16 +24,17 @@ func debian() []Top {
 		{Name: "bin", Link: "usr/bin"},
 		{Name: "boot", Source: "/r/boot"},
 		{Name: "etc", Source: "/r/etc", Entries: []Entry{
-			{"alternatives", ""}, {"ld.so.cache", ""}, {"localtime", "/usr/share/zoneinfo/UTC"}, {"mtab", "../proc/self/mounts"},
-			{"nsswitch.conf", ""}, {"passwd", ""},
+			{Name: "alternatives"}, {Name: "ld.so.cache"},
+			{Name: "localtime", Link: "/usr/share/zoneinfo/UTC"}, {Name: "mtab", Link: "../proc/self/mounts"},
+			{Name: "nsswitch.conf"}, {Name: "passwd"},
 		}},
 		{Name: "home", Source: "/r/home"},
 		{Name: "lib", Source: "/r/lib"},
 		{Name: "app", Source: "/r/app"},
 		{Name: "usr", Source: "/r/usr"},
 		{Name: "tmp", Source: "/r/tmp"},
-		{Name: "var", Source: "/r/var", Entries: []Entry{{"home", ""}, {"lib", ""}, {"lock", "/run/lock"}, {"mail", "spool/mail"},
-			{"run", ""}, {"tmp", ""}}},
+		{Name: "var", Source: "/r/var", Entries: []Entry{{Name: "home"}, {Name: "lib"}, {Name: "lock", Link: "/run/lock"}, {Name: "mail", Link: "spool/mail"},
+			{Name: "run"}, {Name: "tmp"}}},
 	}
 }
 
@@ -83,6 +84,14 @@ func TestCompose(t *testing.T) {
 		}, []string{"bind /boot", "bind /home <", "symlink /etc/passwd", "symlink /etc/localtime", "symlink /etc/ld.so.cache",
 			"symlink /var/tmp", "bind /home/u/game", "bind /mnt", "bind / ", "dir /tmp"}},
 		{"cache of the runtime", func(*Input) {}, []string{"symlink /etc/ld.so.cache -> /run/capsule/etc/ld.so.cache"}, nil},
+		{"something of ours in a directory of /etc", func(in *Input) {
+			in.Top[2].Entries = append(in.Top[2].Entries, Entry{Name: "vulkan", Entries: []Entry{{Name: "icd.d"},
+				{Name: "layer.d", Entries: []Entry{{Name: "host-x.json"}, {Name: "y.json"}}}}})
+			in.Capsule = append(in.Capsule, mount.Op{Kind: mount.Symlink, Target: "/etc/vulkan/layer.d/host-x.json", Text: "/run/capsule/x.json"})
+		}, []string{"dir /etc/vulkan", "symlink /etc/vulkan/icd.d -> /run/capsule/etc/vulkan/icd.d", "dir /etc/vulkan/layer.d",
+			"symlink /etc/vulkan/layer.d/y.json -> /run/capsule/etc/vulkan/layer.d/y.json",
+			"symlink /etc/vulkan/layer.d/host-x.json -> /run/capsule/x.json"},
+			[]string{"symlink /etc/vulkan ", "symlink /etc/vulkan/layer.d ", "symlink /etc/vulkan/layer.d/host-x.json -> /run/capsule/etc"}},
 		{"home below /var/home", func(in *Input) {
 			in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/home/u", "/var/home/u", "/var/home/u/x"
 		}, []string{"bind /home/u < /home/u", "bind /var/home/u < /var/home/u"}, []string{"symlink /var/home", "bind /var/home/u/x"}},

@@ -27,6 +27,8 @@ type Top struct {
 type Entry struct {
 	Name string
 	Link string // the link's text, empty if it is no symbolic link
+	// Entries are what a directory, or one behind a link, holds in which something of ours is to appear too.
+	Entries []Entry `json:",omitempty"`
 }
 
 // Bind is a file or directory that the user wants to have inside.

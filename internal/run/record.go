@@ -33,7 +33,7 @@ func record(s *stages.Story) (build.Record, error) {
 		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
 		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
 			var err error
-			if top.Entries, err = entries(s.Tree.Root, "/"+t.Name); err != nil {
+			if top.Entries, err = entries(s.Tree.Root, "/"+t.Name, s.Plan.Mounts); err != nil {
 				return build.Record{}, err
 			}
 		}
@@ -48,8 +48,8 @@ func record(s *stages.Story) (build.Record, error) {
 }
 
 // entries lists a directory of the runtime that the new root has as links. It is recorded as an input: a file that
-// is added to the runtime's /etc must show.
-func entries(root *rootfs.Root, dir string) ([]layout.Entry, error) {
+// is added to the runtime's /etc must show. The same below where a directory has something of the plan's in it.
+func entries(root *rootfs.Root, dir string, mounts []mount.Op) ([]layout.Entry, error) {
 	names, err := root.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -64,6 +64,14 @@ func entries(root *rootfs.Root, dir string) ([]layout.Entry, error) {
 		if info.Mode&fs.ModeSymlink != 0 {
 			if e.Link, err = root.Readlink(path.Join(dir, name)); err != nil {
 				return nil, err
+			}
+		}
+		p := path.Join(dir, name)
+		if slices.ContainsFunc(mounts, func(op mount.Op) bool { return strings.HasPrefix(op.Target, p+"/") }) {
+			if st, err := root.Stat(p); err == nil && st.Mode.IsDir() {
+				if e.Entries, err = entries(root, p, mounts); err != nil {
+					return nil, err
+				}
 			}
 		}
 		out = append(out, e)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
@@ -26,6 +27,9 @@ func (s *Story) input(w *Wishes) (*capsule.Input, error) {
 	for _, side := range s.Sides {
 		a, err := side.input(rules)
 		if err != nil {
+			return nil, err
+		}
+		if a.Runtime.Layers, err = side.runtimeLayers(w); err != nil {
 			return nil, err
 		}
 		in.Architectures = append(in.Architectures, a)
@@ -69,7 +73,8 @@ func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
 func families(rules *configs.Rules) []capsule.Family {
 	var out []capsule.Family
 	for _, f := range rules.Families {
-		out = append(out, capsule.Family{Name: f.Name, Group: f.Group, Loaders: f.Loaders})
+		out = append(out, capsule.Family{Name: f.Name, Group: f.Group, Loaders: f.Loaders,
+			Layers: slices.ContainsFunc(f.Manifests, func(m configs.Manifests) bool { return m.BothSides })})
 	}
 	return out
 }
@@ -106,7 +111,11 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 		h.Libraries = append(h.Libraries, out)
 	}
 	for _, m := range s.Stack.Manifests {
-		if m.Library != nil {
+		if m.Rule.BothSides {
+			if m.Library != nil || m.OnlyCombines() {
+				h.Layers = append(h.Layers, layer(m, index))
+			}
+		} else if m.Library != nil {
 			h.Manifests = append(h.Manifests, capsule.HostManifest{API: m.API, Kind: m.Kind, Path: m.Path, Text: m.Text,
 				Key: m.Rule.Key, Library: index[m.Library], Variables: m.Rule.Variables})
 		}
@@ -119,4 +128,29 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 		h.Data = append(h.Data, out)
 	}
 	return h
+}
+
+// layer in the plan's terms; index is nil for the runtime's, whose libraries the plan need not know.
+func layer(m *hostlibs.Manifest, index map[*hostlibs.Library]int) capsule.LayerManifest {
+	l := capsule.LayerManifest{API: m.API, Kind: m.Kind, Name: m.Name, Path: m.Path, Text: m.Text, Key: m.Rule.Key,
+		Opens: m.Opens, Relative: m.Opens != m.LibraryPath, Library: -1, Directory: m.Rule.Directory}
+	if m.Library != nil {
+		l.Library = index[m.Library]
+	}
+	return l
+}
+
+// runtimeLayers are those that the runtime's own loader would find.
+func (s *Side) runtimeLayers(w *Wishes) ([]capsule.LayerManifest, error) {
+	found, err := hostlibs.BothSides(s.Tree.Root, s.Tree.Arch, hostlibs.Options{Getenv: w.Getenv})
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	var out []capsule.LayerManifest
+	for _, m := range found {
+		if m.Skipped == "" || m.OnlyCombines() {
+			out = append(out, layer(m, nil))
+		}
+	}
+	return out, nil
 }

@@ -131,6 +131,10 @@ var recipes = []Recipe{
 	// Debian 12's tests of GL; the full tree is the host and the native reference, valgrind is for both.
 	{Name: "fullpiglit12", Suite: "bookworm", Include: runtimePackages("piglit", "valgrind")},
 	{Name: "piglit12", From: "fullpiglit12", Prune: gpuLibraries(amd64), Ldconfig: true},
+	// Vulkan layers on both sides, one of them on each.
+	{Name: "host13layers", Suite: "trixie", Include: []string{"libvulkan1", "mesa-vulkan-drivers", "vulkan-validationlayers",
+		"mangohud", "libgl1", "libegl1", "libgl1-mesa-dri"}},
+	{Name: "layers11", Suite: "bullseye", Include: []string{"libvulkan1", "vulkan-tools", "vulkan-validationlayers", "procps"}},
 	{Name: "hostsid", Suite: rolling, Include: hostPackages},
 	// For aarch64, of which the machine can run nothing without qemu: packages are only unpacked.
 	{Name: "host13arm64", Suite: "trixie", Arch: "arm64", Variant: "extract", Include: append(unconfigured, hostPackages...),

@@ -133,7 +133,7 @@ long ms_since(int clock, const struct timespec *then)
 
 /* libcapsule's part in the real thing (cshim/libcapsule/bringup.c): here there are no proxies, so a library that a
  * polyfill wants late is the runtime's own. */
-static void *open_library(const char *file, int mode)
+static void *open_library(const char *file, int mode, const void *caller __attribute__((unused)))
 {
     return dlopen(file, mode);
 }
