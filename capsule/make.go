@@ -93,7 +93,7 @@ func (p *planner) index() {
 		}
 	}
 	if libc := p.hostByNm["libc.so.6"]; libc != nil {
-		p.plan.HostLibc = glibcVersion(libc.File.VersionDefs)
+		p.plan.HostLibc = GlibcVersion(libc.File.VersionDefs)
 	}
 }
 

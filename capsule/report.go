@@ -8,8 +8,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 )
 
-// glibcVersion returns the highest GLIBC_2.x that a libc defines, as "2.x".
-func glibcVersion(defs []dynelf.VersionDef) string {
+// GlibcVersion returns the highest GLIBC_2.x that a libc defines, as "2.x".
+func GlibcVersion(defs []dynelf.VersionDef) string {
 	best := -1
 	for _, d := range defs {
 		minor, ok := strings.CutPrefix(d.Name, "GLIBC_2.")

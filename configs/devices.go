@@ -13,6 +13,9 @@ var devices []byte
 // Devices is the content of devices.toml; see there for what each list is for.
 type Devices struct {
 	Groups   []string       `toml:"groups"`
+	Expected []string       `toml:"expected"`
+	Mesa     []string       `toml:"mesa"`
+	Software []string       `toml:"software"`
 	Families []DeviceFamily `toml:"family"`
 	Shared   []Nodes        `toml:"shared"`
 }
@@ -23,6 +26,7 @@ type DeviceFamily struct {
 	Drivers     []string `toml:"drivers"`
 	Libraries   []string `toml:"libraries"`
 	DisplayOnly bool     `toml:"display-only"`
+	OwnStack    bool     `toml:"own-stack"` // Mesa has no driver for it
 	Nodes       []Nodes  `toml:"nodes"`
 }
 
@@ -66,6 +70,11 @@ func ParseDevices(name string, data []byte) (*Devices, error) {
 }
 
 func (d *Devices) check() error {
+	for _, l := range append(d.Mesa[:len(d.Mesa):len(d.Mesa)], d.Software...) {
+		if _, err := path.Match(l, ""); err != nil || strings.Contains(l, "/") {
+			return fmt.Errorf("library %q is not a pattern for a file name", l)
+		}
+	}
 	driver := map[string]string{}
 	for _, f := range d.Families {
 		if f.Name == "" || len(f.Drivers) == 0 {

@@ -4,12 +4,14 @@
 package stages
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
 )
@@ -57,17 +59,50 @@ func Look(tree *runtimetree.Tree, host *rootfs.Root, w *Wishes) (*Story, error) 
 	return story, nil
 }
 
-// Decide plans: which library comes from which side, and why. It closes the story if there is an error.
+// Decide plans. It closes the story if there is an error.
 func (s *Story) Decide(w *Wishes) error {
-	w.Progress("planning")
-	input, err := s.input(w)
-	if err == nil {
-		s.Plan, err = capsule.Make(input)
-	}
+	err := s.Try(w)
 	if err != nil {
 		s.Close()
 	}
 	return err
+}
+
+// Try plans: which library comes from which side, and why. An error leaves the story as it was, with what was found.
+func (s *Story) Try(w *Wishes) error {
+	w.Progress("planning")
+	input, err := s.input(w)
+	if err != nil {
+		return err
+	}
+	s.Plan, err = capsule.Make(input)
+	return err
+}
+
+// Stacks discovers what a host has without a runtime: for each architecture that it has a stack for.
+func Stacks(host *rootfs.Root, w *Wishes) ([]*hostlibs.Stack, error) {
+	w.Progress("discovering the host's graphics stack")
+	var out []*hostlibs.Stack
+	var none error
+	for _, a := range arch.All {
+		options := hostlibs.Options{Getenv: w.Getenv}
+		if len(out) == 0 {
+			options.Libraries = w.Libraries
+		}
+		stack, err := hostlibs.Discover(host, a, options)
+		switch {
+		case errors.Is(err, hostlibs.ErrNoStack), errors.Is(err, hostlibs.ErrRequested):
+			none = cmp.Or(none, err)
+		case err != nil:
+			return nil, err
+		default:
+			out = append(out, stack)
+		}
+	}
+	if len(out) == 0 {
+		return nil, none
+	}
+	return out, nil
 }
 
 // Devices finds the GPUs of the machine that a host's root belongs to. It is a look of its own: what devices there are is no

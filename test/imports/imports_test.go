@@ -18,7 +18,7 @@ const module = "github.com/capsule-run/capsule-run/"
 var layers = [][]string{
 	{"cmd/capsule-run"},
 	{"internal/run"},
-	{"capsule/build", "internal/launch", "internal/layout", "internal/stages"},
+	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
 	{"capsule", "hostlibs", "internal/runtimetree", "internal/config"},
 	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},

@@ -1,0 +1,196 @@
+package inspection
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+const lib = "usr/lib/x86_64-linux-gnu/"
+
+// host makes a tree of libraries "FILE SONAME [NEEDED…]", each with one function, manifests "FILE.json LIBRARY", and links
+// "FILE -> TARGET".
+func host(t *testing.T, lines ...string) *hostlibs.Stack {
+	t.Helper()
+	dir := t.TempDir()
+	for _, l := range append([]string{lib + "libc.so.6 libc.so.6"}, lines...) {
+		w := strings.Fields(l)
+		full := filepath.Join(dir, w[0])
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		switch {
+		case w[1] == "->":
+			err = os.Symlink(w[2], full)
+		case strings.HasSuffix(w[0], ".json"):
+			err = os.WriteFile(full, []byte(`{"ICD": {"library_path": "`+w[1]+`"}}`), 0o644)
+		default:
+			b := elftest.Lib{Soname: w[1], Needed: w[2:], Exports: []string{"f_" + w[1]}, Versions: []string{"GLIBC_2.2.5", "GLIBC_2.41"}}.Bytes()
+			if strings.Contains(w[0], "libvulkan_radeon") {
+				b = append(b, "xMesa 24.1.3-2\x00"...)
+			}
+			err = os.WriteFile(full, b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := rootfs.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	s, err := hostlibs.Discover(root, arch.X8664, hostlibs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var (
+	glvnd = []string{lib + "libGL.so.1.7.0 libGL.so.1 libGLX.so.0", lib + "libGL.so.1 -> libGL.so.1.7.0", lib + "libGLX.so.0 libGLX.so.0",
+		lib + "libvulkan.so.1.4.309 libvulkan.so.1", lib + "libvulkan.so.1 -> libvulkan.so.1.4.309"}
+	mesa = []string{lib + "libGLX_mesa.so.0.0.0 libGLX_mesa.so.0 libgallium-25.0.7-2.so", lib + "libGLX_mesa.so.0 -> libGLX_mesa.so.0.0.0",
+		lib + "libgallium-25.0.7-2.so libgallium-25.0.7-2.so", lib + "libvulkan_radeon.so libvulkan_radeon.so",
+		"usr/share/vulkan/icd.d/radeon.json libvulkan_radeon.so", "usr/share/vulkan/icd.d/gone.json libvulkan_gone.so",
+		lib + "dri/radeonsi_dri.so libdril_dri.so", lib + "dri/swrast_dri.so libdril_dri.so"}
+	nvidia = []string{lib + "libGLX_nvidia.so.535.247.01 libGLX_nvidia.so.0", lib + "libGLX_nvidia.so.0 -> libGLX_nvidia.so.535.247.01",
+		"usr/share/vulkan/icd.d/nvidia.json libGLX_nvidia.so.0"}
+	amdGPU    = &hostgpu.GPU{Index: 0, Address: "0000:03:00.0", Vendor: "1002", Device: "73bf", Name: "AMD Navi", Driver: "amdgpu", Family: "AMD", Nodes: []*hostgpu.Node{}}
+	nvidiaGPU = &hostgpu.GPU{Index: 1, Address: "0000:04:00.0", Name: "NVIDIA RTX", Driver: "nvidia", DriverVersion: "535.247.01", Family: "NVIDIA",
+		UUID: "GPU-1", Notes: []string{"a note"}, Nodes: []*hostgpu.Node{{Path: "/dev/nvidia0", State: hostgpu.Missing, Problem: "is missing", Hint: "make it", Why: "w"}}}
+)
+
+func report(t *testing.T, s *hostlibs.Stack, gpus ...*hostgpu.GPU) *Report {
+	t.Helper()
+	var r Rules
+	var err error
+	if r.Stack, err = configs.Default(); err != nil {
+		t.Fatal(err)
+	}
+	if r.Devices, err = configs.DefaultDevices(); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Make("1", "/host", nil, &hostgpu.Devices{Root: "/", GPUs: gpus, Shared: []*hostgpu.Node{}}, []Side{{Stack: s}}, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+func serving(list []Serving, api string) Serving {
+	for _, s := range list {
+		if s.API == api {
+			return s
+		}
+	}
+	return Serving{}
+}
+
+// Two GPUs of two vendors: each has its own drivers.
+func TestServed(t *testing.T) {
+	a := report(t, host(t, slices.Concat(glvnd, mesa, nvidia)...), amdGPU, nvidiaGPU).Architectures[0]
+	for _, c := range []struct {
+		gpu                       int
+		api, drivers, version, no string
+	}{
+		{0, "GL", "radeonsi_dri.so", "25.0.7-2", ""},
+		{0, "Vulkan", "libvulkan_radeon.so", "24.1.3", ""},
+		{1, "GL", "libGLX_nvidia.so.535.247.01", "535.247.01", ""},
+		{0, "EGL", "", "", "the host has no EGL driver for the kernel's amdgpu"},
+		{1, "GBM", "", "", "the host has no GBM driver for the kernel's nvidia"},
+	} {
+		s := serving(a.GPUs[c.gpu].APIs, c.api)
+		if strings.Join(s.Drivers, " ") != c.drivers || s.Version != c.version || s.Missing != c.no {
+			t.Errorf("GPU %d, %s: %+v", c.gpu, c.api, s)
+		}
+	}
+	if s := serving(a.Software, "GL"); !slices.Equal(s.Drivers, []string{"swrast_dri.so"}) {
+		t.Errorf("software: %+v", s)
+	}
+	gl := a.APIs[slices.IndexFunc(a.APIs, func(x *API) bool { return x.API == "GL" })]
+	for _, p := range gl.Drivers {
+		if want := map[string][]int{"libGLX_nvidia.so.0": {1}, "libGLX_mesa.so.0": nil}[p.Soname]; strings.HasPrefix(p.Soname, "libGLX_") && !slices.Equal(p.GPUs, want) {
+			t.Errorf("%s is for %v", p.Soname, p.GPUs)
+		}
+	}
+	if gl.FrontEnds[0].Version != "1.7.0" && gl.FrontEnds[1].Version != "1.7.0" {
+		t.Errorf("front ends %+v", gl.FrontEnds)
+	}
+	if !slices.ContainsFunc(gl.Missing, func(m Missing) bool { return m.What == "libGLESv2.so.2" }) {
+		t.Errorf("missing %+v", gl.Missing)
+	}
+	vk := a.APIs[slices.IndexFunc(a.APIs, func(x *API) bool { return x.API == "Vulkan" })]
+	if !slices.ContainsFunc(vk.Missing, func(m Missing) bool { return strings.HasSuffix(m.What, "gone.json") && m.Why != "" }) {
+		t.Errorf("missing %+v", vk.Missing)
+	}
+}
+
+func TestProblemsAndPrint(t *testing.T) {
+	r := report(t, host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1")...), amdGPU, nvidiaGPU)
+	all := strings.Join(r.Problems, "\n")
+	for _, want := range []string{"x86_64: libnowhere.so.1, which libGLX_mesa.so.0 needs, is not on the host", "GPU 1: a note",
+		"/dev/nvidia0 is missing: make it", "x86_64: GPU 1: the host has no GL driver for the kernel's nvidia"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in\n%s", want, all)
+		}
+	}
+	for _, width := range []int{0, 60, 80, 200} {
+		var plain, colored bytes.Buffer
+		if err := r.Print(&plain, Style{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Print(&colored, Style{Width: width, Color: true}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(plain.String(), "\x1b") || !strings.Contains(colored.String(), "\x1b[31mmissing\x1b[0m") {
+			t.Errorf("colors at width %d", width)
+		}
+		for l := range strings.Lines(plain.String()) {
+			if n := len([]rune(strings.TrimRight(l, "\n"))); width == 200 && n > width {
+				t.Errorf("%d columns at width %d: %s", n, width, l)
+			}
+		}
+		for _, want := range []string{"GPU 0: AMD Navi [1002:73bf]\n  0000:03:00.0, kernel driver amdgpu\n", "kernel driver nvidia 535.247.01, GPU-1", "/dev/nvidia0"} {
+			if !strings.Contains(plain.String(), want) {
+				t.Errorf("width %d: no %q in\n%s", width, want, plain.String())
+			}
+		}
+	}
+	one, _ := json.Marshal(r)
+	if !json.Valid(one) || bytes.Contains(one, []byte("null")) {
+		t.Errorf("a null in %s", one)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	pad := func(n int) string { return strings.Repeat("Mesa x", n/6) + strings.Repeat("y", n%6) }
+	for _, n := range []int{0, 1, 1000, 256<<10 - 10, 256<<10 + 60, 256<<10 + 64, 512<<10 + 61, 1 << 20} {
+		if got := search(strings.NewReader(pad(n) + "\x00Mesa 25.0.7-devel\x00" + pad(n/2))); got != "25.0.7" {
+			t.Errorf("behind %d bytes: %q", n, got)
+		}
+	}
+	for text, want := range map[string]string{"": "", "Mesa": "", "Mesa 25": "", "Mesa 22.3": "22.3", "Mesa 22.3.6": "22.3.6", "Mesa Project": ""} {
+		if got := search(strings.NewReader(text)); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	for name, want := range map[string]string{"libGL.so.1": "", "libGL.so.1.7.0": "1.7.0", "libgallium-25.0.7-2+deb13u1.so": "25.0.7-2+deb13u1",
+		"libEGL_mesa.so.0.0.0": "", "libcuda.so.535.247.01": "535.247.01", "iris_dri.so": "", "libstdc++.so.6.0.33": "6.0.33"} {
+		if got := fileVersion("/usr/lib/" + name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

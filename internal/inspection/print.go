@@ -1,0 +1,181 @@
+package inspection
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/hostgpu"
+)
+
+// Print shows a report to a person: the trees, a table for each GPU, the APIs and their libraries for each architecture,
+// and last what will not work.
+func (r *Report) Print(out io.Writer, s Style) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprintf(w, "host     %s\n", r.Host.Dir)
+	if r.Runtime != nil {
+		fmt.Fprintf(w, "runtime  %s (%s)\n", r.Runtime.Dir, r.Runtime.Layout)
+	}
+	fmt.Fprintf(w, "devices  of %s\n", r.Devices.Root)
+	for _, g := range r.Devices.GPUs {
+		r.printGPU(w, s, g)
+	}
+	if len(r.Devices.GPUs) == 0 {
+		fmt.Fprintf(w, "\n%s\n", s.bold("No GPU"))
+	}
+	if n := len(r.Devices.Shared); n > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.bold("For any GPU"))
+		t := &table{head: []string{"node", "state", "for"}}
+		addNodes(t, r.Devices.Shared)
+		t.print(w, s)
+	}
+	r.printSoftware(w, s)
+	for _, a := range r.Architectures {
+		a.print(w, s)
+	}
+	if len(r.Problems) > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.bold("What will not work"))
+		for _, p := range r.Problems {
+			for i, part := range breakText(p, s.Width, 4) {
+				fmt.Fprintf(w, "  %s %s\n", []string{"-", " "}[min(i, 1)], part)
+			}
+		}
+	}
+	return w.Flush()
+}
+
+func (r *Report) printGPU(w io.Writer, s Style, g *hostgpu.GPU) {
+	name := g.Name
+	if g.Vendor != "" {
+		name += " [" + g.Vendor + ":" + g.Device + "]"
+	}
+	fmt.Fprintf(w, "\n%s\n", s.bold(fmt.Sprintf("GPU %d: %s", g.Index, name)))
+	facts := []string{g.Address, "no kernel driver"}
+	if g.Driver != "" {
+		facts[1] = "kernel driver " + strings.TrimSpace(g.Driver+" "+g.DriverVersion)
+	}
+	if g.UUID != "" {
+		facts = append(facts, g.UUID)
+	}
+	if g.Primary {
+		facts = append(facts, "primary")
+	}
+	fmt.Fprintf(w, "  %s\n", strings.Join(facts, ", "))
+	t := &table{head: []string{"node", "state", "for"}}
+	addNodes(t, g.Nodes)
+	for _, p := range g.Partitions {
+		for _, n := range p.Nodes {
+			t.row(n.Path, string(n.State), fmt.Sprintf("GPU instance %d, compute instance %d", p.GPUInstance, p.ComputeInstance))
+		}
+	}
+	t.print(w, s)
+	t = &table{head: []string{"arch", "API", "version", "driver"}}
+	for _, a := range r.Architectures {
+		for _, served := range a.GPUs {
+			if served.GPU == g.Index {
+				addServing(t, a.Arch, served.APIs)
+			}
+		}
+	}
+	t.print(w, s)
+}
+
+func addNodes(t *table, nodes []*hostgpu.Node) {
+	for _, n := range nodes {
+		t.row(n.Path, string(n.State), n.Why)
+	}
+}
+
+func addServing(t *table, arch string, apis []Serving) {
+	for _, a := range apis {
+		driver := strings.Join(a.Drivers, ", ")
+		if a.Missing != "" {
+			driver = "missing: " + a.Missing
+		}
+		t.row(arch, a.API, first(a.Version, "-"), driver)
+	}
+}
+
+func (r *Report) printSoftware(w io.Writer, s Style) {
+	t := &table{head: []string{"arch", "API", "version", "driver"}}
+	for _, a := range r.Architectures {
+		addServing(t, a.Arch, a.Software)
+	}
+	if len(t.rows) > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.bold("On the processor"))
+		t.print(w, s)
+	}
+}
+
+func (a *Arch) print(w io.Writer, s Style) {
+	libc := ""
+	if a.HostLibc != "" {
+		libc = ": glibc " + a.HostLibc + " on the host"
+	}
+	if a.Libc != "" {
+		libc += fmt.Sprintf(", %s in the runtime (%s)", a.Libc, a.Loader)
+	}
+	fmt.Fprintf(w, "\n%s\n", s.bold(a.Arch+libc))
+	t := &table{head: []string{"API", "boundary", "why"}}
+	for _, api := range a.APIs {
+		if api.Boundary != "" {
+			t.row(api.API, api.Boundary, api.Reason)
+		}
+	}
+	t.print(w, s)
+	t = &table{head: []string{"API", "part", "version", "GPUs", "library", "found"}}
+	for _, api := range a.APIs {
+		name := api.API
+		add := func(cells ...string) { t.row(append([]string{name}, cells...)...); name = "" }
+		for _, p := range append(api.FrontEnds, api.Drivers...) {
+			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), path.Base(p.Path), found(p))
+		}
+		for _, x := range api.Missing {
+			add("missing", "-", "-", path.Base(x.What), x.Why)
+		}
+	}
+	t.print(w, s)
+	used, unused := 0, 0
+	for _, l := range a.Libraries {
+		switch l.Side {
+		case "":
+		case "unused":
+			unused++
+		default:
+			used++
+		}
+	}
+	counts := fmt.Sprintf("%d libraries with what they need", len(a.Libraries))
+	if used+unused > 0 {
+		counts += fmt.Sprintf(", %d in the plan, %d unused", used, unused)
+	}
+	fmt.Fprintf(w, "  %s (capsule-run inspect --json lists them, capsule-run plan decides)\n", counts)
+}
+
+// found tells why a file belongs to the stack and how the loader gets at it.
+func found(p *Part) string {
+	if p.Side == "runtime" {
+		return "the runtime's own, " + path.Dir(p.Path)
+	}
+	return p.Why + "; " + p.How
+}
+
+func gpus(list []int) string {
+	var out []string
+	for _, g := range list {
+		out = append(out, strconv.Itoa(g))
+	}
+	return first(strings.Join(out, " "), "-")
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

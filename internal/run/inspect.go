@@ -1,0 +1,79 @@
+package run
+
+import (
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/inspection"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/stages"
+)
+
+// Inspect looks at the devices, the host's stack and the runtime, if one is named. That no plan can be made is for the
+// report to say, and no failure.
+func Inspect(o *Options) (*inspection.Report, error) {
+	var rules inspection.Rules
+	var err error
+	if rules.Stack, err = configs.Default(); err != nil {
+		return nil, err
+	}
+	if rules.Devices, err = configs.DefaultDevices(); err != nil {
+		return nil, err
+	}
+	if o.Runtime == "" {
+		return inspectHost(o, rules)
+	}
+	story, err := Look(o)
+	if err != nil {
+		return nil, err
+	}
+	defer story.Close()
+	devices, err := stages.Devices(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	unplanned := story.Try(o.wishes())
+	var sides []inspection.Side
+	for _, s := range story.Sides {
+		sides = append(sides, inspection.Side{Stack: s.Stack, Tree: s.Tree, Plan: planFor(story.Plan, s.Tree.Arch.Name)})
+	}
+	runtime := &inspection.Runtime{Dir: story.Tree.Dir, Layout: story.Tree.Layout}
+	r, err := inspection.Make(Version, story.Host.Dir(), runtime, devices, sides, rules)
+	if err == nil && unplanned != nil {
+		r.Problems = append(r.Problems, "no plan: "+unplanned.Error())
+	}
+	return r, err
+}
+
+func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error) {
+	host, err := rootfs.Open(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	defer host.Close()
+	stacks, err := stages.Stacks(host, o.wishes())
+	if err != nil {
+		return nil, err
+	}
+	devices, err := stages.Devices(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	var sides []inspection.Side
+	for _, s := range stacks {
+		sides = append(sides, inspection.Side{Stack: s})
+	}
+	return inspection.Make(Version, host.Dir(), nil, devices, sides, rules)
+}
+
+// planFor finds an architecture's part; nil where there is no plan.
+func planFor(p *capsule.Plan, arch string) *capsule.ArchPlan {
+	if p == nil {
+		return nil
+	}
+	for _, a := range p.Architectures {
+		if a.Arch == arch {
+			return a
+		}
+	}
+	return nil
+}
