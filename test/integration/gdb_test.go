@@ -17,10 +17,15 @@ import (
 // gdb sees the capsule's libraries with their symbols, also with a glibc (2.31) that does not tell it of namespaces.
 func TestGDB(t *testing.T) {
 	display := xvfb.Start(t)
-	for _, r := range []string{"runtime11", "runtime13"} {
+	for _, r := range []string{"runtime11", "runtime13", "runtime11i386"} {
 		t.Run(r, func(t *testing.T) {
 			dir, bind := probes(t)
-			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), display: display, flags: bind,
+			triplet := "x86_64-linux-gnu"
+			if bits(r) != "" {
+				dir, bind = probesI386(t)
+				triplet = "i386-linux-gnu"
+			}
+			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"+bits(r)), display: display, flags: bind,
 				argv: []string{dir + "/bin/frames", "1000000"}}
 			ctx, cancel := context.WithCancel(t.Context())
 			cmd := l.command(ctx)
@@ -48,7 +53,7 @@ func TestGDB(t *testing.T) {
 			if err != nil {
 				t.Fatalf("gdb: %v\n%s", err, tail(string(out)))
 			}
-			for _, want := range []string{"/run/capsule/x86_64-linux-gnu/lib/libcapsule-root.so", "/host/usr/lib/x86_64-linux-gnu/libGLX_mesa.so.0.0.0",
+			for _, want := range []string{"/run/capsule/" + triplet + "/lib/libcapsule-root.so", "/host/usr/lib/" + triplet + "/libGLX_mesa.so.0.0.0",
 				"/proxy/libc.so.6", `Symbol "glXGetClientString" is`} {
 				if !strings.Contains(string(out), want) {
 					t.Errorf("gdb does not say %q:\n%s", want, tail(string(out)))

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,11 +175,11 @@ func TestWaylandEGL(t *testing.T) {
 	})
 }
 
-// A game on SDL2.
+// A game on SDL2; of 32 bits too, whose polyfills of libwayland are the same source.
 func TestWaylandSDL(t *testing.T) {
-	for _, r := range runtimes {
+	for _, r := range append(slices.Clone(runtimes), runtimesI386...) {
 		t.Run(r, func(t *testing.T) {
-			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), argv: []string{"/usr/games/neverball"},
+			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"+bits(r)), argv: []string{"/usr/games/neverball"},
 				env: []string{"SDL_VIDEODRIVER=wayland", "SDL_AUDIODRIVER=dummy"}}
 			startWeston(t).shows(t, l, screen.LooksLikeScene, nil)
 		})
@@ -200,11 +201,15 @@ func TestWaylandVulkan(t *testing.T) {
 func TestWaylandPolyfills(t *testing.T) {
 	dir, bind := probes(t)
 	w := startWeston(t)
-	for _, r := range runtimes {
+	_, bindI386 := probesI386(t)
+	for _, r := range append(slices.Clone(runtimes), runtimesI386...) {
 		for _, how := range []string{"new", "old"} {
 			t.Run(r+"/"+how, func(t *testing.T) {
-				l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), flags: bind, env: w.env,
+				l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"+bits(r)), flags: bind, env: w.env,
 					argv: []string{dir + "/bin/wayland_polyfills", "/run/capsule/x86_64-linux-gnu/lib/libcapsule-root.so", how}}
+				if bits(r) != "" {
+					l.flags, l.argv[1] = bindI386, "/run/capsule/i386-linux-gnu/lib/libcapsule-root.so"
+				}
 				if out := l.run(t); out.status != 0 || strings.Count(out.stdout, "ok ") < 15 {
 					t.Errorf("exit status %d\n%s", out.status, out.both())
 				}
@@ -215,8 +220,8 @@ func TestWaylandPolyfills(t *testing.T) {
 
 // Nothing that the driver may ask of libwayland is left without an answer.
 func TestWaylandSymbols(t *testing.T) {
-	for _, r := range runtimes {
-		p, _ := planOf(t, trees.Tree(t, r), trees.Tree(t, "host13"))
+	for _, r := range append(slices.Clone(runtimes), runtimesI386...) {
+		p, _ := planOf(t, trees.Tree(t, r), trees.Tree(t, "host13"+bits(r)))
 		for _, a := range p.Architectures {
 			for _, m := range a.Symbols.Missing {
 				if strings.HasPrefix(m.Library, "libwayland-") {

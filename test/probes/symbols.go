@@ -11,7 +11,7 @@ var SymbolSources embed.FS
 const SymbolLibrary = "libcapsulesymbols.so.1"
 
 // Symbols lists what is compiled of SymbolSources: the program for the runtime's side, the library on the newest release
-// with a compiler, with lazy binding, so that one missing function costs one line. x86-64 only.
+// with a compiler, with lazy binding, so that one missing function costs one line.
 var Symbols = []Probe{
 	{"bin/symbols", "sdk11", "gcc", []string{"symbols/main.c"}, []string{"-ldl"}},
 	{"host/" + SymbolLibrary, "sdk13", "gcc", []string{"symbols/table.c", "symbols/math_old.c", "symbols/math_narrow.c",

@@ -5,23 +5,34 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/test/probes"
 )
 
-// Symbols returns a directory with bin/symbols, and a copy of a host with the library it loads, for a test.
+// Symbols returns a directory with bin/symbols, and a copy of a host with the library it loads, for a test. A host whose
+// name ends in i386 has both of 32 bits.
 func Symbols(t testing.TB, name string) (dir, host string) {
 	t.Helper()
-	return use(t, buildSymbols), use(t, func(ctx context.Context) (string, error) { return buildHostWithSymbols(ctx, name) })
+	p := port("")
+	if strings.HasSuffix(name, "i386") {
+		p = "i386"
+	}
+	return use(t, p.buildSymbols), use(t, func(ctx context.Context) (string, error) { return p.buildHostWithSymbols(ctx, name) })
 }
 
-func buildSymbols(ctx context.Context) (string, error) {
-	return set{"symbols", probes.SymbolSources, probes.Symbols}.build(ctx)
+func (p port) buildSymbols(ctx context.Context) (string, error) {
+	compiled := slices.Clone(probes.Symbols)
+	for i := range compiled {
+		compiled[i].SDK += string(p)
+	}
+	return set{"symbols" + string(p), probes.SymbolSources, compiled}.build(ctx)
 }
 
-func buildHostWithSymbols(ctx context.Context, name string) (string, error) {
-	built, err := buildSymbols(ctx)
+func (p port) buildHostWithSymbols(ctx context.Context, name string) (string, error) {
+	built, err := p.buildSymbols(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -29,7 +40,7 @@ func buildHostWithSymbols(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return once(ctx, "hostsymbols", shortHash([]byte(built), []byte(from)), func(ctx context.Context, dir string) error {
+	return once(ctx, "hostsymbols"+string(p), shortHash([]byte(built), []byte(from)), func(ctx context.Context, dir string) error {
 		if err := linkTree(ctx, from, dir); err != nil {
 			return err
 		}
