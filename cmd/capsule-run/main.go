@@ -11,5 +11,8 @@ func main() {
 	if launch.IsInit() {
 		launch.Init() // the second half of a launch, in its own namespaces: never returns
 	}
+	if args, ok := hookArgs(os.Args); ok {
+		os.Exit(serveHook(args)) // called by a container engine, perhaps beside a hostile container
+	}
 	os.Exit(execute(os.Args[1:]))
 }

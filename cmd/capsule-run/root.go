@@ -33,7 +33,7 @@ func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f), manCommand(f))
+	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f), manCommand(f), hookCommand())
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	if err == nil {

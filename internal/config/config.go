@@ -44,18 +44,8 @@ func Load(name string) (*Config, error) {
 		return nil, wrong(fmt.Errorf("read configuration: %w", err), "give --config the path of a TOML file")
 	}
 	var c Config
-	meta, err := toml.Decode(text, &c)
-	if parse := (toml.ParseError{}); errors.As(err, &parse) {
-		return nil, wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), knownKeys)
-	}
-	if err != nil {
-		if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
-			return nil, wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), knownKeys)
-		}
-		return nil, wrong(fmt.Errorf("%s: %w", name, err), knownKeys)
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), knownKeys)
+	if err := decode(name, text, &c, knownKeys); err != nil {
+		return nil, err
 	}
 	base := filepath.Dir(name)
 	c.Runtime, c.Host = below(base, c.Runtime), below(base, c.Host)
@@ -64,6 +54,24 @@ func Load(name string) (*Config, error) {
 		c.Bind[i] = below(base, src) + bind[len(src):]
 	}
 	return &c, nil
+}
+
+// decode fills to from TOML; known names the keys for whoever mistyped one.
+func decode(name, text string, to any, known string) error {
+	meta, err := toml.Decode(text, to)
+	if parse := (toml.ParseError{}); errors.As(err, &parse) {
+		return wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), known)
+	}
+	if err != nil {
+		if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
+			return wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), known)
+		}
+		return wrong(fmt.Errorf("%s: %w", name, err), known)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), known)
+	}
+	return nil
 }
 
 func below(base, path string) string {
@@ -80,6 +88,10 @@ func read(name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	return readFrom(f, name)
+}
+
+func readFrom(f *os.File, name string) (string, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s: not a regular file", name)
 	}

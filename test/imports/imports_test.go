@@ -17,9 +17,10 @@ const module = "github.com/capsule-run/capsule-run/"
 // other.
 var layers = [][]string{
 	{"cmd/capsule-run"},
-	{"internal/run"},
+	{"internal/run", "hook"},
+	{"hook/ask", "hook/place"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
-	{"capsule", "hostlibs", "internal/runtimetree", "internal/config"},
+	{"capsule", "hostlibs", "internal/runtimetree", "internal/config", "hook/oci", "hook/confine"},
 	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs"},

@@ -1,0 +1,155 @@
+package hook
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/hook/confine"
+	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/hook/place"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+// inside is the container as the hook has it.
+type inside struct {
+	place *place.Container
+	tree  *rootfs.Root // the container's root, for inspection
+}
+
+func (i *inside) Close() {
+	i.place.Thread.Close()
+	i.place.Root.Close()
+	i.tree.Close()
+}
+
+// enter opens the container's root as it is mounted for the container.
+func enter(o *Options, proc *confine.Proc, c *oci.Container) (*inside, error) {
+	thread, err := thread(o, proc, c)
+	if err != nil {
+		return nil, err
+	}
+	root, err := openRoot(thread, c)
+	if err == nil {
+		var again *os.File
+		if again, err = reopen(root); err == nil {
+			foreign, ferr := foreign(proc, c.Rootfs)
+			if ferr == nil {
+				return &inside{tree: rootfs.OpenAt(again, c.Rootfs), place: &place.Container{Root: root, Thread: thread,
+					Proc: proc, Foreign: foreign, Label: c.MountLabel}}, nil
+			}
+			err = ferr
+		}
+	}
+	thread.Close()
+	return nil, err
+}
+
+// thread is one in the container's mount namespace. In createContainer that is the hook's own.
+func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, error) {
+	if o.Stage == CreateContainer {
+		return confine.Here()
+	}
+	if c.Pid == 0 {
+		return nil, fault.WithHint(errors.New("the container's state names no process"), "use the hook at createRuntime")
+	}
+	// The descriptor of the directory stays that process's, even if its number is used again.
+	dir := strconv.Itoa(c.Pid) + "/ns"
+	ns, err := proc.OpenLink(dir, "mnt", unix.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("find the container's mount namespace: %w", err)
+	}
+	defer ns.Close()
+	own, err := proc.OpenLink("self/ns", "mnt", unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Close()
+	same, err := sameFile(ns, own)
+	if err == nil && same {
+		err = errors.New("the container has no mount namespace of its own")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return confine.Join(ns)
+}
+
+// openRoot finds the container's root. At every stage that runc and crun call us it lies where they have put it together,
+// and "/" is still the host's. Where a runtime has changed the root already, "/" is the container's.
+func openRoot(thread *confine.Thread, c *oci.Container) (*os.File, error) {
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	host, err := unix.Open("/", flags, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /: %w", err)
+	}
+	outer := os.NewFile(uintptr(host), "/")
+	defer outer.Close()
+	var root *os.File
+	err = thread.Do(func() error {
+		fd, err := unix.Open("/", flags, 0)
+		if err != nil {
+			return fmt.Errorf("open the container's /: %w", err)
+		}
+		root = os.NewFile(uintptr(fd), "")
+		unchanged, err := sameFile(root, outer)
+		if err != nil || !unchanged {
+			return err
+		}
+		root.Close()
+		if fd, err = unix.Open(c.Rootfs, flags, 0); err != nil {
+			return fmt.Errorf("open the container's root %s: %w", c.Rootfs, err)
+		}
+		root = os.NewFile(uintptr(fd), "")
+		if same, err := sameFile(root, outer); err != nil || same {
+			return errors.Join(err, errors.New("the container's root is the host's"))
+		}
+		return nil
+	})
+	if err != nil && root != nil {
+		root.Close()
+	}
+	return root, err
+}
+
+func sameFile(a, b *os.File) (bool, error) {
+	x, err := a.Stat()
+	if err != nil {
+		return false, err
+	}
+	y, err := b.Stat()
+	return err == nil && os.SameFile(x, y), err
+}
+
+func reopen(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate a descriptor: %w", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// foreign lists the file systems that are mounted outside of the container's root: a volume of the host is one of them.
+func foreign(proc *confine.Proc, root string) (map[string]bool, error) {
+	mounts, err := proc.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
+	out := map[string]bool{}
+	for _, m := range mounts {
+		if m.Point != root && !strings.HasPrefix(m.Point, path.Join(root)+"/") {
+			out[m.Dev] = true
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,149 @@
+// Package oci reads what a container engine tells a hook: the state on standard input (runtime-spec, runtime.md "State")
+// and the bundle's config.json. It exists so that nothing else of the hook sees these bytes: they are bounded, may hold
+// anything, and what of them comes from the image (variables, annotations) are requests, not rights. It opens nothing of
+// the container's file tree.
+package oci
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+const (
+	// maxState and maxConfig are in bytes. An engine's config.json has some 20 KB; seccomp rules make most of it.
+	maxState  = 1 << 20
+	maxConfig = 16 << 20
+	// ConfigName is the configuration's name in a bundle.
+	ConfigName = "config.json"
+)
+
+// Container is what a hook is told of the container that it was called for.
+type Container struct {
+	ID string
+	// Pid of the container's first process, as the hook's PID namespace has it. In createContainer it means nothing: runc
+	// counts from inside, crun says 0.
+	Pid int
+	// Bundle and Rootfs are absolute paths of the mount namespace that the runtime set the root up from.
+	Bundle, Rootfs string
+	// Annotations and Env are requests: an image may have set them.
+	Annotations map[string]string
+	Env         []string
+	// MountLabel is the SELinux context for what is mounted, empty without SELinux.
+	MountLabel string
+	// Readonly says that the root will be read-only for the container's programs.
+	Readonly bool
+}
+
+// state is the runtime-spec's, with crun's addition.
+type state struct {
+	specs.State
+	Root string `json:"root"` // crun: config.json's root.path
+}
+
+// Read reads a state and the bundle that it names.
+func Read(r io.Reader) (*Container, error) {
+	text, err := bounded(r, maxState)
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("read the container's state from standard input: %w", err), stateHint)
+	}
+	c, root, err := parseState(text)
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("the container's state on standard input: %w", err), stateHint)
+	}
+	name := path.Join(c.Bundle, ConfigName)
+	if text, err = readFile(name); err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	if err := c.parseConfig(text, root); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+const stateHint = "a container engine starts hooks and gives them the state (OCI runtime-spec); nobody else needs to"
+
+func parseState(text []byte) (*Container, string, error) {
+	var s state
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, "", err
+	}
+	if !path.IsAbs(s.Bundle) {
+		return nil, "", fmt.Errorf("bundle %q is no absolute path", s.Bundle)
+	}
+	if s.Pid < 0 {
+		return nil, "", fmt.Errorf("process %d", s.Pid)
+	}
+	return &Container{ID: s.ID, Pid: s.Pid, Bundle: path.Clean(s.Bundle), Annotations: s.Annotations}, s.Root, nil
+}
+
+func (c *Container) parseConfig(text []byte, root string) error {
+	var spec specs.Spec
+	if err := json.Unmarshal(text, &spec); err != nil {
+		return err
+	}
+	if spec.Root != nil {
+		c.Readonly = spec.Root.Readonly
+		root = spec.Root.Path
+	}
+	if root == "" {
+		return errors.New("has no root.path")
+	}
+	if c.Rootfs = path.Clean(root); !path.IsAbs(root) {
+		c.Rootfs = path.Join(c.Bundle, root)
+	}
+	all := maps.Clone(spec.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, c.Annotations)
+	c.Annotations = all
+	if spec.Process != nil {
+		c.Env = spec.Process.Env
+	}
+	if spec.Linux != nil {
+		c.MountLabel = spec.Linux.MountLabel
+	}
+	return nil
+}
+
+// Getenv is a variable of the container's environment: the last of a name, as runc and crun set them in turn.
+func (c *Container) Getenv(name string) (value string, ok bool) {
+	for _, e := range c.Env {
+		if len(e) > len(name) && e[len(name)] == '=' && e[:len(name)] == name {
+			value, ok = e[len(name)+1:], true
+		}
+	}
+	return value, ok
+}
+
+// readFile reads a bundle's file. The bundle is the engine's own; a link or a pipe there is a mistake.
+func readFile(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: not a regular file", name)
+	}
+	return bounded(f, maxConfig)
+}
+
+func bounded(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("larger than %d bytes", limit)
+	}
+	return text, err
+}

@@ -1,0 +1,273 @@
+package place
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/hook/confine"
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// OpenBind opens a regular file of the host as a detached, read-only, private mount. It is called outside of the container's
+// mount namespace. No component of the path may be a link.
+func OpenBind(source string) (*os.File, error) {
+	fd, err := unix.Openat2(unix.AT_FDCWD, source, &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: source, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, &os.PathError{Op: "stat", Path: source, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fmt.Errorf("%s is not a regular file", source)
+	}
+	return detach(fd, source, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+}
+
+// detach clones the mount of a file. It is private before it is anywhere.
+func detach(fd int, name string, attributes uint64) (*os.File, error) {
+	tree, err := unix.OpenTree(fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return nil, &os.PathError{Op: "open_tree", Path: name, Err: err}
+	}
+	f := os.NewFile(uintptr(tree), name)
+	attr := unix.MountAttr{Attr_set: attributes, Propagation: unix.MS_PRIVATE}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "mount_setattr", Path: name, Err: err}
+	}
+	return f, nil
+}
+
+// newTmpfs returns a detached tmpfs.
+func (c *Container) newTmpfs() (*os.File, error) {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("fsopen tmpfs: %w", err)
+	}
+	defer unix.Close(fs)
+	options := [][2]string{{"source", Source}, {"mode", "755"}}
+	if c.Label != "" {
+		options = append(options, [2]string{"context", c.Label})
+	}
+	for _, o := range options {
+		if err := unix.FsconfigSetString(fs, o[0], o[1]); err != nil {
+			return nil, fmt.Errorf("tmpfs, option %s=%s: %w", o[0], o[1], err)
+		}
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return nil, fmt.Errorf("make a tmpfs: %w", err)
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return nil, fmt.Errorf("mount a tmpfs: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "/run/capsule"), nil
+}
+
+// attach moves a detached mount onto a descriptor's file, and notes how to undo it.
+func (c *Container) attach(tree, target *os.File) error {
+	if err := unix.MoveMount(int(tree.Fd()), "", int(target.Fd()), "",
+		unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount on the container's %s: %w", target.Name(), err)
+	}
+	c.later(tree, func(tree *os.File) error {
+		if err := c.Proc.Enter(); err != nil {
+			return err
+		}
+		return unix.Unmount(confine.Link(int(tree.Fd())), unix.MNT_DETACH)
+	})
+	return nil
+}
+
+// arrived resolves a path again: it must lead to the mount that was just attached.
+func (c *Container) arrived(tree *os.File, name string) error {
+	got, err := c.openIn(name, unix.O_PATH)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, ErrMoved)
+	}
+	defer got.Close()
+	want, err := confine.MountID(tree)
+	if err != nil {
+		return err
+	}
+	if id, err := confine.MountID(got); err != nil || id != want {
+		return fault.WithHint(fmt.Errorf("the container's /%s: %w", name, errors.Join(ErrMoved, err)),
+			"nothing else may write to the container's file tree while it is being started")
+	}
+	return nil
+}
+
+// mountCapsule makes the tmpfs, fills it, and mounts it.
+func (c *Container) mountCapsule(w *What) (*os.File, error) {
+	target, err := c.capsuleDir()
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	if err := c.private(target); err != nil {
+		return nil, err
+	}
+	tree, err := c.newTmpfs()
+	if err != nil {
+		return nil, err
+	}
+	if err = c.fill(tree, target, w); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
+}
+
+func (c *Container) fill(tree, target *os.File, w *What) error {
+	for _, f := range w.Files {
+		if err := writeFile(tree, f.Path, f.Text, f.Mode); err != nil {
+			return err
+		}
+	}
+	if err := writeFile(tree, cacheName, w.Cache, 0o644); err != nil {
+		return err
+	}
+	for _, b := range w.Binds {
+		if err := writeFile(tree, b.Path, nil, 0o444); err != nil {
+			return err
+		}
+	}
+	if err := c.attach(tree, target); err != nil {
+		return err
+	}
+	if err := c.arrived(tree, runDir+"/"+dirName); err != nil {
+		return err
+	}
+	// Onto a detached tree nothing can be mounted before Linux 6.15. Nobody but us can write to this one.
+	for _, b := range w.Binds {
+		at, err := openAt(tree, b.Path, unix.O_PATH, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
+		if err != nil {
+			return err
+		}
+		err = unix.MoveMount(int(b.Tree.Fd()), "", int(at.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+		at.Close()
+		if err != nil {
+			return fmt.Errorf("mount %s in the container: %w", b.Tree.Name(), err)
+		}
+	}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(int(tree.Fd()), "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return fmt.Errorf("make the container's /run/capsule read-only: %w", err)
+	}
+	return nil
+}
+
+// capsuleDir opens the container's /run/capsule, made where it is missing. /run may be a link, /run/capsule may not.
+func (c *Container) capsuleDir() (*os.File, error) {
+	run, err := c.openIn(runDir, unix.O_PATH|unix.O_DIRECTORY)
+	if errors.Is(err, os.ErrNotExist) {
+		run, err = c.makeDir(c.Root, runDir)
+	}
+	if err != nil {
+		return nil, readOnly(err, "give the container a tmpfs at /run, or its image a directory there")
+	}
+	defer run.Close()
+	dir, err := c.makeDir(run, dirName)
+	return dir, readOnly(err, "give the container a tmpfs at /run, or its image an empty directory /run/capsule")
+}
+
+func readOnly(err error, hint string) error {
+	if errors.Is(err, unix.EROFS) {
+		return fault.WithHint(err, hint)
+	}
+	return err
+}
+
+// mountCache puts the new ld.so.cache, which the tmpfs has, over the container's.
+func (c *Container) mountCache(capsule *os.File) error {
+	const name = cacheDir + "/" + cacheName
+	target, err := c.openIn(name, unix.O_PATH)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := c.makeCache(); err != nil {
+			return readOnly(err, "give the image an empty file /etc/ld.so.cache")
+		}
+		target, err = c.openIn(name, unix.O_PATH)
+	}
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(target.Fd()), &st); err != nil {
+		return fmt.Errorf("stat the container's /%s: %w", name, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return fmt.Errorf("the container's /%s is not a regular file", name)
+	}
+	if err := c.private(target); err != nil {
+		return err
+	}
+	from, _, err := entry(capsule, cacheName)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	tree, err := detach(int(from.Fd()), "/"+name, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	if err := c.attach(tree, target); err != nil {
+		return err
+	}
+	return c.arrived(tree, name)
+}
+
+func (c *Container) makeCache() error {
+	etc, err := c.openIn(cacheDir, unix.O_PATH|unix.O_DIRECTORY)
+	if errors.Is(err, os.ErrNotExist) {
+		etc, err = c.makeDir(c.Root, cacheDir)
+	}
+	if err != nil {
+		return err
+	}
+	defer etc.Close()
+	err = c.makeFile(etc, cacheName, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		err = fmt.Errorf("the container's /%s/%s: %w, and leads nowhere", cacheDir, cacheName, ErrLink)
+	}
+	return err
+}
+
+// writeFile writes a file below our own tmpfs, with its directories.
+func writeFile(tree *os.File, name string, text []byte, mode uint32) error {
+	if !path.IsAbs("/"+name) || path.Clean("/"+name) != "/"+name || strings.HasSuffix(name, "/") {
+		return fmt.Errorf("write the capsule's %q: not a clean path", name)
+	}
+	dir := int(tree.Fd())
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if err := unix.Mkdirat(dir, name[:i], 0o755); err != nil && err != unix.EEXIST {
+			return fmt.Errorf("make the capsule's %s: %w", name[:i], err)
+		}
+	}
+	fd, err := unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	if err != nil {
+		return fmt.Errorf("write the capsule's %s: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	_, err = f.Write(text)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("write the capsule's %s: %w", name, err)
+	}
+	return nil
+}

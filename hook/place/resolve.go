@@ -1,0 +1,107 @@
+package place
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// openIn opens a path as the container's own programs would: "/", ".." and absolute links stay inside its root, links of
+// /proc to open files are refused.
+func (c *Container) openIn(name string, flags int) (*os.File, error) {
+	return openAt(c.Root, name, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+}
+
+// openAt opens a path inside a directory; the file's name is the container's path, for messages.
+func openAt(dir *os.File, name string, flags int, resolve uint64) (*os.File, error) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: resolve}
+	for range 1000 { // a rename or mount elsewhere raced with ".."
+		fd, err := unix.Openat2(int(dir.Fd()), name, &how)
+		if err == unix.EAGAIN || err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "open", Path: "the container's /" + name, Err: err}
+		}
+		return os.NewFile(uintptr(fd), "/"+name), nil
+	}
+	return nil, fmt.Errorf("open the container's /%s: %w", name, ErrMoved)
+}
+
+// entry opens a name in a directory, without following it if it is a link. The error is os.ErrNotExist or ErrLink.
+func entry(dir *os.File, name string) (*os.File, uint32, error) {
+	fd, err := unix.Openat(int(dir.Fd()), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	full := dir.Name() + "/" + name
+	if err != nil {
+		return nil, 0, &os.PathError{Op: "open", Path: "the container's " + full, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), full)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("stat the container's %s: %w", full, err)
+	}
+	kind := st.Mode & unix.S_IFMT
+	if kind == unix.S_IFLNK {
+		f.Close()
+		return nil, 0, fmt.Errorf("the container's %s: %w", full, ErrLink)
+	}
+	return f, kind, nil
+}
+
+// makeDir opens a directory below another, and makes it where it is missing.
+func (c *Container) makeDir(parent *os.File, name string) (*os.File, error) {
+	f, kind, err := entry(parent, name)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := c.mayCreate(parent, name); err != nil {
+			return nil, err
+		}
+		if err := unix.Mkdirat(int(parent.Fd()), name, 0o755); err != nil {
+			return nil, &os.PathError{Op: "mkdir", Path: "the container's " + parent.Name() + "/" + name, Err: err}
+		}
+		c.later(parent, func(up *os.File) error { return unix.Unlinkat(int(up.Fd()), name, unix.AT_REMOVEDIR) })
+		f, kind, err = entry(parent, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kind != unix.S_IFDIR {
+		defer f.Close()
+		return nil, fmt.Errorf("the container's %s is no directory", f.Name())
+	}
+	return f, nil
+}
+
+// makeFile makes an empty file; it must not exist.
+func (c *Container) makeFile(parent *os.File, name string, mode uint32) error {
+	if err := c.mayCreate(parent, name); err != nil {
+		return err
+	}
+	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_RDONLY | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(parent.Fd()), name, flags, mode)
+	if err != nil {
+		return &os.PathError{Op: "create", Path: "the container's " + parent.Name() + "/" + name, Err: err}
+	}
+	unix.Close(fd)
+	c.later(parent, func(up *os.File) error { return unix.Unlinkat(int(up.Fd()), name, 0) })
+	return nil
+}
+
+// later notes how something is undone in a directory, whose descriptor may be closed by then.
+func (c *Container) later(dir *os.File, undo func(dir *os.File) error) {
+	fd, err := unix.FcntlInt(dir.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		c.undo = append(c.undo, func() error { return err })
+		return
+	}
+	held := os.NewFile(uintptr(fd), dir.Name())
+	c.undo = append(c.undo, func() error {
+		defer held.Close()
+		if err := undo(held); err != nil {
+			return fmt.Errorf("%s: %w", dir.Name(), err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,146 @@
+package hook
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/runtimetree"
+	"github.com/capsule-run/capsule-run/internal/stages"
+)
+
+// record is what a warm start needs of a build besides its files.
+type record struct {
+	// Contents is what was read of the container's file tree: a container with the same gets the same plan.
+	Contents []rootfs.Content  `json:"contents"`
+	Mounts   []mount.Op        `json:"mounts"` // sources of generated files relative to the build
+	Tunable  string            `json:"tunable,omitempty"`
+	Environ  map[string]string `json:"environment,omitempty"`
+}
+
+// built is a build with its record.
+type built struct {
+	*build.Built
+	record record
+}
+
+// prepare returns what is to be mounted: from the cache while nothing of the host has changed and the container has what
+// an earlier one had, else made now.
+func prepare(o *Options, in *inside) (*built, error) {
+	store, err := openStore(o)
+	if err != nil {
+		return nil, err
+	}
+	w := o.wishes()
+	key := build.Key("hook", w.Version, o.Identity, o.host(), w.Boundary, strings.Join(w.Libraries, "\x00"))
+	out := &built{}
+	out.Built = store.LookupAny(key, func(b *build.Built) bool {
+		var r record
+		if json.Unmarshal(b.Record.Launch, &r) != nil {
+			return false
+		}
+		for _, c := range r.Contents {
+			if !in.tree.Same(c) {
+				return false
+			}
+		}
+		out.record = r
+		return true
+	})
+	if out.Built != nil {
+		o.Verbose("known: using %s", out.Dir)
+		return out, nil
+	}
+	story, err := decide(o, in, w)
+	if err != nil {
+		return nil, err
+	}
+	defer story.Host.Close()
+	out.record = record{Contents: in.tree.Contents(), Mounts: story.Plan.Mounts, Tunable: story.Plan.Tunable(),
+		Environ: story.Plan.Environment}
+	text, err := json.Marshal(out.record)
+	if err != nil {
+		return nil, fmt.Errorf("encode the record: %w", err)
+	}
+	out.Built, err = store.Build(key, story.Plan, build.Record{Inputs: story.Host.Trace(), Launch: text})
+	if err != nil {
+		return nil, fault.WithHint(err, "make "+store.Dir()+" usable, or name another directory with --cache in the hook's entry")
+	}
+	o.Verbose("built %s", out.Dir)
+	return out, nil
+}
+
+// decide inspects the container, discovers what the host has, and plans.
+func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
+	o.Verbose("inspecting the container's file tree")
+	in.tree.RecordContents()
+	tree, err := runtimetree.InspectRoot(in.tree)
+	if err != nil {
+		return nil, err
+	}
+	host, err := rootfs.Open(o.host())
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("host: %w", err), "set hook.host in "+o.configFile())
+	}
+	story, err := stages.Look(tree, host, w)
+	if err != nil {
+		return nil, err
+	}
+	return story, story.Decide(w)
+}
+
+func (o *Options) wishes() *stages.Wishes {
+	h := o.system.Hook
+	boundary := h.Boundary
+	if boundary == "" {
+		// The driver boundary tells the runtime's loaders of the drivers by variables, which a hook cannot set.
+		boundary = capsule.BoundaryFrontend
+	}
+	return &stages.Wishes{Version: o.Version, Boundary: boundary, Libraries: h.Libraries,
+		Getenv: func(string) string { return "" }, Progress: o.Verbose, Verbose: o.Verbose}
+}
+
+// host is the root of the host's tree, without links.
+func (o *Options) host() string {
+	dir := o.system.Hook.Host
+	if dir == "" {
+		return "/"
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
+}
+
+// check refuses a container whose programs would lack a variable that the plan needs: a hook cannot set one.
+func (r *record) check(c *oci.Container) error {
+	for name, value := range r.Environ {
+		if have, _ := c.Getenv(name); have != value {
+			return missingVariable(name, value)
+		}
+	}
+	if r.Tunable == "" {
+		return nil
+	}
+	const name = "GLIBC_TUNABLES"
+	have, _ := c.Getenv(name)
+	tunable, _, _ := strings.Cut(r.Tunable, "=")
+	for t := range strings.SplitSeq(have, ":") {
+		if strings.HasPrefix(t, tunable+"=") {
+			return nil // the container's own value, as the launcher leaves the user's
+		}
+	}
+	return missingVariable(name, r.Tunable)
+}
+
+func missingVariable(name, value string) error {
+	return fault.WithHint(fmt.Errorf("the host's driver needs %s=%s in the container's environment, which a hook cannot set", name, value),
+		fmt.Sprintf("start the container with --env %s=%s, or let `capsule-run hook inject` or CDI set it", name, value))
+}

@@ -1,0 +1,92 @@
+package hook
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// SystemCache is where root's hook keeps what it generates.
+const SystemCache = "/var/cache/capsule-run"
+
+// keep is how many builds stay for one host: one for each kind of image that is in use.
+const keep = 16
+
+var errNoHome = fault.WithHint(errors.New("cannot tell whose cache to use"),
+	"name a directory with --cache in the hook's entry, as `capsule-run hook install --user` does")
+
+// openStore opens the cache. Its directories must be ours, and nobody else may write to them: what is in them is loaded
+// into every container.
+func openStore(o *Options) (*build.Store, error) {
+	dir := o.Cache
+	if dir == "" {
+		var err error
+		if dir, err = defaultCache(); err != nil {
+			return nil, err
+		}
+	}
+	hint := "make " + dir + " usable, or name another directory with --cache in the hook's entry"
+	if !filepath.IsAbs(dir) {
+		return nil, fault.WithHint(fmt.Errorf("cache %s is no absolute path", dir), hint)
+	}
+	builds := filepath.Join(dir, "builds")
+	if err := os.MkdirAll(builds, 0o755); err != nil {
+		return nil, fault.WithHint(fmt.Errorf("create the cache: %w", err), hint)
+	}
+	for _, d := range []string{dir, builds} {
+		if err := ours(d); err != nil {
+			return nil, fault.WithHint(err, hint)
+		}
+	}
+	store := build.NewStore(builds)
+	store.Keep = keep
+	return store, nil
+}
+
+func ours(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return fmt.Errorf("look at the cache: %w", err)
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return fmt.Errorf("cache %s is no directory", dir)
+	case int(st.Uid) != os.Geteuid():
+		return fmt.Errorf("cache %s belongs to user %d, not to %d", dir, st.Uid, os.Geteuid())
+	case st.Mode&0o022 != 0:
+		return fmt.Errorf("cache %s can be written by others", dir)
+	}
+	return nil
+}
+
+// defaultCache is SystemCache for the real root. In a user namespace, that of a rootless engine, user 0 is somebody else
+// outside, and the cache is below the home directory that /etc/passwd gives for them.
+func defaultCache() (string, error) {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return "", errNoHome
+	}
+	var inside, outside, count int64
+	if _, err := fmt.Sscan(string(text), &inside, &outside, &count); err != nil {
+		return "", errNoHome
+	}
+	if uid := int64(os.Geteuid()); inside <= uid && uid < inside+count {
+		outside += uid - inside
+	}
+	if outside == 0 {
+		return SystemCache, nil
+	}
+	u, err := user.LookupId(strconv.FormatInt(outside, 10))
+	if err != nil || !filepath.IsAbs(u.HomeDir) {
+		return "", errNoHome
+	}
+	return filepath.Join(u.HomeDir, ".cache", "capsule-run"), nil
+}

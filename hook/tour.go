@@ -1,0 +1,129 @@
+// Package hook brings the host's GPU stack into a container that an engine (Podman, runc, crun, and by CDI others) is
+// starting: the same capsule as the launcher's, put into the container's mounts instead of into a new root. Run is the
+// tour.
+//
+// It exists because a container's root is set up by others, by people who need not be friends: the hook runs as root
+// beside file trees that a hostile image wrote. So it executes nothing, creates nothing outside of the container, and what
+// it cannot do it does not do by halves: an error leaves nothing mounted or made.
+package hook
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/capsule-run/capsule-run/hook/ask"
+	"github.com/capsule-run/capsule-run/hook/confine"
+	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/internal/config"
+)
+
+// Stages at which an engine may call the hook.
+const (
+	// CreateRuntime is called in the engine's namespaces, with the container's mounts made and its root not yet changed.
+	CreateRuntime = "createRuntime"
+	// CreateContainer is called in the container's namespaces at the same moment.
+	CreateContainer = "createContainer"
+	// Prestart is the old name of CreateRuntime.
+	Prestart = "prestart"
+)
+
+// Stages lists them.
+var Stages = []string{CreateRuntime, CreateContainer, Prestart}
+
+// Options come from the hook's entry, which the administrator wrote.
+type Options struct {
+	Stage    string
+	State    io.Reader // the OCI state
+	GPU      string    // --gpu: all, none, names; empty: the container may ask
+	Mode     string    // --mode; empty: the configuration's
+	Config   string    // --config; empty: config.SystemFile
+	Cache    string    // --cache: directory for what was generated; empty: the default
+	Version  string
+	Identity string // of the hook's binary, for the cache's keys
+	Verbose  func(format string, args ...any)
+
+	system *config.System
+}
+
+// Run serves one call. Done with nothing to do, or a second time, is no error. The process must have been sealed
+// (confine.Seal).
+func Run(o *Options) error {
+	proc, err := confine.OpenProc()
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+
+	// state: which container, and what its configuration asks for.
+	container, err := oci.Read(o.State)
+	if err != nil {
+		return err
+	}
+
+	// asked: what the administrator's configuration makes of it.
+	if err := o.load(); err != nil {
+		return err
+	}
+	answer, err := ask.Decide(ask.Input{Entry: o.GPU, Annotations: container.Annotations, Getenv: container.Getenv,
+		Policy: o.system.Hook, File: o.configFile()})
+	if err != nil {
+		return err
+	}
+	if len(answer.GPUs) == 0 {
+		o.Verbose("container %s is left alone: %s", container.ID, answer.Why)
+		return nil
+	}
+	o.Verbose("container %s gets GPU %v: %s", container.ID, answer.GPUs, answer.Why)
+
+	// enter: the container's root as it is mounted, by descriptor; a thread for what must be done among its mounts.
+	inside, err := enter(o, proc, container)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	if done, err := inside.place.Done(); done || err != nil {
+		return err
+	}
+
+	// inspect, discover, plan, build, or what an earlier container of the same image and host has left of them.
+	built, err := prepare(o, inside)
+	if err != nil {
+		return explain(err)
+	}
+	defer built.Close()
+	if err := built.record.check(container); err != nil {
+		return err
+	}
+
+	// mount: sources are opened here, in the host's mount namespace, and only moved in the container's.
+	what, err := gather(o, built, answer.GPUs)
+	if err != nil {
+		return err
+	}
+	if err := inside.place.Put(what); err != nil {
+		return fmt.Errorf("container %s: %w", container.ID, err)
+	}
+	o.Verbose("container %s has its capsule", container.ID)
+	return nil
+}
+
+// Optional says whether a container may start although Run failed.
+func (o *Options) Optional() bool {
+	mode := o.Mode
+	if mode == "" && o.system != nil {
+		mode = o.system.Hook.Mode
+	}
+	return mode == config.ModeOptional
+}
+
+func (o *Options) configFile() string {
+	if o.Config != "" {
+		return o.Config
+	}
+	return config.SystemFile
+}
+
+func (o *Options) load() (err error) {
+	o.system, err = config.LoadSystem(o.configFile(), o.Config != "")
+	return err
+}

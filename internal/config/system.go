@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// SystemFile is the administrator's configuration.
+const SystemFile = "/etc/capsule/config.toml"
+
+// Modes of the hook.
+const (
+	// ModeRequired lets no container start without what it asked for; it is the default.
+	ModeRequired = "required"
+	// ModeOptional lets it start without GPU, with the reason on standard error.
+	ModeOptional = "optional"
+)
+
+// System is what the administrator's file says.
+type System struct {
+	Hook Hook `toml:"hook"`
+}
+
+// Hook is what the hook may do. The zero value, of a machine without the file, honours the annotation and nothing else.
+type Hook struct {
+	// Host is the root of the tree with the GPU stack; empty means "/".
+	Host string `toml:"host"`
+	// Boundary is as the launcher's; empty means frontend.
+	Boundary  string   `toml:"boundary"`
+	Libraries []string `toml:"libraries"`
+	// Mode is ModeRequired or ModeOptional; empty means required.
+	Mode string `toml:"mode"`
+	// Annotation says whether a container may ask by annotation; it may where the key is missing.
+	Annotation *bool `toml:"annotation"`
+	// Environment names variables of an image by which it may ask.
+	Environment []string `toml:"environment"`
+	// Default is what a container gets that asks for nothing; empty means none.
+	Default string `toml:"default"`
+	// Allow lists the GPUs that may be asked for; empty or "all" means any.
+	Allow []string `toml:"allow"`
+	// Devices says whether device nodes are brought in; they are where the key is missing.
+	Devices *bool `toml:"devices"`
+}
+
+const systemKeys = "known keys, below [hook]: host, boundary, mode, default (strings), libraries, environment, allow " +
+	"(lists of strings), annotation, devices (true or false)"
+
+// HonoursAnnotation says whether a container may ask by annotation.
+func (h *Hook) HonoursAnnotation() bool { return h.Annotation == nil || *h.Annotation }
+
+// BringsDevices says whether device nodes are brought in.
+func (h *Hook) BringsDevices() bool { return h.Devices == nil || *h.Devices }
+
+// LoadSystem reads the administrator's file. One that does not exist is as good as an empty one, unless it was named
+// explicitly. For root it must belong to root and be writable by nobody else, since it says what root does.
+func LoadSystem(name string, explicit bool) (*System, error) {
+	var s System
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) && !explicit {
+		return &s, nil
+	}
+	if err != nil {
+		return nil, wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
+	}
+	defer f.Close()
+	if err := trusted(f, name); err != nil {
+		return nil, err
+	}
+	text, err := readFrom(f, name)
+	if err != nil {
+		return nil, wrong(fmt.Errorf("read configuration: %w", err), name+" is a TOML file")
+	}
+	if err := decode(name, text, &s, systemKeys); err != nil {
+		return nil, err
+	}
+	if h := &s.Hook; h.Host != "" {
+		h.Host = below(filepath.Dir(name), h.Host)
+	}
+	for _, c := range []struct {
+		key, value string
+		among      []string
+	}{
+		{"mode", s.Hook.Mode, []string{"", ModeRequired, ModeOptional}},
+		{"boundary", s.Hook.Boundary, []string{"", "frontend", "driver", "auto"}},
+	} {
+		if !slices.Contains(c.among, c.value) {
+			return nil, wrong(fmt.Errorf("%s: hook.%s: %q is not known", name, c.key, c.value),
+				fmt.Sprintf("it is one of: %q", c.among[1:]))
+		}
+	}
+	return &s, nil
+}
+
+// trusted refuses a file that others than the one we run as can write.
+func trusted(f *os.File, name string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return wrong(fmt.Errorf("read configuration: stat %s: %w", name, err), "")
+	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if st.Mode&0o022 != 0 {
+		return wrong(fmt.Errorf("%s can be written by others than its owner", name), "chmod go-w "+name)
+	}
+	if st.Uid != 0 && !inUserNamespace() {
+		return wrong(fmt.Errorf("%s belongs to user %d", name, st.Uid), "chown root "+name)
+	}
+	return nil
+}
+
+// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
+// number here.
+func inUserNamespace() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	var inside, outside, count uint64
+	if err != nil {
+		return false
+	}
+	_, err = fmt.Sscan(string(text), &inside, &outside, &count)
+	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
+}
