@@ -5,7 +5,7 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 
 .DEFAULT_GOAL := build
 SETUPS := setup-build setup-demo setup-test setup-bench
-.PHONY: symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz install deb clean
+.PHONY: gpu-check symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz install deb clean
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
@@ -51,6 +51,11 @@ demo: setup-demo build
 
 bench: setup-bench build trees
 	$(GO) run ./test/bench
+
+# A GPU of this machine, natively and through a capsule (docs/gpu.md).
+gpu-check: setup-test
+	test/gpu-check prepare
+	test/gpu-check run
 
 # Every runtime on every host with every API, into docs/matrix.md.
 matrix: setup-test build
