@@ -1,10 +1,8 @@
 package capsule
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
@@ -15,23 +13,19 @@ const (
 	BoundaryFrontend = "frontend"
 	// BoundaryDriver leaves the runtime its own loaders and puts stubs in place of the vendor libraries behind them.
 	BoundaryDriver = "driver"
-	// BoundaryAuto takes the driver boundary for each API whose loaders the runtime has, else the frontend.
+	// BoundaryAuto takes the driver boundary for each API whose loaders the runtime has and that are new enough, else
+	// the frontend.
 	BoundaryAuto = "auto"
+	// BoundaryNone is decided, never asked for: nothing of the host is used, and the runtime's own libraries are left alone.
+	BoundaryNone = "none"
 )
 
-// ErrBoundary says that the runtime has not the loaders which the asked-for boundary needs.
-var ErrBoundary = errors.New("the runtime has no loader for the driver boundary")
-
-// Family is what a plan knows of an API.
-type Family struct {
-	Name string
-	// Group names the families that must have the same boundary, because their loaders share state (libGLdispatch).
-	Group string
-	// Loaders are the SONAMEs that the runtime needs for the driver boundary; none: the API has no such boundary.
-	Loaders []string
-	// Layers says that its loader finds layers too.
-	Layers bool
-}
+var (
+	// ErrBoundary says that the runtime has not the loaders which the asked-for boundary needs.
+	ErrBoundary = errors.New("the runtime has no loader for the driver boundary")
+	// ErrNoAPI says that a boundary is asked for an API that no rule names.
+	ErrNoAPI = errors.New("no such API")
+)
 
 // BoundaryDecision says where the capsule begins for an API, and why.
 type BoundaryDecision struct {
@@ -40,25 +34,35 @@ type BoundaryDecision struct {
 	Reason   string `json:"reason"`
 }
 
-// HostManifest is a JSON file by which a loader finds a driver.
-type HostManifest struct {
-	API, Kind string
-	Path      string // inside the host's root
-	Text      []byte
-	Key       []string // leads to the library's path in the JSON
-	Library   int      // index into Host.Libraries
-	// Variables of the environment by which the runtime's loader is told of such files.
-	Variables []string
+// Boundaries is what is asked for.
+type Boundaries struct {
+	All   string            // BoundaryFrontend, BoundaryDriver or BoundaryAuto; empty means frontend
+	ByAPI map[string]string // by the family's name, in place of All
 }
 
-// GeneratedFile is an artefact that the plan holds itself.
-type GeneratedFile struct {
-	File string // below the artefact directory
-	Text []byte
+func (b Boundaries) all() string {
+	if b.All == "" {
+		return BoundaryFrontend
+	}
+	return b.All
+}
+
+// check refuses names that no family has: a slip would otherwise be overlooked.
+func (b Boundaries) check(families []Family) error {
+	for api := range b.ByAPI {
+		if !slices.ContainsFunc(families, func(f Family) bool { return f.Name == api }) {
+			var names []string
+			for _, f := range families {
+				names = append(names, f.Name)
+			}
+			return fmt.Errorf("boundary of %s: %w (there are %s)", api, ErrNoAPI, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // chooseBoundaries decides for each group of APIs.
-func (p *planner) chooseBoundaries(wanted string) error {
+func (p *planner) chooseBoundaries(asked Boundaries) error {
 	p.boundary = map[string]string{}
 	reasons := map[string]string{}
 	for _, f := range p.rules.Families {
@@ -69,114 +73,175 @@ func (p *planner) chooseBoundaries(wanted string) error {
 		if f.Group != "" {
 			group = slices.DeleteFunc(slices.Clone(p.rules.Families), func(o Family) bool { return o.Group != f.Group })
 		}
-		boundary, reason := p.groupBoundary(group, wanted)
-		if wanted == BoundaryDriver && boundary != BoundaryDriver && len(f.Loaders) > 0 {
-			return fmt.Errorf("%s: %w: %s", f.Name, ErrBoundary, reason)
+		d, err := p.groupBoundary(group, asked)
+		if err != nil {
+			return err
 		}
 		for _, g := range group {
-			p.boundary[g.Name], reasons[g.Name] = boundary, reason
+			p.boundary[g.Name], reasons[g.Name] = d.Boundary, d.Reason
 		}
 	}
 	for _, f := range p.rules.Families {
-		if slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool { return l.API == f.Name }) {
+		if p.hostHas(f.Name) {
 			p.plan.Boundaries = append(p.plan.Boundaries, BoundaryDecision{f.Name, p.boundary[f.Name], reasons[f.Name]})
 		}
 	}
 	return nil
 }
 
-func (p *planner) groupBoundary(group []Family, wanted string) (boundary, reason string) {
-	if wanted == BoundaryFrontend {
-		return BoundaryFrontend, "as asked for, or by default"
-	}
-	var all []string
-	for _, f := range group {
-		if len(f.Loaders) == 0 {
-			return BoundaryFrontend, "its loader and its drivers are one library"
+func (p *planner) hostHas(api string) bool {
+	return slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool { return l.use(api) != nil })
+}
+
+func (p *planner) hasDriver(api string) bool { return len(p.drivers(api)) > 0 }
+
+func (p *planner) drivers(api string) (out []*HostLibrary) {
+	for _, l := range p.in.Host.Libraries {
+		if slices.ContainsFunc(l.Uses, func(u Use) bool { return u.API == api && u.Driver }) {
+			out = append(out, l)
 		}
+	}
+	return out
+}
+
+// groupBoundary decides for APIs that must have the same boundary.
+func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDecision, err error) {
+	wanted, by, err := groupWish(group, asked)
+	if err != nil {
+		return d, err
+	}
+	if len(group) == 1 && by == "" && group[0].Optional && p.hostHas(group[0].Name) && !p.hasDriver(group[0].Name) &&
+		p.missingLoader(group) == "" {
+		return BoundaryDecision{Boundary: BoundaryNone, Reason: "the host has no driver: the runtime's own libraries are left alone"}, nil
+	}
+	if wanted == BoundaryFrontend {
+		return p.frontend(group, "as asked for, or by default"), nil
+	}
+	why := p.obstacle(group)
+	if why == "" {
+		return BoundaryDecision{Boundary: BoundaryDriver, Reason: p.driverReason(group)}, nil
+	}
+	hosted := slices.ContainsFunc(group, func(f Family) bool { return p.hostHas(f.Name) })
+	insists := slices.ContainsFunc(group, func(f Family) bool { return len(f.Loaders) > 0 && !f.Optional }) || by != ""
+	if wanted == BoundaryDriver && hosted && insists {
+		if p.main {
+			return d, fmt.Errorf("%s: %w: %s", first(by, group[0].Name), ErrBoundary, why)
+		}
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
+			"%s is at the frontend boundary for %s programs, though the driver boundary was asked for: %s", group[0].Name, p.in.Arch.Name, why))
+	}
+	return p.frontend(group, why), nil
+}
+
+// frontend is the boundary that needs front ends of the host: NixOS, say, has only drivers in a known place.
+func (p *planner) frontend(group []Family, why string) BoundaryDecision {
+	has := slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool {
+		return slices.ContainsFunc(l.Uses, func(u Use) bool {
+			return u.FrontEnd && slices.ContainsFunc(group, func(f Family) bool { return f.Name == u.API })
+		})
+	})
+	if has {
+		return BoundaryDecision{Boundary: BoundaryFrontend, Reason: why}
+	}
+	d := BoundaryDecision{Boundary: BoundaryNone, Reason: why + ", and the host has no front end"}
+	if p.hostHas(group[0].Name) && !group[0].Optional {
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s is not the host's: %s", group[0].Name, d.Reason))
+	}
+	return d
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// groupWish returns what is asked for a group, and which of its APIs was named for it.
+func groupWish(group []Family, asked Boundaries) (wanted, by string, err error) {
+	wanted = asked.all()
+	for _, f := range group {
+		w := asked.ByAPI[f.Name]
+		if w == "" {
+			continue
+		}
+		if by != "" && w != wanted {
+			return "", "", fmt.Errorf("%s and %s share state: they cannot be at the %s and the %s boundary", by, f.Name, wanted, w)
+		}
+		wanted, by = w, f.Name
+	}
+	return wanted, by, nil
+}
+
+func (p *planner) missingLoader(group []Family) string {
+	for _, f := range group {
 		for _, name := range f.Loaders {
 			if p.in.Runtime.Libraries[name] == nil {
-				return BoundaryFrontend, "the runtime has no " + name
+				return name
 			}
-			all = append(all, name)
 		}
 	}
+	return ""
+}
+
+// obstacle says why a group cannot have the driver boundary; empty if it can.
+func (p *planner) obstacle(group []Family) string {
+	for _, f := range group {
+		if f.BundledLoader {
+			continue
+		}
+		if len(f.Loaders) == 0 {
+			return "its loader and its drivers are one library"
+		}
+		if name := p.missingLoader([]Family{f}); name != "" {
+			return "the runtime has no " + name
+		}
+		for i := range f.Criteria {
+			if why := p.unmet(&f, &f.Criteria[i]); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+func (p *planner) driverReason(group []Family) string {
+	var all []string
+	for _, f := range group {
+		if f.BundledLoader {
+			return "programs bring their own loader"
+		}
+		all = append(all, f.Loaders...)
+	}
 	slices.Sort(all)
-	return BoundaryDriver, "the runtime has " + english(slices.Compact(all))
+	reason := "the runtime has " + english(slices.Compact(all))
+	if slices.ContainsFunc(group, func(f Family) bool { return len(f.Criteria) > 0 }) {
+		reason += ", new enough"
+	}
+	return reason
 }
 
 // hasStub says which libraries programs, or at the driver boundary the runtime's loaders, open.
 func (p *planner) hasStub(l *HostLibrary) bool {
-	driver := p.boundary[l.API] == BoundaryDriver
-	if p.leftOut[l] {
-		return l.Requested
-	}
-	return l.Requested || l.FrontEnd && !driver || l.Driver && driver
+	return l.Requested || slices.ContainsFunc(l.Uses, func(u Use) bool { return p.stubbed(l, u) })
 }
 
-// isRoot says which libraries the capsule has for their own sake.
+// stubbed says whether a use is one by somebody outside of the capsule.
+func (p *planner) stubbed(l *HostLibrary, u Use) bool {
+	switch p.boundary[u.API] {
+	case BoundaryDriver:
+		return u.Driver || u.Layer && !p.leftOut[l]
+	case BoundaryNone:
+		return false
+	}
+	return u.FrontEnd
+}
+
+// isRoot says which libraries the capsule has for their own sake: at the driver boundary the runtime's own front ends are
+// used.
 func (p *planner) isRoot(l *HostLibrary) bool {
-	if l.FrontEnd && p.boundary[l.API] == BoundaryDriver {
-		return false // the runtime's own is used
-	}
-	if p.leftOut[l] {
-		return l.Requested
-	}
-	return !l.Dependency
-}
-
-// planManifests gives the runtime's loaders, at the driver boundary, manifests that name the stubs.
-func (p *planner) planManifests() error {
-	for _, m := range p.in.Host.Manifests {
-		l := p.in.Host.Libraries[m.Library]
-		if p.boundary[m.API] != BoundaryDriver || !l.Driver || !p.loaded[l] {
-			continue
-		}
-		text, err := withLibrary(m.Text, m.Key, path.Join(LibDir(p.in.Arch), l.Name))
-		if err != nil {
-			return fmt.Errorf("manifest %s: %w", m.Path, err)
-		}
-		name := path.Join(m.Kind, path.Base(m.Path))
-		p.plan.artefacts.Generated = append(p.plan.artefacts.Generated,
-			GeneratedFile{File: path.Join(p.in.Arch.Triplet, "manifests", name), Text: text})
-		for _, v := range m.Variables {
-			p.plan.manifests = append(p.plan.manifests, variable{v, path.Join(ManifestDir(p.in.Arch), name)})
-		}
-	}
-	return nil
-}
-
-// withLibrary replaces the library's path in a manifest.
-func withLibrary(text []byte, key []string, library string) ([]byte, error) {
-	var whole map[string]any
-	if err := json.Unmarshal(text, &whole); err != nil {
-		return nil, err
-	}
-	at := whole
-	for _, k := range key[:len(key)-1] {
-		next, ok := at[k].(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("has no object %q", k)
-		}
-		at = next
-	}
-	at[key[len(key)-1]] = library
-	return json.MarshalIndent(whole, "", "  ")
-}
-
-type variable struct{ name, value string }
-
-// environment is what the program needs so that the runtime's loaders find the drivers: a list of files a variable.
-func environment(plans []*ArchPlan) map[string]string {
-	lists := map[string][]string{}
-	for _, p := range plans {
-		for _, v := range p.manifests {
-			lists[v.name] = append(lists[v.name], v.value)
-		}
-	}
-	out := map[string]string{}
-	for name, files := range lists {
-		out[name] = strings.Join(files, ":")
-	}
-	return out
+	return l.Requested || slices.ContainsFunc(l.Uses, func(u Use) bool {
+		b := p.boundary[u.API]
+		return b != BoundaryNone && !(u.FrontEnd && b == BoundaryDriver) && !(u.Layer && p.leftOut[l])
+	})
 }

@@ -16,12 +16,12 @@ func withDriver(loaders ...string) *capsule.Input {
 	for _, name := range loaders {
 		in.Runtime.Libraries[name] = &capsule.RuntimeLibrary{Name: name, Path: "/usr/lib/" + name, File: &dynelf.File{}}
 	}
-	in.Host.Libraries[3].API, in.Host.Libraries[3].Driver = "GL", true
+	in.Host.Libraries[3].Uses = []capsule.Use{{API: "GL", Driver: true}}
 	in.Host.Libraries[3].Exports = syms("__glx_Main")
-	in.Host.Libraries[4].API = "GL"
+	in.Host.Libraries[4].Uses = []capsule.Use{{API: "GL", FrontEnd: true}}
 	in.Host.Manifests = []capsule.HostManifest{{API: "GL", Kind: "vendor", Path: "/usr/share/vendor.d/10.json",
 		Text: []byte(`{"ICD": {"library_path": "/usr/lib/libdriver.so.2", "api_version": "1.3"}}`), Key: []string{"ICD", "library_path"},
-		Library: 3, Variables: []string{"VENDOR_FILES"}}}
+		Library: 3, Driver: true, Variables: []string{"VENDOR_FILES"}}}
 	whole := whole(in)
 	whole.Rules.Families = []capsule.Family{{Name: "GL", Group: "g", Loaders: []string{"libGL.so.1"}},
 		{Name: "EGL", Group: "g", Loaders: []string{"libEGL.so.1"}}, {Name: "GBM"}}
@@ -37,7 +37,7 @@ func stubs(p *capsule.Plan) (names []string) {
 
 func TestDriverBoundary(t *testing.T) {
 	in := withDriver("libGL.so.1", "libEGL.so.1")
-	in.Boundary = capsule.BoundaryAuto
+	in.Boundary.All = capsule.BoundaryAuto
 	p, err := capsule.Make(in)
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +51,12 @@ func TestDriverBoundary(t *testing.T) {
 		}
 	}
 	generated := p.Architectures[0].Artefacts().Generated
-	if len(generated) != 1 || generated[0].File != "x86_64-linux-gnu/manifests/vendor/10.json" ||
+	if len(generated) != 1 || generated[0].File != "x86_64-linux-gnu/manifests/vendor/01-10.json" ||
 		!strings.Contains(string(generated[0].Text), `"/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`) ||
 		!strings.Contains(string(generated[0].Text), `"api_version": "1.3"`) {
 		t.Errorf("generated %s", generated)
 	}
-	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/10.json" {
+	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01-10.json" {
 		t.Errorf("environment %q", p.Environment)
 	}
 }
@@ -64,7 +64,7 @@ func TestDriverBoundary(t *testing.T) {
 // Families of a group share state: one that the runtime has no loader for takes the others along.
 func TestGroupHasOneBoundary(t *testing.T) {
 	in := withDriver("libGL.so.1")
-	in.Boundary = capsule.BoundaryAuto
+	in.Boundary.All = capsule.BoundaryAuto
 	p, err := capsule.Make(in)
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +76,11 @@ func TestGroupHasOneBoundary(t *testing.T) {
 	if len(b) != 1 || b[0].Boundary != capsule.BoundaryFrontend || !strings.Contains(b[0].Reason, "libEGL.so.1") {
 		t.Errorf("%+v", b)
 	}
-	in.Boundary = capsule.BoundaryDriver
+	in.Boundary.All = capsule.BoundaryDriver
 	if _, err := capsule.Make(in); !errors.Is(err, capsule.ErrBoundary) {
 		t.Errorf("error %v", err)
 	}
-	in.Boundary = ""
+	in.Boundary.All = ""
 	if p, err := capsule.Make(in); err != nil || p.Boundary != capsule.BoundaryFrontend {
 		t.Errorf("by default: %v, %v", p, err)
 	}
@@ -89,7 +89,7 @@ func TestGroupHasOneBoundary(t *testing.T) {
 func TestHostileManifest(t *testing.T) {
 	for _, text := range []string{"", "[]", `{"ICD": 3}`, `{}`} {
 		in := withDriver("libGL.so.1", "libEGL.so.1")
-		in.Boundary = capsule.BoundaryDriver
+		in.Boundary.All = capsule.BoundaryDriver
 		in.Architectures[0].Host.Manifests[0].Text = []byte(text)
 		if _, err := capsule.Make(in); err == nil {
 			t.Errorf("%q is taken", text)

@@ -3,6 +3,7 @@ package capsule
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -142,7 +143,10 @@ func (p *planner) planMounts() {
 	add := func(op mount.Op) { p.plan.mounts = append(p.plan.mounts, op) }
 	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
 	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
-	if len(p.plan.artefacts.Generated) > 0 {
+	if p.generates("manifests/") {
+		add(mount.Op{Kind: mount.Bind, Source: "manifests", Target: CommonManifestDir, ReadOnly: true, Why: "manifests that name stubs"})
+	}
+	if p.generates(p.in.Arch.Triplet + "/manifests/") {
 		add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "manifests"), Target: ManifestDir(p.in.Arch), ReadOnly: true,
 			Why: "manifests that name stubs"})
 	}
@@ -161,6 +165,11 @@ func (p *planner) planMounts() {
 			}
 		}
 	}
+}
+
+// generates says whether there is a generated file below a directory.
+func (p *planner) generates(dir string) bool {
+	return slices.ContainsFunc(p.plan.artefacts.Generated, func(g GeneratedFile) bool { return strings.HasPrefix(g.File, dir) })
 }
 
 // mounts joins what the architectures want to see; data files are the same for all.

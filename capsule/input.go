@@ -10,8 +10,8 @@ import (
 type Input struct {
 	Version string // of capsule-run: another release may decide otherwise
 	HostDir string // outside path of the host's root
-	// Boundary is BoundaryFrontend, BoundaryDriver or BoundaryAuto; empty means frontend.
-	Boundary string
+	// Boundary says where the capsule is to begin.
+	Boundary Boundaries
 
 	RuntimeDir, RuntimeLayout string
 	Cache                     []ldcache.Entry // the runtime's ld.so.cache, of all architectures
@@ -47,12 +47,10 @@ type HostLibrary struct {
 	Source  string   // the same file's outside path
 	Aliases []string // further absolute paths, inside the host's root
 	Reason  string   // why it is part of the stack
-	// FrontEnd marks a library that programs link with or open by name: it gets a stub. Requested is one that the
-	// user named. Dependency is one that is there only because another needs it.
-	FrontEnd, Requested, Dependency bool
-	// API is the family's name, Driver marks what a loader of it opens: a vendor library, an ICD.
-	API    string
-	Driver bool
+	// Uses are what APIs have it for; Requested is a library that the user named. One with neither is there only because
+	// another needs it.
+	Uses      []Use
+	Requested bool
 
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol
@@ -60,10 +58,33 @@ type HostLibrary struct {
 	Unresolved       []string // DT_NEEDED that the host does not have
 }
 
+// Use is what an API has a library for.
+type Use struct {
+	API string
+	// FrontEnd marks what programs link with or open by name, Driver what a loader of the API opens: a vendor library, an
+	// ICD. Neither is for what only the host's own libraries open.
+	FrontEnd, Driver bool
+	// Layer marks what a loader opens as a layer; whose is used of one that both sides have, the plan decides.
+	Layer bool
+	// Module is set for a driver that loaders open by path.
+	Module *Module
+}
+
+// use returns the first use of an API.
+func (l *HostLibrary) use(api string) *Use {
+	for i := range l.Uses {
+		if l.Uses[i].API == api {
+			return &l.Uses[i]
+		}
+	}
+	return nil
+}
+
 // HostData is a file or directory of the host that drivers name by an absolute path.
 type HostData struct {
 	Path   string     // as drivers name it
 	Reason string     //
+	Tree   bool       // Files is a directory, with all that is below it
 	Files  []DataFile // exactly what is exposed
 }
 
@@ -90,7 +111,7 @@ type RuntimeLibrary struct {
 	Exports []dynelf.Symbol
 }
 
-// Rules are the parts of configs/stack.toml that a plan needs.
+// Rules are the parts of the rules (package configs) that a plan needs.
 type Rules struct {
 	Libc    []string // the C library's own libraries: always the runtime's
 	Interop []string // whose objects cross the boundary: the runtime's where it has them

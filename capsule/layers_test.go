@@ -19,13 +19,14 @@ func layerManifest(name, file, opens string, library int) capsule.LayerManifest 
 // withLayers: BOTH is on both sides, HOST, MULTI and META on the host, RUNTIME and PATH in the runtime.
 func withLayers(boundary string) *capsule.Input {
 	in := withDriver("libGL.so.1", "libEGL.so.1")
-	in.Boundary = boundary
+	in.Boundary.All = boundary
 	in.Rules.Families[0].Layers = true
 	a := in.Architectures[0]
 	add := func(soname string) int {
 		l := *a.Host.Libraries[3]
 		l.Name, l.Path, l.Aliases = soname, "/usr/lib/"+soname, nil
 		l.Deps = []int{0}
+		l.Uses = []capsule.Use{{API: "GL", Layer: true}}
 		a.Host.Libraries = append(a.Host.Libraries, &l)
 		return len(a.Host.Libraries) - 1
 	}

@@ -17,14 +17,13 @@ var ErrRequested = errors.New("cannot be encapsulated")
 // Make plans. It fails only if what the user asked for cannot be: a library that cannot be encapsulated, a boundary for
 // which the runtime has no loader.
 func Make(in *Input) (*Plan, error) {
-	wanted := in.Boundary
-	if wanted == "" {
-		wanted = BoundaryFrontend
+	if err := in.Boundary.check(in.Rules.Families); err != nil {
+		return nil, err
 	}
-	plan := &Plan{Version: in.Version, Boundary: wanted, Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
+	plan := &Plan{Version: in.Version, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
 		Runtime: PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout}, Mounts: []mount.Op{}}
-	for _, a := range in.Architectures {
-		p, err := makeArch(a, in.Rules, wanted)
+	for i, a := range in.Architectures {
+		p, err := makeArch(a, in.Rules, in.Boundary, i == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -40,6 +39,7 @@ func Make(in *Input) (*Plan, error) {
 type planner struct {
 	in    *ArchInput
 	rules Rules
+	main  bool // the runtime's first architecture
 	plan  *ArchPlan
 
 	layers   map[string]Side       // by the layer's name
@@ -51,11 +51,14 @@ type planner struct {
 	base     map[string]uint32 // Base objects by SONAME
 	hostByNm map[string]*HostLibrary
 	answers  map[string]map[symbolKey]answer // by proxied SONAME
+
+	stubFile map[*HostLibrary]string // below LibDir
+	numbered map[string]int          // generated manifests by kind
 }
 
-func makeArch(in *ArchInput, rules Rules, boundary string) (*ArchPlan, error) {
-	p := &planner{in: in, rules: rules, plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion,
-		Loader: in.Runtime.Loader, PathMap: []PathMap{}}}
+func makeArch(in *ArchInput, rules Rules, boundary Boundaries, main bool) (*ArchPlan, error) {
+	p := &planner{in: in, rules: rules, main: main, stubFile: map[*HostLibrary]string{}, numbered: map[string]int{},
+		plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion, Loader: in.Runtime.Loader, PathMap: []PathMap{}}}
 	p.plan.artefacts.Arch = in.Arch
 	p.index()
 	if err := p.checkRequested(); err != nil {
@@ -71,10 +74,10 @@ func makeArch(in *ArchInput, rules Rules, boundary string) (*ArchPlan, error) {
 	if err := p.planLayers(); err != nil { // how the loader finds those of the other side
 		return nil, err
 	} // beyond this point no object is added
-	p.answerSymbols()                         // what each proxy hands out, and where it comes from
-	p.describeHost()                          // host libraries: paths, closures, aliases
-	p.planStubs()                             // what stands in the base namespace
-	if err := p.planManifests(); err != nil { // what tells the runtime's loaders of them
+	p.answerSymbols()                    // what each proxy hands out, and where it comes from
+	p.describeHost()                     // host libraries: paths, closures, aliases
+	p.planStubs()                        // what stands in the base namespace
+	if err := p.announce(); err != nil { // what tells the runtime's loaders of them
 		return nil, err
 	}
 	p.planData()       // files that drivers name by path
@@ -184,8 +187,10 @@ func (p *planner) numberObjects() {
 
 // flags: a loader of layers opens what the program brings with it, too.
 func (p *planner) flags(l *HostLibrary) manifest.Flags {
-	if l.FrontEnd && slices.ContainsFunc(p.rules.Families, func(f Family) bool { return f.Name == l.API && f.Layers }) {
-		return manifest.OpensOthers
+	for _, f := range p.rules.Families {
+		if f.Layers && slices.ContainsFunc(l.Uses, func(u Use) bool { return u.API == f.Name && u.FrontEnd }) {
+			return manifest.OpensOthers
+		}
 	}
 	return 0
 }

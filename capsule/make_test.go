@@ -69,7 +69,7 @@ func input() *capsule.ArchInput {
 			Exports: exports, Imports: wants, Deps: deps}
 	}
 	front := host("libGL.so.1", []int{0, 1, 3}, append(syms("glClear", "_init"), data(sym("gl_table"))), nil)
-	front.FrontEnd = true
+	front.Uses = []capsule.Use{{API: "GL", FrontEnd: true}}
 	in := &capsule.ArchInput{
 		Arch: arch.X8664,
 		Host: capsule.Host{Libraries: []*capsule.HostLibrary{
@@ -211,11 +211,8 @@ func TestReportNamesDemandsAndWhoHasThem(t *testing.T) {
 // What only a shared library of the host needs is not loaded.
 func TestUnreachableDependencyIsLeftOut(t *testing.T) {
 	in := input()
-	for _, l := range in.Host.Libraries[:3] {
-		l.Dependency = true
-	}
 	in.Host.Libraries = append(in.Host.Libraries, &capsule.HostLibrary{Name: "libXau.so.6", Path: "/usr/lib/libXau.so.6.0",
-		Source: "/host/usr/lib/libXau.so.6.0", Reason: "DT_NEEDED of libX11.so.6", Dependency: true, File: &dynelf.File{}})
+		Source: "/host/usr/lib/libXau.so.6.0", Reason: "DT_NEEDED of libX11.so.6", File: &dynelf.File{}})
 	in.Host.Libraries[1].Deps = append(in.Host.Libraries[1].Deps, 5)
 	p := mustMake(t, in)
 	for _, l := range p.Libraries {

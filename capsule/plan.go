@@ -26,6 +26,9 @@ func HostDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "host") }
 // ManifestDir holds, at the driver boundary, manifests by which the runtime's loaders find the stubs.
 func ManifestDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "manifests") }
 
+// CommonManifestDir holds those for loaders that are told a directory: one for all architectures.
+const CommonManifestDir = Dir + "/manifests"
+
 // ShareDir holds the host's data files, each below its path on the host.
 const ShareDir = Dir + "/share"
 
@@ -43,14 +46,16 @@ const (
 
 // Plan is everything decided. Its JSON is what `capsule-run plan --json` prints.
 type Plan struct {
-	Version  string      `json:"version"`
-	Boundary string      `json:"boundary"`
-	Host     PlanHost    `json:"host"`
-	Runtime  PlanRuntime `json:"runtime"`
+	Version  string `json:"version"`
+	Boundary string `json:"boundary"`
+	// Overrides are the APIs that a boundary was asked for by name.
+	Overrides map[string]string `json:"boundary_overrides,omitempty"`
+	Host      PlanHost          `json:"host"`
+	Runtime   PlanRuntime       `json:"runtime"`
 	// Architectures are those of the runtime that the host has a stack for, the main one first.
 	Architectures []*ArchPlan `json:"architectures"`
 	Mounts        []mount.Op  `json:"mounts"`
-	// Environment of the program: where the runtime's loaders find drivers.
+	// Environment of the program: where the runtime's loaders find drivers. A variable without a value is taken away.
 	Environment map[string]string `json:"environment"`
 	// Devices are the machine's GPUs. They decide nothing (the program sees the host's /dev) and are no part of a build,
 	// which a new device must not make stale: who shows the plan enters them.
@@ -88,7 +93,8 @@ type ArchPlan struct {
 	artefacts Artefacts
 	mounts    []mount.Op
 	stubs     []ldcache.Entry
-	manifests []variable
+	variables []variable
+	replaced  []string
 }
 
 // Library is one decision: this SONAME means that file, because.

@@ -4,7 +4,9 @@ import (
 	"debug/elf"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
+	"strconv"
 
 	"github.com/capsule-run/capsule-run/capsule/dso"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
@@ -22,7 +24,8 @@ func (p *planner) planStubs() {
 			continue
 		}
 		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}
-		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), l.Name),
+		p.placeStub(l, &stub)
+		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), stub.File),
 			Reason: fmt.Sprintf("%s uses the host's %s: %s", p.userOf(l), l.Name, l.Reason)}
 		for _, s := range l.Exports {
 			switch s.Type {
@@ -51,12 +54,39 @@ func (p *planner) planStubs() {
 	p.enterCache()
 }
 
+// placeStub chooses the stub's file: one that ld.so finds by the SONAME, and for modules their names in a directory of
+// their own. A second library of the same SONAME, which only paths lead to, has a directory of its own.
+func (p *planner) placeStub(l *HostLibrary, stub *dso.Stub) {
+	var files []string
+	byName := l.Requested
+	for _, u := range l.Uses {
+		if !p.stubbed(l, u) {
+			continue
+		}
+		if u.Module == nil {
+			byName = true
+			continue
+		}
+		for _, n := range u.Module.Names {
+			files = append(files, path.Join(u.Module.Directory, n))
+		}
+	}
+	if byName {
+		files = append([]string{l.Name}, files...)
+	}
+	for n := 2; slices.ContainsFunc(p.plan.artefacts.Stubs, func(s dso.Stub) bool { return s.File == files[0] }); n++ {
+		files[0] = path.Join(strconv.Itoa(n), l.Name)
+	}
+	stub.File, stub.Links = files[0], files[1:]
+	p.stubFile[l] = stub.File
+}
+
 // userOf says who opens a stub.
 func (p *planner) userOf(l *HostLibrary) string {
-	if l.Driver && !l.Requested {
-		return "the runtime's loader"
+	if l.Requested || slices.ContainsFunc(l.Uses, func(u Use) bool { return u.FrontEnd && p.stubbed(l, u) }) {
+		return "the program"
 	}
-	return "the program"
+	return "the runtime's loader"
 }
 
 // stubBind: STB_GNU_UNIQUE is for data; everything else keeps its binding.
@@ -82,7 +112,9 @@ func versions(defs []dynelf.VersionDef) []dso.Version {
 func (p *planner) enterCache() {
 	names := []string{"libcapsule.so"}
 	for i := range p.plan.artefacts.Stubs {
-		names = append(names, p.plan.artefacts.Stubs[i].Soname)
+		if s := &p.plan.artefacts.Stubs[i]; s.File == s.Soname { // others are opened by path
+			names = append(names, s.Soname)
+		}
 	}
 	sort.Strings(names)
 	for _, name := range names {

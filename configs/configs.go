@@ -1,17 +1,22 @@
-// Package configs holds the rules that are data: what a host's GPU stack consists of. It exists so that a new driver
-// family needs lines of TOML and no code. It reads no file: the defaults are embedded in the program.
+// Package configs holds the rules that are data: what a host's GPU stack consists of, and where the capsule may begin
+// for each API. It exists so that a new driver family needs lines of TOML and no code, from us or from a user. The
+// defaults are embedded in the program; files of the machine and of the user change them (Sources, Merge).
+//
+// It never looks at a host: what a rule means there is found out by package hostlibs.
 package configs
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
-	"path"
+	"sync"
 )
 
-//go:embed stack.toml
-var stack []byte
+// devices.toml has another form: devices.go reads it.
+//
+//go:embed base.toml gl.toml vulkan.toml video.toml compute.toml nvidia.toml xr.toml data.toml
+var embedded embed.FS
 
-// Rules is the content of stack.toml; see there for what each list is for.
+// Rules are what all files together say.
 type Rules struct {
 	Libc        []string `toml:"libc"`
 	Interop     []string `toml:"interop"`
@@ -22,15 +27,41 @@ type Rules struct {
 
 // Family is an API with the libraries, modules and manifests that implement it.
 type Family struct {
-	Name      string   `toml:"name"`
+	Name string `toml:"name"`
+	// In a later file a family of the same name takes the place of the earlier one; with Extend its lists are added to
+	// it, with Remove it is taken out.
+	Extend bool `toml:"extend"`
+	Remove bool `toml:"remove"`
+
 	FrontEnds []string `toml:"front-ends"`
 	// Group names the families whose loaders share state, and so must have the same boundary. Loaders are what the
-	// runtime must have for the driver boundary; an API without them has none.
-	Group     string      `toml:"group"`
-	Loaders   []string    `toml:"loaders"`
+	// runtime must have for the driver boundary, and Criteria what these must be able to do; an API without them has no
+	// such boundary, unless BundledLoader says that programs bring the loader.
+	Group         string      `toml:"group"`
+	Loaders       []string    `toml:"loaders"`
+	BundledLoader bool        `toml:"bundled-loader"`
+	Criteria      []Criterion `toml:"criteria"`
+	// Optional says that the front ends are loaders only, and that not every host has a driver: without one the
+	// runtime's own are left alone, and --boundary driver for all APIs does not insist on this one.
+	Optional  bool        `toml:"optional"`
 	Libraries []Libraries `toml:"libraries"`
 	Modules   []Modules   `toml:"modules"`
 	Manifests []Manifests `toml:"manifests"`
+
+	// File is where the family was defined, for reasons and errors.
+	File string `toml:"-"`
+}
+
+// Criterion is what a loader of the runtime must fulfil for the driver boundary: a symbol that it exports, a library
+// that it needs (DT_NEEDED), or a number in its file's name that is not below the one in the name of a driver's symbol.
+type Criterion struct {
+	Loader  string `toml:"loader"`
+	Exports string `toml:"exports"`
+	Needs   string `toml:"needs"`
+	// LoaderFile and DriverSymbol are regular expressions (package regexp) with one group, a decimal number.
+	LoaderFile   string `toml:"loader-file"`
+	DriverSymbol string `toml:"driver-symbol"`
+	Why          string `toml:"why"`
 }
 
 // Libraries are opened by a name that matches a pattern, by ld.so's rules.
@@ -44,23 +75,35 @@ type Libraries struct {
 // Modules are opened by path: files that match a pattern in a directory beside the libraries, or in the directories
 // that an environment variable lists instead.
 type Modules struct {
-	Role        string `toml:"role"`
-	Directory   string `toml:"directory"`
-	Match       string `toml:"match"`
-	Environment string `toml:"environment"`
+	Role string `toml:"role"`
+	// Driver is as for Libraries; Variable tells the runtime's loader the stubs' directory.
+	Driver    bool   `toml:"driver"`
+	Variable  string `toml:"variable"`
+	Directory string `toml:"directory"`
+	Match     string `toml:"match"`
+	// Except are names that match and are not meant.
+	Except      []string `toml:"except"`
+	Environment string   `toml:"environment"`
 }
 
-// Manifests are JSON files that name a library.
+// Manifests are files that name a library.
 type Manifests struct {
 	Role string `toml:"role"`
-	// Driver is as for Libraries; Variables tell the runtime's loader which files to read.
-	Driver    bool     `toml:"driver"`
-	Variables []string `toml:"variables"`
-	Kind      string   `toml:"kind"`
+	// Driver is as for Libraries; Variables tell the runtime's loader which files to read, DirectoryVariable in which
+	// directory they are.
+	Driver            bool     `toml:"driver"`
+	Variables         []string `toml:"variables"`
+	DirectoryVariable string   `toml:"directory-variable"`
+	Kind              string   `toml:"kind"`
+	// Format is "json", or "line": the first line is the library.
+	Format string `toml:"format"`
 	// Directory is looked for below each of Below, which are absolute paths or one of $XDG_CONFIG_HOME,
-	// $XDG_CONFIG_DIRS, $XDG_DATA_HOME and $XDG_DATA_DIRS.
+	// $XDG_CONFIG_DIRS, $XDG_DATA_HOME and $XDG_DATA_DIRS; in it the files that match one of Match ("*.json"), with
+	// $ARCH for the architecture (x86_64, i686). First says that only the first file counts.
 	Directory string   `toml:"directory"`
 	Below     []string `toml:"below"`
+	Match     []string `toml:"match"`
+	First     bool     `toml:"first"`
 	// Key leads to the library's path in the JSON.
 	Key []string `toml:"key"`
 	// BothSides marks what programs see the host's and the runtime's of together (layers), where of drivers they see the
@@ -78,85 +121,37 @@ type Manifests struct {
 
 // Data is a file, or the files in a directory that match a pattern, which drivers open by an absolute path.
 type Data struct {
+	// Path may have wildcards in its components.
 	Path  string `toml:"path"`
 	Match string `toml:"match"`
-	Why   string `toml:"why"`
+	// Tree shows the directory as a whole, with what is below it.
+	Tree bool   `toml:"tree"`
+	Why  string `toml:"why"`
+	// Libraries are patterns of SONAMEs: without such a library in the stack nobody wants the data.
+	Libraries []string `toml:"libraries"`
+	// Environment is the variable that names another path.
+	Environment string `toml:"environment"`
+	Remove      bool   `toml:"remove"`
 }
+
+// defaults are parsed once. What is returned must not be changed.
+var defaults = sync.OnceValues(func() (*Rules, error) { return Merge(nil) })
 
 // Default returns the embedded rules.
-func Default() (*Rules, error) { return Parse("configs/stack.toml", stack) }
+func Default() (*Rules, error) { return defaults() }
 
-// Parse reads rules. The error names the file and, where there is one, the line; an unknown key is an error.
-func Parse(name string, data []byte) (*Rules, error) {
-	var r Rules
-	if err := decode(name, data, &r); err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return &r, nil
-}
+// order of the embedded files, which is that of the families in a plan.
+var order = []string{"base.toml", "gl.toml", "vulkan.toml", "video.toml", "compute.toml", "nvidia.toml", "xr.toml", "data.toml"}
 
-// check refuses what would only fail, or be overlooked, when a host is searched.
-func (r *Rules) check() error {
-	for _, d := range r.Directories {
-		if !path.IsAbs(d) {
-			return fmt.Errorf("directories: %q is not an absolute path", d)
+// Embedded returns the files inside the program.
+func Embedded() ([]Source, error) {
+	var out []Source
+	for _, name := range order {
+		text, err := embedded.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the embedded rules: %w", err)
 		}
+		out = append(out, Source{Name: "configs/" + name, Text: text})
 	}
-	for _, f := range r.Families {
-		if f.Name == "" {
-			return fmt.Errorf("a family has no name")
-		}
-		for _, l := range f.Libraries {
-			if err := pattern(f.Name, l.Role, l.Match); err != nil {
-				return err
-			}
-		}
-		for _, m := range f.Modules {
-			if err := pattern(f.Name, m.Role, m.Match); err != nil {
-				return err
-			}
-			if m.Directory == "" {
-				return fmt.Errorf("family %s: modules without a directory", f.Name)
-			}
-		}
-		for _, m := range f.Manifests {
-			if m.Role == "" || m.Kind == "" || m.Directory == "" || len(m.Key) == 0 || len(m.Below) == 0 {
-				return fmt.Errorf("family %s: manifests need role, kind, directory, below and key", f.Name)
-			}
-			if m.BothSides != (len(m.NameKey) > 0) {
-				return fmt.Errorf("family %s: both-sides and name-key go together", f.Name)
-			}
-			for _, b := range m.Below {
-				switch b {
-				case "$XDG_CONFIG_HOME", "$XDG_CONFIG_DIRS", "$XDG_DATA_HOME", "$XDG_DATA_DIRS":
-				default:
-					if !path.IsAbs(b) {
-						return fmt.Errorf("family %s: below: %q is neither an absolute path nor a known variable", f.Name, b)
-					}
-				}
-			}
-		}
-	}
-	for _, d := range r.Data {
-		if !path.IsAbs(d.Path) || d.Why == "" {
-			return fmt.Errorf("data %q needs an absolute path and a reason (why)", d.Path)
-		}
-		if _, err := path.Match(d.Match, ""); err != nil {
-			return fmt.Errorf("data %s: pattern %q: %w", d.Path, d.Match, err)
-		}
-	}
-	return nil
-}
-
-func pattern(family, role, match string) error {
-	if role == "" || match == "" {
-		return fmt.Errorf("family %s: role and match are needed", family)
-	}
-	if _, err := path.Match(match, ""); err != nil {
-		return fmt.Errorf("family %s: pattern %q: %w", family, match, err)
-	}
-	return nil
+	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
@@ -39,7 +40,15 @@ func prepare(o *Options, in *inside) (*built, error) {
 		return nil, err
 	}
 	w := o.wishes()
-	key := build.Key("hook", w.Version, o.Identity, o.host(), w.Boundary, strings.Join(w.Libraries, "\x00"))
+	sources, err := configs.Sources(configs.MachineDir)
+	if err != nil {
+		return nil, rulesError(err)
+	}
+	parts := []string{"hook", w.Version, o.Identity, o.host(), w.Boundary.All, strings.Join(w.Libraries, "\x00")}
+	for _, s := range sources {
+		parts = append(parts, s.Name, string(s.Text))
+	}
+	key := build.Key(parts...)
 	out := &built{}
 	out.Built = store.LookupAny(key, func(b *build.Built) bool {
 		var r record
@@ -57,6 +66,9 @@ func prepare(o *Options, in *inside) (*built, error) {
 	if out.Built != nil {
 		o.Verbose("known: using %s", out.Dir)
 		return out, nil
+	}
+	if w.Rules, err = configs.Merge(sources); err != nil {
+		return nil, rulesError(err)
 	}
 	story, err := decide(o, in, w)
 	if err != nil {
@@ -103,8 +115,12 @@ func (o *Options) wishes() *stages.Wishes {
 		// The driver boundary tells the runtime's loaders of the drivers by variables, which a hook cannot set.
 		boundary = capsule.BoundaryFrontend
 	}
-	return &stages.Wishes{Version: o.Version, Boundary: boundary, Libraries: h.Libraries,
+	return &stages.Wishes{Version: o.Version, Boundary: capsule.Boundaries{All: boundary}, Libraries: h.Libraries,
 		Getenv: func(string) string { return "" }, Progress: o.Verbose, Verbose: o.Verbose}
+}
+
+func rulesError(err error) error {
+	return fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have")
 }
 
 // host is the root of the host's tree, without links.

@@ -18,7 +18,8 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 	}
 	var found []*Manifest
 	for _, f := range d.rules.Families {
-		for _, rule := range f.Manifests {
+		for i := range f.Manifests {
+			rule := &f.Manifests[i]
 			if !rule.BothSides {
 				continue
 			}
@@ -32,7 +33,7 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 				}
 				m, err := d.understand(f.Name, rule, file, data)
 				if err != nil {
-					m = &Manifest{Kind: rule.Kind, Path: file, API: f.Name, Rule: &rule, Skipped: err.Error()}
+					m = &Manifest{Kind: rule.Kind, Path: file, API: f.Name, Rule: rule, Skipped: err.Error()}
 				}
 				if m.Skipped == "" {
 					if _, _, err := d.library(m); err != nil {

@@ -15,8 +15,7 @@ import (
 // closure adds the C library's own libraries, and whatever the libraries found so far need.
 func (d *discovery) closure() error {
 	for _, name := range d.rules.Libc {
-		why := fmt.Sprintf("the host's C library: what its drivers may ask of one (%s)", rulesFile)
-		if _, err := d.addRoot(name, RoleDependency, "", why); err != nil {
+		if _, err := d.addRoot(name, Use{Role: RoleDependency}, "the host's C library: what its drivers may ask of one"); err != nil {
 			return err
 		}
 	}

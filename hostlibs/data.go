@@ -4,31 +4,32 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 // dataFiles lists what drivers open by an absolute path: the data of the rules, and the manifests themselves, which
 // the host's own loaders read again in the process.
 func (d *discovery) dataFiles() error {
 	for _, rule := range d.rules.Data {
-		st, err := d.root.Stat(rule.Path)
-		if err != nil {
+		if !d.wants(rule) {
 			continue
 		}
-		out := DataFile{Path: rule.Path, Why: rule.Why}
-		if st.Mode.IsDir() {
-			for _, n := range d.matching(rule.Path, rule.Match) {
-				d.addFile(&out, path.Join(rule.Path, n))
-			}
-		} else {
-			d.addFile(&out, rule.Path)
+		paths := glob(d.root, rule.Path)
+		if p := d.getenv(rule.Environment); path.IsAbs(p) {
+			paths = []string{path.Clean(p)}
 		}
-		if len(out.Files) > 0 {
-			d.data = append(d.data, out)
+		for _, p := range paths {
+			if out := d.dataAt(p, rule); len(out.Files) > 0 {
+				d.data = append(d.data, out)
+			}
 		}
 	}
 	byDir := map[string]*DataFile{}
 	for _, m := range d.found {
-		if m.Library == nil || m.Rule.BothSides { // the latter are the plan's, who joins them with the runtime's
+		// Those of both sides are the plan's, who joins them with the runtime's.
+		if m.Library == nil || m.Path == "" || m.Rule.BothSides {
 			continue
 		}
 		dir := path.Dir(m.Path)
@@ -45,6 +46,66 @@ func (d *discovery) dataFiles() error {
 	}
 	slices.SortFunc(d.data, func(a, b DataFile) int { return strings.Compare(a.Path, b.Path) })
 	return nil
+}
+
+// wants says whether the stack has a library that reads the data.
+func (d *discovery) wants(rule configs.Data) bool {
+	if len(rule.Libraries) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(d.all, func(l *Library) bool {
+		return slices.ContainsFunc(rule.Libraries, func(p string) bool {
+			ok, _ := path.Match(p, l.Name)
+			return ok
+		})
+	})
+}
+
+// dataAt lists what there is at one path.
+func (d *discovery) dataAt(p string, rule configs.Data) DataFile {
+	out := DataFile{Path: p, Why: rule.Why}
+	st, err := d.root.Stat(p)
+	switch {
+	case err != nil:
+	case !st.Mode.IsDir():
+		d.addFile(&out, p)
+	case rule.Tree:
+		out.Tree = true
+		out.Files = []File{{Path: p, Source: d.root.HostPath(st.Path)}}
+	default:
+		for _, n := range d.matching(p, rule.Match) {
+			d.addFile(&out, path.Join(p, n))
+		}
+	}
+	return out
+}
+
+// maxGlob bounds what one pattern stands for.
+const maxGlob = 64
+
+// glob expands a path with wildcards in its components. One without stands for itself.
+func glob(root *rootfs.Root, pattern string) []string {
+	found := []string{"/"}
+	for _, part := range strings.Split(strings.TrimPrefix(pattern, "/"), "/") {
+		var next []string
+		for _, dir := range found {
+			if !strings.ContainsAny(part, `*?[\`) {
+				next = append(next, path.Join(dir, part))
+				continue
+			}
+			names, err := root.ReadDir(dir)
+			if err != nil {
+				continue
+			}
+			for _, n := range names {
+				if ok, err := path.Match(part, n); err == nil && ok {
+					next = append(next, path.Join(dir, n))
+				}
+			}
+		}
+		found = next[:min(len(next), maxGlob)]
+	}
+	return found
 }
 
 // addFile enters a regular file; anything else is no data.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
@@ -100,13 +101,13 @@ func (d *discovery) find(name string, from ...ldso.Loader) (file, how string, er
 	}
 	extra := ldso.Loader{Path: "/", File: &dynelf.File{RunPath: d.rules.Directories}}
 	if file, _, err := d.searcher.Find(name, extra); err == nil {
-		return file, "directory of configs/stack.toml", nil
+		return file, "directory of the rules", nil
 	}
 	return "", "", err
 }
 
 // addRoot adds a library that is wanted for itself, if the host has it.
-func (d *discovery) addRoot(name string, role Role, api, why string) (*Library, error) {
+func (d *discovery) addRoot(name string, use Use, why string) (*Library, error) {
 	file, how, err := d.find(name)
 	if errors.Is(err, ldso.ErrNotFound) {
 		return nil, nil
@@ -114,19 +115,41 @@ func (d *discovery) addRoot(name string, role Role, api, why string) (*Library, 
 	if err != nil {
 		return nil, err
 	}
-	return d.addRootFile(file, how, role, api, why)
+	return d.addRootFile(file, how, use, why)
 }
 
-func (d *discovery) addRootFile(file, how string, role Role, api, why string) (*Library, error) {
+func (d *discovery) addRootFile(file, how string, use Use, why string) (*Library, error) {
 	l, fresh, err := d.add(file, how)
 	if err != nil {
 		return nil, err
 	}
 	if fresh {
-		l.Role, l.API, l.Why = role, api, why
+		l.Role, l.API, l.Why = use.Role, use.API, why
 		d.roots = append(d.roots, l)
 	}
+	l.addUse(use)
 	return l, nil
+}
+
+// addUse notes what a library is for, once for each API and role. A dependency and a request are of no API.
+func (l *Library) addUse(use Use) {
+	if use.API == "" {
+		return
+	}
+	for i := range l.Uses {
+		u := &l.Uses[i]
+		if u.API != use.API || u.Role != use.Role {
+			continue
+		}
+		u.Driver = u.Driver || use.Driver
+		for _, n := range use.Names {
+			if !slices.Contains(u.Names, n) {
+				u.Names = append(u.Names, n)
+			}
+		}
+		return
+	}
+	l.Uses = append(l.Uses, use)
 }
 
 // add reads a library once, however many paths lead to it; fresh says that it was not known yet.

@@ -4,7 +4,7 @@
 //
 // It exists so that the plan can be made from facts alone. It never decides what is used: a library that is found
 // here may be left out or replaced by the runtime's. It writes nothing, executes nothing of the host, and follows
-// no link out of the root. What is looked for is data: configs/stack.toml.
+// no link out of the root. What is looked for is data: package configs.
 package hostlibs
 
 import (
@@ -18,18 +18,18 @@ import (
 
 var (
 	// ErrNoStack says that the host has neither a front end of any API nor a driver.
-	ErrNoStack = errors.New("no GPU stack (GL, EGL, Vulkan or GBM)")
-	// ErrManifest says that a JSON manifest cannot be understood.
-	ErrManifest = errors.New("corrupt JSON manifest")
+	ErrNoStack = errors.New("no GPU stack (GL, EGL, Vulkan, OpenCL or another)")
+	// ErrManifest says that a manifest cannot be understood.
+	ErrManifest = errors.New("corrupt manifest")
 	// ErrRequested says that a library that the user asked for is not on the host.
 	ErrRequested = errors.New("library not found on the host")
 )
 
-// Role is why a library belongs to the stack. The roles of drivers are named in configs/stack.toml.
+// Role is why a library belongs to the stack. The roles of drivers are named in the rules.
 type Role string
 
 const (
-	RoleFrontEnd   Role = "front-end"
+	RoleFrontEnd   Role = "front-end" // a rule may name it too
 	RoleRequested  Role = "requested"
 	RoleDependency Role = "dependency"
 )
@@ -66,6 +66,9 @@ type Library struct {
 	API     string // the family's name, empty for a dependency
 	Why     string // one phrase, for people
 	How     string // by which rule the loader finds it (ldso.Searcher.Find)
+	// Uses are all that it is there for besides being needed, the first of which Role, API and Why tell of: NVIDIA's
+	// libGLX_nvidia.so.0 is a vendor of GLX and a driver of Vulkan.
+	Uses []Use
 
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol
@@ -73,10 +76,21 @@ type Library struct {
 	Unresolved       []string   // DT_NEEDED that the host does not have
 }
 
-// Manifest is a JSON file that names a driver.
+// Use is what one API has a library for.
+type Use struct {
+	API    string
+	Role   Role
+	Driver bool // a loader opens it as a driver
+	Layer  bool // a loader opens it as a layer, of which programs see both sides' (configs.Manifests.BothSides)
+	// Module is the rule by which it was found in a directory, Names are the file names that it has there.
+	Module *configs.Modules
+	Names  []string
+}
+
+// Manifest is a file that names a driver, or a driver that an environment variable names in its place.
 type Manifest struct {
-	Kind        string // "egl-vendor" or "vulkan-icd"
-	Path        string // inside the root, as found
+	Kind        string // "egl-vendor", "vulkan-icd"
+	Path        string // inside the root, as found; empty for one of a variable
 	LibraryPath string // as written
 	Opens       string // what a loader opens for it: LibraryPath, absolute where it was relative to the file
 	Library     *Library
@@ -91,6 +105,7 @@ type Manifest struct {
 type DataFile struct {
 	Path  string // inside the root: a file, or a directory
 	Why   string
+	Tree  bool   // Files is the directory itself, with all that is below it
 	Files []File // exactly the files meant, sorted by path
 }
 

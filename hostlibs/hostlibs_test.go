@@ -52,7 +52,7 @@ func host() map[string]string {
 		multiarch + "dri/radeonsi_dri.so":               "= " + multiarch + "dri/libdril_dri.so",
 		multiarch + "dri/gone_dri.so":                   "-> nowhere",
 		multiarch + "dri/arm_dri.so":                    string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes()),
-		multiarch + "dri/iris_drv_video.so":             "not looked at",
+		multiarch + "dri/iris_notes.txt":                "not looked at",
 		multiarch + "gbm/dri_gbm.so":                    string(elftest.Lib{Needed: []string{"libgallium.so"}}.Bytes()),
 		"usr/lib/i386-linux-gnu/libvulkan_lvp.so":       string(elftest.Lib{Machine: elf.EM_386}.Bytes()),
 		"usr/share/glvnd/egl_vendor.d/50_mesa.json":     icd("libEGL_mesa.so.0"),
@@ -150,7 +150,7 @@ func TestDiscover(t *testing.T) {
 		path string
 		why  string
 	}{
-		"libGL.so.1":           {RoleFrontEnd, "GL", "/" + multiarch + "libGL.so.1.7.0", "front end of GL (configs/stack.toml)"},
+		"libGL.so.1":           {RoleFrontEnd, "GL", "/" + multiarch + "libGL.so.1.7.0", "front end of GL (configs/gl.toml)"},
 		"libvulkan.so.1":       {RoleFrontEnd, "Vulkan", "/" + multiarch + "libvulkan.so.1", ""},
 		"libGLX_mesa.so.0":     {"glx-vendor", "GL", "/" + multiarch + "libGLX_mesa.so.0", ""},
 		"libEGL_mesa.so.0":     {"egl-vendor", "EGL", "", "library_path of /usr/share/glvnd/egl_vendor.d/50_mesa.json"},
@@ -354,7 +354,7 @@ func TestDiscoverNixOS(t *testing.T) {
 		store + "share/glvnd/egl_vendor.d/50_mesa.json": icd("/run/opengl-driver/lib/libEGL_mesa.so.0"),
 		"nix/store/def-libdrm/lib/libdrm.so.2":          lib("libdrm.so.2"),
 	}, Options{})
-	for name, want := range map[string]string{"libGLX_mesa.so.0": "directory of configs/stack.toml", "libEGL_mesa.so.0": "path",
+	for name, want := range map[string]string{"libGLX_mesa.so.0": "directory of the rules", "libEGL_mesa.so.0": "path",
 		"iris_dri.so": "path", "libdrm.so.2": "RUNPATH of libGLX_mesa.so.0"} {
 		if l := s.library(name); l == nil || l.How != want || !strings.HasPrefix(l.Path, "/nix/store/") {
 			t.Errorf("%s: %+v", name, l)

@@ -18,18 +18,27 @@ import (
 // maxManifest is far above any manifest seen (some hundred bytes).
 const maxManifest = 1 << 20
 
-// manifests reads the JSON files that name drivers.
+// maxLine is PATH_MAX.
+const maxLine = 4096
+
+// manifests reads the files that name drivers.
 func (d *discovery) manifests() error {
-	for _, f := range d.rules.Families {
-		for _, rule := range f.Manifests {
+	for i := range d.rules.Families {
+		f := &d.rules.Families[i]
+		for j := range f.Manifests {
+			rule := &f.Manifests[j]
 			for _, file := range d.manifestFiles(rule) {
 				m, err := d.manifest(f.Name, rule, file)
 				if err != nil {
 					return err
 				}
-				if m != nil {
-					d.found = append(d.found, m)
-					d.any = d.any || m.Library != nil
+				if m == nil {
+					continue
+				}
+				d.found = append(d.found, m)
+				d.any = d.any || m.Library != nil
+				if rule.First {
+					break
 				}
 			}
 		}
@@ -37,21 +46,30 @@ func (d *discovery) manifests() error {
 	return nil
 }
 
-// manifestFiles lists the files to read, in the order of the original loader, each once.
-func (d *discovery) manifestFiles(rule configs.Manifests) []string {
+// manifestFiles lists the files to read, in the order of the original loader, each once. Of a format that is nothing
+// but a library's name, a variable may hold such a name in place of a file's.
+func (d *discovery) manifestFiles(rule *configs.Manifests) []string {
 	var files []string
 	add := func(p string) {
-		if path.IsAbs(p) && !slices.Contains(files, path.Clean(p)) {
-			files = append(files, path.Clean(p))
+		if path.IsAbs(p) {
+			p = path.Clean(p)
+		} else if !d.namesLibrary(rule, p) {
+			return
 		}
+		if !slices.Contains(files, p) {
+			files = append(files, p)
+		}
+	}
+	addDir := func(dir string) bool {
+		names := d.manifestNames(rule, dir)
+		for _, n := range names {
+			add(path.Join(dir, n))
+		}
+		return len(names) > 0
 	}
 	addList := func(value string) {
 		for _, p := range list(value) { // each a file, or a directory of such
-			names := d.matching(p, "*.json")
-			for _, n := range names {
-				add(path.Join(p, n))
-			}
-			if len(names) == 0 {
+			if !addDir(p) {
 				add(p)
 			}
 		}
@@ -59,7 +77,7 @@ func (d *discovery) manifestFiles(rule configs.Manifests) []string {
 	for _, name := range rule.FilesEnvironment {
 		if v := d.getenv(name); v != "" {
 			addList(v)
-			return files
+			return d.andBesides(files, rule)
 		}
 	}
 	addList(d.getenv(rule.AddEnvironment))
@@ -68,15 +86,65 @@ func (d *discovery) manifestFiles(rule configs.Manifests) []string {
 		dirs = d.manifestDirs(rule)
 	}
 	for _, dir := range dirs {
-		for _, n := range d.matching(dir, "*.json") {
-			add(path.Join(dir, n))
+		addDir(dir)
+	}
+	return files
+}
+
+// namesLibrary tells whether an element of a variable is a library itself and no manifest.
+func (d *discovery) namesLibrary(rule *configs.Manifests, element string) bool {
+	return rule.Format == formatLine && !slices.ContainsFunc(d.patterns(rule), func(p string) bool {
+		ok, _ := path.Match(p, path.Base(element))
+		return ok
+	})
+}
+
+// andBesides is for OCL_ICD_FILENAMES, which counts whatever else is set; VK_ADD_DRIVER_FILES does not.
+func (d *discovery) andBesides(files []string, rule *configs.Manifests) []string {
+	if rule.Format == formatLine {
+		for _, p := range list(d.getenv(rule.AddEnvironment)) {
+			if !slices.Contains(files, p) {
+				files = append(files, p)
+			}
 		}
 	}
 	return files
 }
 
+// manifestNames lists the manifests in a directory: those that match one pattern, sorted, then those of the next.
+func (d *discovery) manifestNames(rule *configs.Manifests, dir string) []string {
+	var names []string
+	for _, p := range d.patterns(rule) {
+		for _, n := range d.matching(dir, p) {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// xrNames are what OpenXR's loader calls the architectures (OpenXR specification, loader document, "Architecture
+// Identifiers"), where that is not glibc's name.
+var xrNames = map[string]string{"i386": "i686"}
+
+func (d *discovery) patterns(rule *configs.Manifests) []string {
+	if len(rule.Match) == 0 {
+		return []string{"*.json"}
+	}
+	name := d.arch.Name
+	if n, ok := xrNames[name]; ok {
+		name = n
+	}
+	var out []string
+	for _, p := range rule.Match {
+		out = append(out, strings.ReplaceAll(p, "$ARCH", name))
+	}
+	return out
+}
+
 // manifestDirs expands the variables of the XDG Base Directory Specification 0.8, with its defaults.
-func (d *discovery) manifestDirs(rule configs.Manifests) []string {
+func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 	home := func(variable, below string) string {
 		if v := d.getenv(variable); v != "" {
 			return v
@@ -114,7 +182,11 @@ func (d *discovery) manifestDirs(rule configs.Manifests) []string {
 }
 
 // manifest reads one file; nil if there is none (a link to nothing, or an override that names nothing).
-func (d *discovery) manifest(api string, rule configs.Manifests, file string) (*Manifest, error) {
+func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (*Manifest, error) {
+	if d.namesLibrary(rule, file) {
+		m := &Manifest{Kind: rule.Kind, LibraryPath: file, Opens: file, API: api, Text: []byte(file + "\n"), Rule: rule}
+		return m, d.manifestLibrary(m, "named by an environment variable of "+api)
+	}
 	data, err := d.root.ReadFile(file, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -130,21 +202,36 @@ func (d *discovery) manifest(api string, rule configs.Manifests, file string) (*
 	if m.Skipped != "" {
 		return m, nil
 	}
+	why := "library_path of " + file
+	if rule.Format == formatLine {
+		why = "named in " + file
+	}
+	return m, d.manifestLibrary(m, why)
+}
+
+// manifestLibrary adds what a manifest names.
+func (d *discovery) manifestLibrary(m *Manifest, why string) error {
 	lib, how, err := d.library(m)
 	if err != nil || m.Skipped != "" {
-		return m, err
+		return err
 	}
-	m.Library, err = d.addRootFile(lib, how, Role(rule.Role), api, "library_path of "+file)
-	return m, err
+	use := Use{API: m.API, Role: Role(m.Rule.Role), Driver: m.Rule.Driver && !m.Rule.BothSides, Layer: m.Rule.BothSides}
+	m.Library, err = d.addRootFile(lib, how, use, why)
+	return err
 }
 
 const namesNone = "names no library"
 
 // understand reads a manifest's text.
-func (d *discovery) understand(api string, rule configs.Manifests, file string, data []byte) (m *Manifest, err error) {
-	m = &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: &rule}
+func (d *discovery) understand(api string, rule *configs.Manifests, file string, data []byte) (m *Manifest, err error) {
+	m = &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: rule}
 	var arch string
-	if m.LibraryPath, arch, err = parseManifest(data, rule.Key); err != nil {
+	if rule.Format == formatLine {
+		m.LibraryPath, err = parseLine(data)
+	} else {
+		m.LibraryPath, arch, err = parseManifest(data, rule.Key)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if rule.BothSides {
@@ -168,6 +255,19 @@ func (d *discovery) understand(api string, rule configs.Manifests, file string, 
 		m.Opens = path.Dir(file) + "/" + m.Opens
 	}
 	return m, nil
+}
+
+// formatLine is a manifest whose first line is the library.
+const formatLine = "line"
+
+// parseLine returns the first line of a manifest without white space around it. An empty file names nothing.
+func parseLine(data []byte) (string, error) {
+	line, _, _ := strings.Cut(string(data), "\n")
+	line = strings.TrimSpace(line)
+	if len(line) > maxLine || strings.IndexByte(line, 0) >= 0 {
+		return "", fmt.Errorf("%w: the first line is no path", ErrManifest)
+	}
+	return line, nil
 }
 
 // library finds what a manifest names, or says in m.Skipped why not.

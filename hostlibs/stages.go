@@ -3,17 +3,17 @@ package hostlibs
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
-
-const rulesFile = "configs/stack.toml"
 
 func (d *discovery) frontEnds() error {
 	for _, f := range d.rules.Families {
 		for _, name := range f.FrontEnds {
-			l, err := d.addRoot(name, RoleFrontEnd, f.Name, fmt.Sprintf("front end of %s (%s)", f.Name, rulesFile))
+			l, err := d.addRoot(name, Use{API: f.Name, Role: RoleFrontEnd}, fmt.Sprintf("front end of %s (%s)", f.Name, f.File))
 			if err != nil {
 				return err
 			}
@@ -25,45 +25,60 @@ func (d *discovery) frontEnds() error {
 
 // drivers finds what front ends open without a manifest: vendor libraries by name, modules by directory.
 func (d *discovery) drivers() error {
-	for _, f := range d.rules.Families {
+	for i := range d.rules.Families {
+		f := &d.rules.Families[i]
 		for _, rule := range f.Libraries {
-			names, err := d.searcher.Match(rule.Match)
-			if err != nil {
+			if err := d.driverLibraries(f, rule); err != nil {
 				return err
 			}
-			for _, dir := range d.rules.Directories {
-				names = append(names, d.matching(dir, rule.Match)...)
-			}
-			for _, name := range names {
-				why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, rulesFile)
-				l, err := d.addRoot(name, Role(rule.Role), f.Name, why)
-				if err != nil {
-					return err
-				}
-				d.any = d.any || l != nil
+		}
+		for j := range f.Modules {
+			if err := d.modules(f, &f.Modules[j]); err != nil {
+				return err
 			}
 		}
-		for _, rule := range f.Modules {
-			dirs, by := list(d.getenv(rule.Environment)), " in "+rule.Environment
-			if len(dirs) == 0 {
-				by = ""
-				for _, dir := range d.libDirs {
-					dirs = append(dirs, path.Join(dir, rule.Directory))
-				}
+	}
+	return nil
+}
+
+func (d *discovery) driverLibraries(f *configs.Family, rule configs.Libraries) error {
+	names, err := d.searcher.Match(rule.Match)
+	if err != nil {
+		return err
+	}
+	for _, dir := range d.rules.Directories {
+		names = append(names, d.matching(dir, rule.Match)...)
+	}
+	for _, name := range names {
+		why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, f.File)
+		l, err := d.addRoot(name, Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver}, why)
+		if err != nil {
+			return err
+		}
+		d.any = d.any || l != nil
+	}
+	return nil
+}
+
+func (d *discovery) modules(f *configs.Family, rule *configs.Modules) error {
+	dirs, by := list(d.getenv(rule.Environment)), " in "+rule.Environment
+	if len(dirs) == 0 {
+		by = ""
+		for _, dir := range d.libDirs {
+			dirs = append(dirs, path.Join(dir, rule.Directory))
+		}
+	}
+	for _, dir := range dirs {
+		for _, name := range d.matching(dir, rule.Match) {
+			file, how, err := d.searcher.Find(path.Join(dir, name))
+			if err != nil || slices.Contains(rule.Except, name) {
+				continue // for another architecture, or a link to nothing
 			}
-			for _, dir := range dirs {
-				for _, name := range d.matching(dir, rule.Match) {
-					file, how, err := d.searcher.Find(path.Join(dir, name))
-					if err != nil {
-						continue // for another architecture, or a link to nothing
-					}
-					why := fmt.Sprintf("%s in %s%s", rule.Role, dir, by)
-					if _, err := d.addRootFile(file, how, Role(rule.Role), f.Name, why); err != nil {
-						return err
-					}
-					d.any = true
-				}
+			use := Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver, Module: rule, Names: []string{name}}
+			if _, err := d.addRootFile(file, how, use, fmt.Sprintf("%s in %s%s", rule.Role, dir, by)); err != nil {
+				return err
 			}
+			d.any = true
 		}
 	}
 	return nil
@@ -73,7 +88,7 @@ func (d *discovery) drivers() error {
 // is a front end, which gets a stub anyway.
 func (d *discovery) requested() error {
 	for _, name := range d.wanted {
-		l, err := d.addRoot(name, RoleRequested, "", "asked for by --library")
+		l, err := d.addRoot(name, Use{Role: RoleRequested}, "asked for by --library")
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 //
 //	<dir>/<triplet>/lib/        stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
 //	<dir>/<triplet>/proxy/      proxies
+//	<dir>/<triplet>/manifests/  JSON by which the runtime's loaders find stubs; those in a common directory in <dir>/manifests/
 //	<dir>/<triplet>/rewritten/  copies of host libraries that the runtime's ld.so could not load as they are
 //	<dir>/ld.so.cache           what appears as the container's /etc/ld.so.cache
 //	<dir>/plan.json             for people, and as the mark that the directory is complete
@@ -48,6 +49,11 @@ func Write(plan *capsule.Plan, dir string) error {
 			return err
 		}
 	}
+	for _, p := range plan.Architectures {
+		if err := linkStubs(p.Artefacts(), dir); err != nil {
+			return err
+		}
+	}
 	// One after the other: a host's libraries are large.
 	for _, p := range plan.Architectures {
 		for _, r := range p.Artefacts().Rewritten {
@@ -80,6 +86,27 @@ func writeFile(dir, name string, b []byte) error {
 	return nil
 }
 
+// linkStubs gives stubs their further names. The links are relative, for they are followed in the container.
+func linkStubs(a *capsule.Artefacts, dir string) error {
+	lib := filepath.Join(dir, a.Arch.Triplet, LibDir)
+	for i := range a.Stubs {
+		for _, l := range a.Stubs[i].Links {
+			from := filepath.Join(lib, l)
+			to, err := filepath.Rel(filepath.Dir(from), filepath.Join(lib, a.Stubs[i].File))
+			if err == nil {
+				err = os.MkdirAll(filepath.Dir(from), 0o755)
+			}
+			if err == nil {
+				err = os.Symlink(to, from)
+			}
+			if err != nil {
+				return fmt.Errorf("write artefact: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 func rewrite(r capsule.Rewritten, dir string) error {
 	b, err := os.ReadFile(r.Source)
 	if err != nil {
@@ -105,7 +132,7 @@ func generate(a *capsule.Artefacts, files map[string][]byte) error {
 		if err != nil {
 			return fmt.Errorf("generate stub %s: %w", a.Stubs[i].Soname, err)
 		}
-		files[filepath.Join(lib, a.Stubs[i].Soname)] = b
+		files[filepath.Join(lib, a.Stubs[i].File)] = b
 	}
 	for i := range a.Proxies {
 		b, err := a.Proxies[i].Write()

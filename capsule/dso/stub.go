@@ -8,8 +8,11 @@ import (
 
 // A Stub stands in the base namespace for one host library.
 type Stub struct {
-	Arch     *arch.Arch
-	Soname   string
+	Arch   *arch.Arch
+	Soname string
+	// File is where it is written, below the stubs' directory, and Links are further names there.
+	File     string
+	Links    []string
 	Object   uint32 // index of the host library in the manifest
 	Versions []Version
 	Symbols  []StubSymbol

@@ -91,7 +91,11 @@ func printDevices(w io.Writer, d *hostgpu.Devices) error {
 func printArch(w io.Writer, p *capsule.ArchPlan) error {
 	fmt.Fprintf(w, "\n%s: glibc %s on the host, %s in the runtime (%s)\n", p.Arch, p.HostLibc, p.RuntimeLibc, p.Loader)
 	for _, b := range p.Boundaries {
-		fmt.Fprintf(w, "  %s at the %s boundary: %s\n", b.API, b.Boundary, b.Reason)
+		if b.Boundary == capsule.BoundaryNone {
+			fmt.Fprintf(w, "  %s without the host: %s\n", b.API, b.Reason)
+		} else {
+			fmt.Fprintf(w, "  %s at the %s boundary: %s\n", b.API, b.Boundary, b.Reason)
+		}
 	}
 	for _, section := range []struct {
 		side  capsule.Side

@@ -23,9 +23,9 @@ const exitSetup = 125
 
 // flags of the command line, before a configuration file fills the gaps.
 type flags struct {
-	runtime, host, boundary, config, mountAPI string
-	libraries, binds, setenv                  []string
-	verbose, json                             bool
+	runtime, host, config, mountAPI      string
+	libraries, binds, setenv, boundaries []string
+	verbose, json                        bool
 }
 
 // execute runs the command line and returns the exit status.
@@ -95,7 +95,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	p := c.PersistentFlags()
 	p.StringVar(&f.runtime, "runtime", "", "`DIR` with the runtime's file tree")
 	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
-	p.StringVar(&f.boundary, "boundary", "", "`WHERE` the capsule begins: frontend (default), driver or auto")
+	p.StringArrayVar(&f.boundaries, "boundary", nil, "`[API=]WHERE` the capsule begins: frontend, driver, auto; repeatable")
 	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
 	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE`; flags win")
 	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
@@ -136,13 +136,12 @@ func (f *flags) options() (*run.Options, error) {
 	o := &run.Options{
 		Runtime:   first(f.runtime, c.Runtime),
 		Host:      first(f.host, c.Host, "/"),
-		Boundary:  first(f.boundary, c.Boundary, "frontend"),
 		Libraries: append(c.Libraries, f.libraries...),
 		Environ:   os.Environ(),
 		Cwd:       cwd,
 	}
-	if !slices.Contains([]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, o.Boundary) {
-		return nil, usage(fmt.Sprintf("unknown boundary %q", o.Boundary), "it is frontend, driver or auto")
+	if o.Boundary, err = boundaries(c, f.boundaries); err != nil {
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Setenv)) { // sorted, for the build cache's key depends on the order
 		if value := c.Setenv[name]; name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {

@@ -24,15 +24,17 @@ const maxSize = 1 << 20
 // Config is the file's content; each key means the same as the flag of its name. Relative paths count from the
 // file's directory.
 type Config struct {
-	Runtime   string            `toml:"runtime"`
-	Host      string            `toml:"host"`
-	Boundary  string            `toml:"boundary"`
-	Libraries []string          `toml:"libraries"`
-	Bind      []string          `toml:"bind"`
-	Setenv    map[string]string `toml:"setenv"`
+	Runtime  string `toml:"runtime"`
+	Host     string `toml:"host"`
+	Boundary string `toml:"boundary"`
+	// Boundaries are those of single APIs.
+	Boundaries map[string]string `toml:"boundaries"`
+	Libraries  []string          `toml:"libraries"`
+	Bind       []string          `toml:"bind"`
+	Setenv     map[string]string `toml:"setenv"`
 }
 
-const knownKeys = "known keys: runtime, host, boundary (strings), libraries, bind (lists of strings), setenv (a table of strings)"
+const knownKeys = "known keys: runtime, host, boundary (strings), libraries, bind (lists of strings), setenv, boundaries (tables of strings)"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)

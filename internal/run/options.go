@@ -1,16 +1,20 @@
 package run
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
@@ -21,7 +25,7 @@ import (
 type Options struct {
 	Runtime   string // directory of the runtime
 	Host      string // root of the host, "/" by default
-	Boundary  string // capsule.BoundaryFrontend, BoundaryDriver or BoundaryAuto
+	Boundary  capsule.Boundaries
 	Libraries []string
 	Binds     []layout.Bind
 	Environ   []string // of the program, --setenv applied
@@ -95,10 +99,20 @@ func (o *Options) key() (string, error) {
 	if err := unix.Stat("/proc/self/exe", &self); err != nil {
 		return "", fmt.Errorf("look at my own binary: %w", err)
 	}
-	parts := []string{Version, fmt.Sprint(self.Dev, self.Ino, self.Size, self.Mtim.Nano()), runtime, host, o.Boundary}
+	parts := []string{Version, fmt.Sprint(self.Dev, self.Ino, self.Size, self.Mtim.Nano()), runtime, host, o.Boundary.All}
+	for _, api := range slices.Sorted(maps.Keys(o.Boundary.ByAPI)) {
+		parts = append(parts, api+"="+o.Boundary.ByAPI[api])
+	}
 	parts = append(parts, o.Libraries...)
+	sources, err := o.sources()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range sources {
+		parts = append(parts, s.Name, string(s.Text))
+	}
 	for _, e := range o.Environ {
-		if changesDiscovery(e) {
+		if changesDiscovery(e, sources) {
 			parts = append(parts, e)
 		}
 	}
@@ -114,17 +128,46 @@ func canonical(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// discoveryPrefixes start the names of the variables that discovery honours (configs/stack.toml names them). A few
-// more match, which costs a build that is not needed, while parsing the rules would cost each launch a millisecond.
-var discoveryPrefixes = []string{"VK_", "__EGL_", "LIBGL_", "GBM_", "XDG_CONFIG_", "XDG_DATA_", "HOME="}
+// sources reads the files of rules that the machine and the user have besides the embedded ones.
+func (o *Options) sources() ([]configs.Source, error) {
+	sources, err := configs.Sources(configs.MachineDir, configs.UserDir(o.Getenv))
+	if err != nil {
+		return nil, rulesError(err)
+	}
+	return sources, nil
+}
 
-func changesDiscovery(variable string) bool {
+// rules are all of them together.
+func (o *Options) rules() (*configs.Rules, error) {
+	sources, err := o.sources()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := configs.Merge(sources)
+	if err != nil {
+		return nil, rulesError(err)
+	}
+	return rules, nil
+}
+
+func rulesError(err error) error {
+	return fault.WithExit(fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
+}
+
+// discoveryPrefixes start the names of the variables that discovery honours (package configs names them). A few more
+// match, which costs a build that is not needed, while parsing the rules would cost each launch a millisecond.
+var discoveryPrefixes = []string{"VK_", "__EGL_", "LIBGL_", "GBM_", "XDG_CONFIG_", "XDG_DATA_", "HOME=", "LIBVA_", "VDPAU_",
+	"OCL_ICD_", "OPENCL_", "XR_", "DRIRC_"}
+
+// changesDiscovery also takes whatever variable the text of further rules may mean.
+func changesDiscovery(variable string, more []configs.Source) bool {
 	for _, p := range discoveryPrefixes {
 		if strings.HasPrefix(variable, p) {
 			return true
 		}
 	}
-	return false
+	name, _, _ := strings.Cut(variable, "=")
+	return name != "" && slices.ContainsFunc(more, func(s configs.Source) bool { return bytes.Contains(s.Text, []byte(name)) })
 }
 
 // Version of capsule-run; the Makefile sets it.
@@ -138,6 +181,9 @@ func hostError(err error) error {
 func planError(err error) error {
 	if errors.Is(err, capsule.ErrBoundary) {
 		return fault.WithHint(err, "use --boundary auto or frontend, which bring the host's loaders")
+	}
+	if errors.Is(err, capsule.ErrNoAPI) {
+		return fault.WithExit(fault.WithHint(err, "name the API as capsule-run plan does"), fault.ExitUsage)
 	}
 	if errors.Is(err, capsule.ErrRequested) {
 		return fault.WithHint(err, "--library is for libraries that the program loads besides the C library, a middleware for example")

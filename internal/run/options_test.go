@@ -22,11 +22,14 @@ func TestKeyKnowsDiscoveryVariables(t *testing.T) {
 			names = append(append(names, m.FilesEnvironment...), m.DirectoriesEnvironment, m.AddEnvironment)
 		}
 	}
+	for _, d := range rules.Data {
+		names = append(names, d.Environment)
+	}
 	for _, name := range names {
 		if name == "" {
 			continue
 		}
-		if !changesDiscovery(name + "=/somewhere") {
+		if !changesDiscovery(name+"=/somewhere", nil) {
 			t.Errorf("%s is not part of the key", name)
 		}
 		with := Options{Runtime: "/r", Host: "/", Environ: []string{name + "=/somewhere"}}
@@ -39,7 +42,7 @@ func TestKeyKnowsDiscoveryVariables(t *testing.T) {
 			t.Errorf("%s does not change the key", name)
 		}
 	}
-	if changesDiscovery("PATH=/bin") {
+	if changesDiscovery("PATH=/bin", nil) {
 		t.Error("PATH is part of the key")
 	}
 }

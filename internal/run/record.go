@@ -96,7 +96,9 @@ func (l *launchRecord) environ(environ []string) []string {
 		return replaced
 	})
 	for _, name := range slices.Sorted(maps.Keys(l.Environment)) {
-		out = append(out, name+"="+l.Environment[name])
+		if value := l.Environment[name]; value != "" {
+			out = append(out, name+"="+value)
+		}
 	}
 	return capsule.SetTunable(out, l.Tunable)
 }

@@ -86,6 +86,10 @@ func Look(o *Options) (*stages.Story, error) {
 	if o.Runtime == "" {
 		return nil, errNoRuntime
 	}
+	rules, err := o.rules()
+	if err != nil {
+		return nil, err
+	}
 	// inspect: what the runtime has. It comes first, because it says for which architectures to look at the host.
 	o.progress("inspecting the runtime %s", o.Runtime)
 	tree, err := runtimetree.Inspect(o.Runtime)
@@ -98,7 +102,9 @@ func Look(o *Options) (*stages.Story, error) {
 		return nil, hostError(err)
 	}
 	// discover: what the host's GPU stack consists of.
-	return stages.Look(tree, host, o.wishes())
+	wishes := o.wishes()
+	wishes.Rules = rules
+	return stages.Look(tree, host, wishes)
 }
 
 // compose puts the new root together from the runtime's directories, the user's own and the plan's mounts.

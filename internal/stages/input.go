@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/capsule-run/capsule-run/capsule"
@@ -17,19 +18,20 @@ import (
 
 // input puts what discover and inspect found into the plan's terms.
 func (s *Story) input(w *Wishes) (*capsule.Input, error) {
-	rules, err := configs.Default()
+	rules := s.Rules
+	families, err := families(rules)
 	if err != nil {
 		return nil, err
 	}
 	in := &capsule.Input{Version: w.Version, HostDir: s.Host.Dir(), RuntimeDir: s.Tree.Dir, RuntimeLayout: s.Tree.Layout,
 		Boundary: w.Boundary,
-		Cache:    s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop, Families: families(rules)}}
+		Cache:    s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop, Families: families}}
 	for _, side := range s.Sides {
 		a, err := side.input(rules)
 		if err != nil {
 			return nil, err
 		}
-		if a.Runtime.Layers, err = side.runtimeLayers(w); err != nil {
+		if a.Runtime.Layers, err = side.runtimeLayers(w, rules); err != nil {
 			return nil, err
 		}
 		in.Architectures = append(in.Architectures, a)
@@ -70,31 +72,30 @@ func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
 	return in, nil
 }
 
-func families(rules *configs.Rules) []capsule.Family {
+func families(rules *configs.Rules) ([]capsule.Family, error) {
 	var out []capsule.Family
 	for _, f := range rules.Families {
-		out = append(out, capsule.Family{Name: f.Name, Group: f.Group, Loaders: f.Loaders,
-			Layers: slices.ContainsFunc(f.Manifests, func(m configs.Manifests) bool { return m.BothSides })})
-	}
-	return out
-}
-
-// driverRoles are the roles of what a loader itself opens.
-func driverRoles(rules *configs.Rules) map[hostlibs.Role]bool {
-	roles := map[hostlibs.Role]bool{}
-	for _, f := range rules.Families {
-		for _, l := range f.Libraries {
-			roles[hostlibs.Role(l.Role)] = l.Driver
+		g := capsule.Family{Name: f.Name, Group: f.Group, Loaders: f.Loaders, BundledLoader: f.BundledLoader, Optional: f.Optional,
+			Layers: slices.ContainsFunc(f.Manifests, func(m configs.Manifests) bool { return m.BothSides })}
+		for _, c := range f.Criteria {
+			k := capsule.Criterion{Loader: c.Loader, Exports: c.Exports, Needs: c.Needs, Why: c.Why}
+			var err error
+			if c.LoaderFile != "" {
+				if k.LoaderFile, err = regexp.Compile(c.LoaderFile); err == nil {
+					k.DriverSymbol, err = regexp.Compile(c.DriverSymbol)
+				}
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: family %s: %w", f.File, f.Name, err)
+			}
+			g.Criteria = append(g.Criteria, k)
 		}
-		for _, m := range f.Manifests {
-			roles[hostlibs.Role(m.Role)] = m.Driver
-		}
+		out = append(out, g)
 	}
-	return roles
+	return out, nil
 }
 
 func (s *Side) host(rules *configs.Rules) capsule.Host {
-	drivers := driverRoles(rules)
 	var h capsule.Host
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
@@ -102,8 +103,7 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 	}
 	for _, l := range s.Stack.Libraries {
 		out := &capsule.HostLibrary{Name: l.Name, Path: l.Path, Source: s.Stack.Root.HostPath(l.Path), Aliases: l.Aliases,
-			Reason: l.Why, FrontEnd: l.Role == hostlibs.RoleFrontEnd, Requested: l.Role == hostlibs.RoleRequested,
-			Dependency: l.Role == hostlibs.RoleDependency, API: l.API, Driver: drivers[l.Role],
+			Reason: l.Why, Uses: uses(l), Requested: l.Role == hostlibs.RoleRequested,
 			File: l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
 		for _, d := range l.Deps {
 			out.Deps = append(out.Deps, index[d])
@@ -116,12 +116,15 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 				h.Layers = append(h.Layers, layer(m, index))
 			}
 		} else if m.Library != nil {
+			r := m.Rule
 			h.Manifests = append(h.Manifests, capsule.HostManifest{API: m.API, Kind: m.Kind, Path: m.Path, Text: m.Text,
-				Key: m.Rule.Key, Library: index[m.Library], Variables: m.Rule.Variables})
+				Key: r.Key, Library: index[m.Library], Driver: r.Driver, Variables: r.Variables,
+				DirectoryVariable: r.DirectoryVariable,
+				Replaces:          append(slices.Clone(r.FilesEnvironment), r.DirectoriesEnvironment, r.AddEnvironment)})
 		}
 	}
 	for _, d := range s.Stack.Data {
-		out := capsule.HostData{Path: d.Path, Reason: d.Why}
+		out := capsule.HostData{Path: d.Path, Reason: d.Why, Tree: d.Tree}
 		for _, f := range d.Files {
 			out.Files = append(out.Files, capsule.DataFile{Path: f.Path, Source: f.Source})
 		}
@@ -141,8 +144,8 @@ func layer(m *hostlibs.Manifest, index map[*hostlibs.Library]int) capsule.LayerM
 }
 
 // runtimeLayers are those that the runtime's own loader would find.
-func (s *Side) runtimeLayers(w *Wishes) ([]capsule.LayerManifest, error) {
-	found, err := hostlibs.BothSides(s.Tree.Root, s.Tree.Arch, hostlibs.Options{Getenv: w.Getenv})
+func (s *Side) runtimeLayers(w *Wishes, rules *configs.Rules) ([]capsule.LayerManifest, error) {
+	found, err := hostlibs.BothSides(s.Tree.Root, s.Tree.Arch, hostlibs.Options{Getenv: w.Getenv, Rules: rules})
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
@@ -153,4 +156,16 @@ func (s *Side) runtimeLayers(w *Wishes) ([]capsule.LayerManifest, error) {
 		}
 	}
 	return out, nil
+}
+
+func uses(l *hostlibs.Library) []capsule.Use {
+	var out []capsule.Use
+	for _, u := range l.Uses {
+		use := capsule.Use{API: u.API, FrontEnd: u.Role == hostlibs.RoleFrontEnd, Driver: u.Driver, Layer: u.Layer}
+		if m := u.Module; m != nil && u.Driver {
+			use.Module = &capsule.Module{Directory: m.Directory, Names: u.Names, Variable: m.Variable, Replaces: []string{m.Environment}}
+		}
+		out = append(out, use)
+	}
+	return out
 }

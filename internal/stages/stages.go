@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/hostlibs"
@@ -19,8 +20,9 @@ import (
 // Wishes are what a story depends on besides the trees.
 type Wishes struct {
 	Version   string // of capsule-run
-	Boundary  string // capsule.BoundaryFrontend, BoundaryDriver or BoundaryAuto
+	Boundary  capsule.Boundaries
 	Libraries []string
+	Rules     *configs.Rules // nil: the embedded ones
 	// Getenv reads the variables that discovery honours.
 	Getenv func(string) string
 	// Progress and Verbose are told what is done; neither may be nil.
@@ -32,6 +34,7 @@ type Story struct {
 	Tree  *runtimetree.Tree
 	Host  *rootfs.Root
 	Sides []Side // one for each architecture, the main one first
+	Rules *configs.Rules
 	Plan  *capsule.Plan
 }
 
@@ -50,9 +53,16 @@ func (s *Story) Close() {
 // Look discovers what the host's GPU stack consists of. The tree, which is inspected already, says for which architectures.
 // The story owns both trees from here on, and closes them if there is an error.
 func Look(tree *runtimetree.Tree, host *rootfs.Root, w *Wishes) (*Story, error) {
-	story := &Story{Tree: tree, Host: host}
+	story := &Story{Tree: tree, Host: host, Rules: w.Rules}
 	w.Progress("discovering the host's graphics stack")
-	if err := story.discover(w); err != nil {
+	var err error
+	if story.Rules == nil {
+		story.Rules, err = configs.Default()
+	}
+	if err == nil {
+		err = story.discover(w)
+	}
+	if err != nil {
 		story.Close()
 		return nil, err
 	}
@@ -128,7 +138,7 @@ func (s *Story) discover(w *Wishes) error {
 			w.Verbose("the runtime's programs for %s have no graphics: this capsule-run was %v", tree.Arch.Name, cshim.ErrNotBuilt)
 			continue
 		}
-		options := hostlibs.Options{Getenv: w.Getenv}
+		options := hostlibs.Options{Getenv: w.Getenv, Rules: s.Rules}
 		if tree == s.Tree {
 			options.Libraries = w.Libraries
 		}

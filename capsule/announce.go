@@ -1,0 +1,150 @@
+package capsule
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// HostManifest is a file by which a loader finds a driver.
+type HostManifest struct {
+	API, Kind string
+	Path      string // inside the host's root; empty for a driver that a variable names
+	Text      []byte
+	Key       []string // leads to the library's path in the JSON; nil: the file is the path
+	Library   int      // index into Host.Libraries
+	// Driver marks the manifests of drivers: others are not shown to the runtime's loaders.
+	Driver bool
+	// Variables of the environment by which the runtime's loader is told of such files, and DirectoryVariable of their
+	// directory. Replaces are the other variables that name such files: discovery has honoured them.
+	Variables         []string
+	DirectoryVariable string
+	Replaces          []string
+}
+
+// Module is how a loader opens a driver by path: under any of Names in a directory that Variable tells it.
+type Module struct {
+	Directory string // below the stubs' directory
+	Names     []string
+	Variable  string
+	Replaces  []string
+}
+
+// GeneratedFile is an artefact that the plan holds itself.
+type GeneratedFile struct {
+	File string // below the artefact directory
+	Text []byte
+}
+
+// announce gives the runtime's loaders, at the driver boundary, what leads them to the stubs.
+func (p *planner) announce() error {
+	for _, m := range p.in.Host.Manifests {
+		l := p.in.Host.Libraries[m.Library]
+		if p.boundary[m.API] != BoundaryDriver || !m.Driver || !p.loaded[l] {
+			continue
+		}
+		if err := p.announceManifest(m, path.Join(LibDir(p.in.Arch), p.stubFile[l])); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.in.Host.Libraries {
+		for _, u := range l.Uses {
+			if u.Module != nil && p.loaded[l] && p.stubbed(l, u) {
+				p.announceAs(u.Module.Variable, path.Join(LibDir(p.in.Arch), u.Module.Directory))
+				p.replace(u.Module.Replaces)
+			}
+		}
+	}
+	return nil
+}
+
+// announceManifest writes a manifest that names a stub. Files of all architectures with a common directory lie in one.
+func (p *planner) announceManifest(m HostManifest, stub string) error {
+	text := []byte(stub + "\n")
+	if m.Key != nil {
+		var err error
+		if text, err = withLibrary(m.Text, m.Key, stub); err != nil {
+			return fmt.Errorf("manifest %s: %w", m.Path, err)
+		}
+	}
+	base := path.Base(m.Path)
+	if m.Path == "" {
+		base = path.Base(stub) + ".icd"
+	}
+	// Numbered, because two directories may have a file of the same name, and loaders sort what they find.
+	p.numbered[m.Kind]++
+	name := fmt.Sprintf("%02d-%s", p.numbered[m.Kind], base)
+	dir := path.Join(p.in.Arch.Triplet, "manifests", m.Kind)
+	inside := path.Join(ManifestDir(p.in.Arch), m.Kind)
+	if m.DirectoryVariable != "" {
+		dir, inside = path.Join("manifests", m.Kind), path.Join(CommonManifestDir, m.Kind)
+		name = p.in.Arch.Triplet + "-" + name
+	}
+	p.plan.artefacts.Generated = append(p.plan.artefacts.Generated, GeneratedFile{File: path.Join(dir, name), Text: text})
+	for _, v := range m.Variables {
+		p.announceAs(v, path.Join(inside, name))
+	}
+	p.announceAs(m.DirectoryVariable, inside)
+	p.replace(m.Replaces)
+	return nil
+}
+
+// announceAs adds a path to a variable of the program's environment, once.
+func (p *planner) announceAs(name, value string) {
+	v := variable{name, value}
+	if name != "" && !slices.Contains(p.plan.variables, v) {
+		p.plan.variables = append(p.plan.variables, v)
+	}
+}
+
+// replace takes variables out of the environment that would add what discovery has added already.
+func (p *planner) replace(names []string) {
+	for _, n := range names {
+		p.plan.replaced = append(p.plan.replaced, n)
+	}
+}
+
+// withLibrary replaces the library's path in a manifest.
+func withLibrary(text []byte, key []string, library string) ([]byte, error) {
+	var whole map[string]any
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return nil, err
+	}
+	at := whole
+	for _, k := range key[:len(key)-1] {
+		next, ok := at[k].(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("has no object %q", k)
+		}
+		at = next
+	}
+	at[key[len(key)-1]] = library
+	return json.MarshalIndent(whole, "", "  ")
+}
+
+type variable struct{ name, value string }
+
+// environment is what the program needs so that the runtime's loaders find the drivers: a list of paths a variable, of
+// all architectures. An empty value takes a variable away.
+func environment(plans []*ArchPlan) map[string]string {
+	lists := map[string][]string{}
+	out := map[string]string{}
+	for _, p := range plans {
+		for _, v := range p.variables {
+			if !slices.Contains(lists[v.name], v.value) {
+				lists[v.name] = append(lists[v.name], v.value)
+			}
+		}
+		for _, name := range p.replaced {
+			if name != "" {
+				out[name] = ""
+			}
+		}
+	}
+	for name, values := range lists {
+		out[name] = strings.Join(values, ":")
+	}
+	return out
+}

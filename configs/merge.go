@@ -1,0 +1,175 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// MachineDir has the machine's files.
+const MachineDir = "/etc/capsule/rules.d"
+
+// maxFile bounds one file of rules, in bytes; maxFiles their number in a directory.
+const (
+	maxFile  = 1 << 20
+	maxFiles = 256
+)
+
+// Source is a file of rules.
+type Source struct {
+	Name string
+	Text []byte
+}
+
+// UserDir is where a user's files are, empty if there is no such place.
+func UserDir(getenv func(string) string) string {
+	if dir := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "capsule-run", "rules.d")
+	}
+	if home := getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".config", "capsule-run", "rules.d")
+	}
+	return ""
+}
+
+// Sources reads the files *.toml of some directories, in their order and by name. A directory that does not exist has
+// none.
+func Sources(dirs ...string) ([]Source, error) {
+	var out []Source
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		entries, err := os.ReadDir(dir) // sorted
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("rules: %w", err)
+		}
+		n := 0
+		for _, e := range entries {
+			if filepath.Ext(e.Name()) != ".toml" || strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			if n++; n > maxFiles {
+				return nil, fmt.Errorf("rules: %s: more than %d files", dir, maxFiles)
+			}
+			s, err := read(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return nil, fmt.Errorf("rules: %w", err)
+			}
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// read does not wait for a pipe's writer.
+func read(name string) (Source, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return Source{}, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return Source{}, fmt.Errorf("%s: not a regular file", name)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s: larger than %d bytes", name, maxFile)
+	}
+	return Source{Name: name, Text: text}, err
+}
+
+// Merge reads the embedded files and then the given ones, of which each may change what came before it.
+func Merge(more []Source) (*Rules, error) {
+	sources, err := Embedded()
+	if err != nil {
+		return nil, err
+	}
+	out := &Rules{}
+	for _, s := range append(sources, more...) {
+		r, err := Parse(s.Name, s.Text)
+		if err == nil {
+			err = out.apply(r, &checker{file: s.Name, at: headers(string(s.Text))})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// apply changes r by what a later file says.
+func (r *Rules) apply(o *Rules, c *checker) error {
+	r.Libc, r.Interop = union(r.Libc, o.Libc), union(r.Interop, o.Interop)
+	r.Directories = union(r.Directories, o.Directories)
+	for n, f := range o.Families {
+		i := slices.IndexFunc(r.Families, func(x Family) bool { return x.Name == f.Name })
+		switch {
+		case i < 0 && (f.Extend || f.Remove):
+			return c.wrong(c.lineOf("", 0, "family", n), "there is no family %s to change (there are %s)", f.Name, r.names())
+		case f.Remove:
+			r.Families = slices.Delete(r.Families, i, i+1)
+		case f.Extend:
+			r.Families[i].extend(f)
+		case i >= 0:
+			r.Families[i] = f
+		default:
+			r.Families = append(r.Families, f)
+		}
+	}
+	for n, d := range o.Data {
+		i := slices.IndexFunc(r.Data, func(x Data) bool { return x.Path == d.Path })
+		switch {
+		case i < 0 && d.Remove:
+			return c.wrong(c.lineOf("", 0, "data", n), "there is no data %s to remove", d.Path)
+		case d.Remove:
+			r.Data = slices.Delete(r.Data, i, i+1)
+		case i >= 0:
+			r.Data[i] = d
+		default:
+			r.Data = append(r.Data, d)
+		}
+	}
+	return nil
+}
+
+// extend adds to a family's lists; what is one value is replaced where it is given.
+func (f *Family) extend(o Family) {
+	f.FrontEnds, f.Loaders = union(f.FrontEnds, o.FrontEnds), union(f.Loaders, o.Loaders)
+	if o.Group != "" {
+		f.Group = o.Group
+	}
+	f.BundledLoader, f.Optional = f.BundledLoader || o.BundledLoader, f.Optional || o.Optional
+	f.Criteria = slices.Concat(f.Criteria, o.Criteria)
+	f.Libraries = slices.Concat(f.Libraries, o.Libraries)
+	f.Modules = slices.Concat(f.Modules, o.Modules)
+	f.Manifests = slices.Concat(f.Manifests, o.Manifests)
+}
+
+func (r *Rules) names() string {
+	var out []string
+	for _, f := range r.Families {
+		out = append(out, f.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,53 @@
+package configs
+
+import "strings"
+
+// Parse reads one file. The error names it and the line; an unknown key is an error.
+func Parse(name string, data []byte) (*Rules, error) {
+	var r Rules
+	if err := decode(name, data, &r); err != nil {
+		return nil, err
+	}
+	for i := range r.Families {
+		r.Families[i].File = name
+	}
+	if err := (&checker{file: name, at: headers(string(data))}).check(&r); err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// header is a line [[NAME]] of a file. The decoder does not keep where tables are.
+type header struct {
+	name string
+	line int
+}
+
+func headers(text string) []header {
+	var out []header
+	n := 0
+	for l := range strings.Lines(text) {
+		n++
+		l, _, _ = strings.Cut(l, "#")
+		if l = strings.TrimSpace(l); strings.HasPrefix(l, "[[") && strings.HasSuffix(l, "]]") {
+			out = append(out, header{strings.TrimSpace(l[2 : len(l)-2]), n})
+		}
+	}
+	return out
+}
+
+// lineOf returns the line of the n-th table of a name, counted within the m-th of its parent's.
+func (c *checker) lineOf(parent string, m int, name string, n int) int {
+	within, at := -1, -1
+	for _, h := range c.at {
+		switch {
+		case parent != "" && h.name == parent:
+			within, at = within+1, -1
+		case h.name == name && (parent == "" || within == m):
+			if at++; at == n {
+				return h.line
+			}
+		}
+	}
+	return 1
+}
