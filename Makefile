@@ -91,7 +91,8 @@ install: build
 	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	install -m 755 bin/capsule-run $(DESTDIR)$(PREFIX)/bin/capsule-run
 	rm -rf build/man && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
-	  bin/capsule-run man build/man && install -m 644 build/man/*.1 $(SHARE)/man/man1
+	  $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run man build/man \
+	  && install -m 644 build/man/*.1 $(SHARE)/man/man1
 	bin/capsule-run completion bash >$(SHARE)/bash-completion/completions/capsule-run
 	bin/capsule-run completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
 	bin/capsule-run completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish

@@ -44,17 +44,26 @@ var ErrNoCacheDir = errors.New("no cache directory: neither XDG_CACHE_HOME nor H
 
 const current = "current"
 
-// DefaultStore is the store below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
+// DefaultStore is the store below the user's cache directory.
 func DefaultStore(getenv func(string) string) (*Store, error) {
+	dir, err := CacheDir(getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dir: filepath.Join(dir, "builds")}, nil
+}
+
+// CacheDir is capsule-run's directory below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
+func CacheDir(getenv func(string) string) (string, error) {
 	base := getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(base) { // the specification: a relative path is to be ignored
 		home := getenv("HOME")
 		if !filepath.IsAbs(home) {
-			return nil, ErrNoCacheDir
+			return "", ErrNoCacheDir
 		}
 		base = filepath.Join(home, ".cache")
 	}
-	return &Store{dir: filepath.Join(base, "capsule-run", "builds")}, nil
+	return filepath.Join(base, "capsule-run"), nil
 }
 
 // Dir is where the store keeps its builds.

@@ -28,12 +28,18 @@ type flags struct {
 	verbose, json                        bool
 }
 
+// more are commands that a build tag adds.
+var more []func(*flags) *cobra.Command
+
 // execute runs the command line and returns the exit status.
 func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f), manCommand(f), hookCommand())
+	root.AddCommand(planCommand(f), inspectCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), hookCommand())
+	for _, c := range more {
+		root.AddCommand(c(f))
+	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	if err == nil {
@@ -93,7 +99,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	})
 	c.CompletionOptions.HiddenDefaultCmd = true
 	p := c.PersistentFlags()
-	p.StringVar(&f.runtime, "runtime", "", "`DIR` with the runtime's file tree")
+	p.StringVar(&f.runtime, "runtime", "", "`DIR`, archive or OCI image layout of the runtime, or its name")
 	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
 	p.StringArrayVar(&f.boundaries, "boundary", nil, "`[API=]WHERE` the capsule begins: frontend, driver, auto; repeatable")
 	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
@@ -104,7 +110,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
 	for _, err := range []error{
-		c.MarkPersistentFlagDirname("runtime"), c.MarkPersistentFlagDirname("host"),
+		c.MarkPersistentFlagDirname("host"),
 		c.MarkPersistentFlagFilename("config", "toml"),
 		c.RegisterFlagCompletionFunc("boundary", cobra.FixedCompletions(
 			[]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, cobra.ShellCompDirectiveNoFileComp)),

@@ -18,12 +18,13 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/runtimes"
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 // Options are the user's wishes, from flags, a configuration file and the environment.
 type Options struct {
-	Runtime   string // directory of the runtime
+	Runtime   string // what the user calls the runtime; once it is unpacked, its directory
 	Host      string // root of the host, "/" by default
 	Boundary  capsule.Boundaries
 	Libraries []string
@@ -36,10 +37,11 @@ type Options struct {
 	Verbose  func(format string, args ...any) // nil: silent
 	Progress *os.File                         // a terminal that shows what takes long; nil: none
 	showing  bool
+	held     *runtimes.Held // the runtime's file tree, unpacked
 }
 
 var errNoRuntime = fault.WithExit(fault.WithHint(errors.New("no runtime given"),
-	"name the runtime's directory with --runtime DIR, or runtime = \"DIR\" in the file of --config"), fault.ExitUsage)
+	"name a directory, an archive or an image with --runtime, or with runtime = \"…\" in the file of --config"), fault.ExitUsage)
 
 func (o *Options) verbose(format string, args ...any) {
 	if o.Verbose != nil {
@@ -84,9 +86,6 @@ func (o *Options) Getenv(name string) string {
 // key names the request in the build cache: the trees, the options, the variables that discovery honours, and this
 // very binary, since another one may generate other files.
 func (o *Options) key() (string, error) {
-	if o.Runtime == "" {
-		return "", errNoRuntime
-	}
 	runtime, err := canonical(o.Runtime)
 	if err != nil {
 		return "", fmt.Errorf("runtime %s: %w", o.Runtime, err)

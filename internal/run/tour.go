@@ -16,6 +16,7 @@ import (
 // Run starts the program of o.Argv in the runtime, with the host's GPU stack, and returns its exit status: 128+N when
 // signal N ended it. An error means that nothing was run.
 func Run(o *Options) (int, error) {
+	defer o.Release()
 	built, err := Prepare(o)
 	if err != nil {
 		return 0, err
@@ -39,6 +40,9 @@ func Prepare(o *Options) (*build.Built, error) {
 	store, err := build.DefaultStore(o.Getenv)
 	if err != nil {
 		return nil, cacheError(err, "")
+	}
+	if err := o.unpack(); err != nil { // an archive becomes a directory, once
+		return nil, err
 	}
 	key, err := o.key()
 	if err != nil {
@@ -83,8 +87,8 @@ func Decide(o *Options) (*stages.Story, error) {
 
 // Look inspects and discovers.
 func Look(o *Options) (*stages.Story, error) {
-	if o.Runtime == "" {
-		return nil, errNoRuntime
+	if err := o.unpack(); err != nil {
+		return nil, err
 	}
 	rules, err := o.rules()
 	if err != nil {

@@ -1,0 +1,219 @@
+package runtimes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// validName: a word that is no path and no flag.
+func validName(name string) bool {
+	return name != "" && len(name) <= 100 && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "-") &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == 0x7f })
+}
+
+// Entry is one unpacked runtime.
+type Entry struct {
+	Names  []string  `json:"names"` // none: it was given by path
+	Source string    `json:"source"`
+	Dir    string    `json:"directory"`
+	Size   int64     `json:"bytes"` // on disk
+	Used   time.Time `json:"used"`
+	id     string
+}
+
+// Add unpacks a source and gives it a name. A name that is taken stays what it is.
+func (s *Store) Add(name, source string, progress Progress) (*Held, error) {
+	if !validName(name) {
+		return nil, fault.WithHint(fmt.Errorf("%w: %q cannot be one", ErrName, name), "use a word without slash, colon and spaces")
+	}
+	dir, src, err := find(source)
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		return nil, fault.WithHint(fmt.Errorf("runtime %s: a directory needs no adding", source), "use it as it is: --runtime "+source)
+	}
+	if target, err := os.Readlink(s.name(name)); err == nil && filepath.Base(target) != src.id && s.complete(filepath.Base(target)) {
+		return nil, fault.WithHint(fmt.Errorf("%w: %s is taken", ErrName, name), "capsule-run runtime remove "+name+" frees it")
+	}
+	h, err := s.unpacked(src, progress)
+	if err != nil {
+		return nil, err
+	}
+	// The tree is held: nobody collects it before it has its name.
+	if err := s.link(name, src.id); err != nil {
+		h.Close()
+		return nil, fmt.Errorf("name the runtime: %w", err)
+	}
+	return h, nil
+}
+
+func (s *Store) link(name, id string) error {
+	if err := os.MkdirAll(filepath.Join(s.dir, "names"), 0o700); err != nil {
+		return err
+	}
+	temporary := s.name("." + name + "-" + fmt.Sprint(os.Getpid()))
+	os.Remove(temporary)
+	if err := os.Symlink("../trees/"+id, temporary); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, s.name(name)); err != nil {
+		os.Remove(temporary)
+		return err
+	}
+	return nil
+}
+
+// List returns what is unpacked: those with names first, by name, then the others, the last used first.
+func (s *Store) List() ([]Entry, error) {
+	entries, err := s.entries()
+	if err != nil {
+		return nil, err
+	}
+	for i := range entries {
+		entries[i].Size = diskUsage(s.entry(entries[i].id))
+	}
+	slices.SortFunc(entries, func(a, b Entry) int {
+		if (len(a.Names) > 0) != (len(b.Names) > 0) {
+			return len(b.Names) - len(a.Names)
+		}
+		if c := slices.Compare(a.Names, b.Names); c != 0 {
+			return c
+		}
+		return b.Used.Compare(a.Used)
+	})
+	return entries, nil
+}
+
+func (s *Store) entries() ([]Entry, error) {
+	names := map[string][]string{}
+	links, err := os.ReadDir(filepath.Join(s.dir, "names"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cache of runtimes: %w", err)
+	}
+	for _, l := range links { // sorted
+		if target, err := os.Readlink(s.name(l.Name())); err == nil && validName(l.Name()) {
+			names[filepath.Base(target)] = append(names[filepath.Base(target)], l.Name())
+		}
+	}
+	all, err := os.ReadDir(filepath.Join(s.dir, "trees"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cache of runtimes: %w", err)
+	}
+	var out []Entry
+	for _, d := range all {
+		text, err := os.ReadFile(filepath.Join(s.dir, "trees", d.Name(), "record.json"))
+		if err != nil {
+			continue // a lock, or one that is being unpacked
+		}
+		e := Entry{id: d.Name(), Names: names[d.Name()], Dir: filepath.Join(s.entry(d.Name()), "tree")}
+		var r record
+		if json.Unmarshal(text, &r) == nil {
+			e.Source = r.Source
+			if r.Tag != "" {
+				e.Source += ":" + r.Tag
+			}
+		}
+		if info, err := os.Stat(s.entry(d.Name()) + ".lock"); err == nil {
+			e.Used = info.ModTime()
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// diskUsage is what du(1) says, in bytes.
+func diskUsage(dir string) int64 {
+	type file struct{ dev, ino uint64 }
+	seen := map[file]bool{}
+	var sum int64
+	filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error {
+		var st unix.Stat_t
+		if err == nil && unix.Lstat(p, &st) == nil && !seen[file{st.Dev, st.Ino}] {
+			seen[file{st.Dev, st.Ino}] = true
+			sum += st.Blocks * 512
+		}
+		return nil
+	})
+	return sum
+}
+
+// Remove removes a name, and the tree too unless it has another name. A tree that is in use stays, with its name.
+func (s *Store) Remove(name string) error {
+	target, err := os.Readlink(s.name(name))
+	if !validName(name) || err != nil {
+		return fault.WithHint(fmt.Errorf("%w: %s is not known", ErrName, name), "capsule-run runtime list shows what is")
+	}
+	id := filepath.Base(target)
+	entries, err := s.entries()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.id == id && len(e.Names) > 1 {
+			return os.Remove(s.name(name))
+		}
+	}
+	err = s.remove(id, func() error { return os.Remove(s.name(name)) })
+	if errors.Is(err, ErrInUse) {
+		return fault.WithHint(fmt.Errorf("runtime %s: %w by a running program", name, err), "end the program first")
+	}
+	return err
+}
+
+// RemoveUnused removes all trees that have no name and are not in use, and tells which.
+func (s *Store) RemoveUnused() ([]Entry, error) { return s.removeOlder(0) }
+
+// collect removes what has not been used for long. What goes wrong is no reason not to go on.
+func (s *Store) collect() { s.removeOlder(keep) }
+
+func (s *Store) removeOlder(age time.Duration) ([]Entry, error) {
+	entries, err := s.entries()
+	if err != nil {
+		return nil, err
+	}
+	var removed []Entry
+	for _, e := range entries {
+		if len(e.Names) > 0 || time.Since(e.Used) < age {
+			continue
+		}
+		switch err := s.remove(e.id, nil); {
+		case errors.Is(err, ErrInUse):
+		case err != nil:
+			return removed, err
+		default:
+			removed = append(removed, e)
+		}
+	}
+	return removed, nil
+}
+
+// remove deletes a tree that nobody uses; before it is gone, first does what else must go.
+func (s *Store) remove(id string, first func() error) error {
+	lock, err := s.lock(id, unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if first != nil {
+		if err := first(); err != nil {
+			return err
+		}
+	}
+	os.Remove(filepath.Join(s.entry(id), "record.json")) // from here on it is not complete
+	if err := removeTree(s.entry(id)); err != nil {
+		return fmt.Errorf("remove %s: %w", s.entry(id), err)
+	}
+	return os.Remove(lock.Name())
+}

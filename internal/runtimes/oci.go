@@ -1,0 +1,181 @@
+package runtimes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	goruntime "runtime"
+	"strings"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/umoci/oci/cas/dir"
+	"github.com/opencontainers/umoci/oci/casext"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// maxJSON bounds an index or a manifest, in bytes: registries refuse manifests above 4 MiB.
+const maxJSON = 4 << 20
+
+// maxDepth bounds indices inside indices; real ones have one.
+const maxDepth = 4
+
+// layout is an open OCI image layout (image-spec 1.1, image-layout.md).
+type layout struct {
+	engine casext.Engine
+	path   string
+}
+
+func openLayout(path string) (*layout, error) {
+	engine, err := dir.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w: %w", path, ErrArchive, err)
+	}
+	return &layout{casext.NewEngine(engine), path}, nil
+}
+
+// layoutSource finds the image that is meant, whose manifest's digest is what it is kept under.
+func layoutSource(path, tag string) (*source, error) {
+	l, err := openLayout(path)
+	if err != nil {
+		return nil, fault.WithHint(err, hintSource)
+	}
+	defer l.engine.Close()
+	manifest, err := l.manifest(tag)
+	if err != nil {
+		return nil, err
+	}
+	return &source{path: path, tag: tag, oci: true, id: key(string(manifest.Digest))}, nil
+}
+
+// manifest finds the image of a tag for this architecture; without a tag there must be one only.
+func (l *layout) manifest(tag string) (ispec.Descriptor, error) {
+	index, err := l.engine.GetIndex(context.Background())
+	if err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("%s %w: %w", l.path, ErrArchive, err)
+	}
+	var fit []ispec.Descriptor
+	var tags []string
+	for _, d := range index.Manifests {
+		name := d.Annotations[ispec.AnnotationRefName]
+		if name != "" {
+			tags = append(tags, name)
+		}
+		if tag == "" || name == tag {
+			fit = append(fit, d)
+		}
+	}
+	hint := "it has no tags"
+	if len(tags) > 0 {
+		hint = "its tags are: " + strings.Join(tags, ", ") + "; as in --runtime " + l.path + ":" + tags[0]
+	}
+	found, err := l.platform(fit, 0)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0 && tag != "" && len(fit) == 0:
+		err = fmt.Errorf("%s: %w with the tag %s", l.path, ErrImage, tag)
+	case len(found) == 0:
+		err = fmt.Errorf("%s: %w for linux/%s", l.path, ErrImage, goruntime.GOARCH)
+	default:
+		err = fmt.Errorf("%s: %w: it has %d, and no tag says which", l.path, ErrImage, len(found))
+	}
+	return ispec.Descriptor{}, fault.WithHint(err, hint)
+}
+
+// platform keeps the manifests of images for this machine, and looks into indices for them. A descriptor that names no
+// platform fits.
+func (l *layout) platform(from []ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+	var out []ispec.Descriptor
+	for _, d := range from {
+		if p := d.Platform; p != nil && (p.OS != "linux" || p.Architecture != goruntime.GOARCH) {
+			continue
+		}
+		if d.MediaType != ispec.MediaTypeImageIndex && d.MediaType != dockerList {
+			out = append(out, d)
+			continue
+		}
+		var index ispec.Index
+		if depth == maxDepth {
+			return nil, fmt.Errorf("%s %w: indices are nested too deeply", l.path, ErrArchive)
+		}
+		if err := l.json(d, &index); err != nil {
+			return nil, err
+		}
+		inner, err := l.platform(index.Manifests, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, inner...)
+	}
+	return out, nil
+}
+
+// dockerList is the older name of an index (distribution's manifest-v2-2.md); tools copy it as it is.
+const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+func (l *layout) json(d ispec.Descriptor, to any) error {
+	if d.Size > maxJSON {
+		return fmt.Errorf("%s %w: %s has %d bytes", l.path, ErrArchive, d.Digest, d.Size)
+	}
+	blob, err := l.engine.GetVerifiedBlob(context.Background(), d)
+	if err != nil {
+		return fmt.Errorf("%s %w: %w", l.path, ErrArchive, err)
+	}
+	defer blob.Close()
+	text, err := io.ReadAll(blob)
+	if err == nil {
+		err = json.Unmarshal(text, to)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %w: %s: %w", l.path, ErrArchive, d.Digest, err)
+	}
+	return nil
+}
+
+// unpackImage unpacks an image's layers, one over the other, into an empty directory.
+func unpackImage(s *source, to string, progress Progress) error {
+	l, err := openLayout(s.path)
+	if err != nil {
+		return err
+	}
+	defer l.engine.Close()
+	d, err := l.manifest(s.tag)
+	if err != nil {
+		return err
+	}
+	var m ispec.Manifest
+	if err := l.json(d, &m); err != nil {
+		return err
+	}
+	if len(m.Layers) == 0 {
+		return fmt.Errorf("%s %w: the image has no layers", s.path, ErrArchive)
+	}
+	var done, total int64
+	for _, d := range m.Layers {
+		total += d.Size
+	}
+	for _, d := range m.Layers {
+		blob, err := l.engine.GetVerifiedBlob(context.Background(), d)
+		if err != nil {
+			return fmt.Errorf("%s %w: layer %s: %w", s.path, ErrArchive, d.Digest, err)
+		}
+		counted := &counter{r: blob, what: s.path, done: done, total: total, progress: progress}
+		err = unpackStream(counted, to)
+		if err == nil {
+			_, err = io.Copy(io.Discard, counted) // the digest is verified at the end
+		}
+		if closed := blob.Close(); err == nil {
+			err = closed
+		}
+		if err != nil {
+			return fmt.Errorf("%s %w: layer %s: %w", s.path, ErrArchive, d.Digest, err)
+		}
+		done += d.Size
+	}
+	return nil
+}

@@ -1,0 +1,495 @@
+package runtimes
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/umoci/oci/cas/dir"
+	"github.com/opencontainers/umoci/oci/casext"
+	"github.com/ulikunitz/xz"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// archive makes a tar stream. A name that ends with a slash is a directory, "a -> b" a link, "a => b" a hard link.
+func archive(t testing.TB, entries ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, e := range entries {
+		h := &tar.Header{Name: e, Mode: 0o644, Format: tar.FormatPAX}
+		text := "content of " + e
+		switch {
+		case strings.HasSuffix(e, "/"):
+			h.Typeflag, h.Mode = tar.TypeDir, 0o755
+		case strings.HasPrefix(e, "dev:"):
+			h.Name, h.Typeflag, h.Devmajor, h.Devminor = e[4:], tar.TypeChar, 1, 3
+		case strings.HasPrefix(e, "ro:"):
+			h.Name, h.Typeflag, h.Mode = e[3:], tar.TypeDir, 0o555
+		case strings.Contains(e, " -> "):
+			h.Typeflag = tar.TypeSymlink
+			h.Name, h.Linkname, _ = strings.Cut(e, " -> ")
+		case strings.Contains(e, " => "):
+			h.Typeflag = tar.TypeLink
+			h.Name, h.Linkname, _ = strings.Cut(e, " => ")
+		default:
+			h.Size = int64(len(text))
+		}
+		must(t, w.WriteHeader(h))
+		if h.Size > 0 {
+			_, err := io.WriteString(w, text)
+			must(t, err)
+		}
+	}
+	must(t, w.Close())
+	return b.Bytes()
+}
+
+func compressed(t testing.TB, how string, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser
+	var err error
+	switch how {
+	case "gz":
+		w = gzip.NewWriter(&b)
+	case "zst":
+		w, err = zstd.NewWriter(&b)
+	case "xz":
+		w, err = xz.NewWriter(&b)
+	default:
+		return data
+	}
+	must(t, err)
+	_, err = w.Write(data)
+	must(t, err)
+	must(t, w.Close())
+	return b.Bytes()
+}
+
+func write(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(name, data, 0o644))
+	return name
+}
+
+func text(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	must(t, err)
+	return string(b)
+}
+
+var small = []string{"usr/", "usr/lib/", "usr/lib/libc.so.6", "lib -> usr/lib"}
+
+func TestArchives(t *testing.T) {
+	for _, how := range []string{"", "gz", "xz", "zst"} {
+		t.Run("tar."+how, func(t *testing.T) {
+			data := compressed(t, how, archive(t, small...))
+			file := write(t, "runtime", data)
+			s := Open(t.TempDir())
+			var last, total int64
+			h, err := s.Acquire(file, func(what string, done, of int64) {
+				if done < last || of != int64(len(data)) || what != file {
+					t.Errorf("progress %s %d of %d after %d", what, done, of, last)
+				}
+				last, total = done, of
+			})
+			must(t, err)
+			defer h.Close()
+			if last != total || total == 0 {
+				t.Errorf("ended at %d of %d", last, total)
+			}
+			if got := text(t, h.Dir+"/lib/libc.so.6"); got != "content of usr/lib/libc.so.6" {
+				t.Errorf("%q", got)
+			}
+			again, err := s.Acquire(file, func(string, int64, int64) { t.Error("unpacked again") })
+			must(t, err)
+			defer again.Close()
+			if again.Dir != h.Dir {
+				t.Errorf("%s, then %s", h.Dir, again.Dir)
+			}
+			// Another content under the same name is another runtime.
+			must(t, os.WriteFile(file, compressed(t, how, archive(t, append(small, "usr/new")...)), 0o644))
+			other, err := s.Acquire(file, nil)
+			must(t, err)
+			defer other.Close()
+			if other.Dir == h.Dir {
+				t.Error("the archive has changed, and the old tree was used")
+			}
+		})
+	}
+}
+
+// Names that climb, absolute names and links through which a later entry would be written stay below the tree. A device
+// node is not made, whoever runs this.
+func TestHostileArchive(t *testing.T) {
+	outside := t.TempDir()
+	s := Open(t.TempDir())
+	h, err := s.Acquire(write(t, "a.tar", archive(t, "usr/", "../../../../climbed", "/absolute", "way -> "+outside, "way/written",
+		"up -> ../../../..", "up/climbed2", "passwd -> /etc/passwd", "hard => passwd", "dev:usr/null", "ro:usr/closed")), nil)
+	if err == nil {
+		defer h.Close()
+		if info, err := os.Lstat(h.Dir + "/usr/null"); err == nil && info.Mode()&fs.ModeDevice != 0 {
+			t.Error("a device node was made")
+		}
+	}
+	entries, err := os.ReadDir(outside)
+	must(t, err)
+	for _, e := range entries {
+		t.Errorf("written outside: %s/%s", outside, e.Name())
+	}
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		if found, _ := filepath.Glob(dir + "/climbed*"); len(found) > 0 {
+			t.Errorf("written outside: %v", found)
+		}
+		if dir == "/" {
+			break
+		}
+	}
+	if _, err := os.Lstat("/absolute"); err == nil {
+		t.Error("written outside: /absolute")
+	}
+}
+
+// What cannot be unpacked is an error with a hint that names the file, and leaves nothing in the store.
+func TestDamaged(t *testing.T) {
+	whole := compressed(t, "gz", archive(t, append(small, "ro:usr/closed")...))
+	wrong := bytes.Clone(whole)
+	wrong[len(wrong)-5] ^= 1 // in the checksum
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"text":     {[]byte(strings.Repeat("no archive\n", 100)), ErrKind},
+		"empty":    {nil, ErrKind},
+		"short":    {whole[:len(whole)/2], nil},
+		"checksum": {wrong, ErrArchive},
+		"program":  {append([]byte("\x7fELF"), make([]byte, 1000)...), ErrKind},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Open(t.TempDir())
+			file := write(t, "runtime.tar.gz", c.data)
+			h, err := s.Acquire(file, nil)
+			if err == nil {
+				h.Close()
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), file) || fault.Hint(err) == "" || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("error %v, hint %q", err, fault.Hint(err))
+			}
+			empty(t, s)
+		})
+	}
+}
+
+func empty(t testing.TB, s *Store) {
+	t.Helper()
+	entries, _ := os.ReadDir(s.dir + "/trees")
+	for _, e := range entries {
+		t.Errorf("left behind: %s", e.Name())
+	}
+}
+
+func TestOneUnpacksOthersWait(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "runtime.tar", archive(t, small...))
+	var began atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			first := true
+			h, err := s.Acquire(file, func(string, int64, int64) {
+				if first {
+					began.Add(1)
+					first = false
+				}
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer h.Close()
+			if _, err := os.Stat(h.Dir + "/usr/lib/libc.so.6"); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	wg.Wait()
+	if began.Load() != 1 {
+		t.Errorf("unpacked %d times", began.Load())
+	}
+}
+
+func TestNames(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "sniper.tar", archive(t, append(small, "ro:usr/closed")...))
+	h, err := s.Add("sniper", file, nil)
+	must(t, err)
+	if _, err := s.Add("sniper", write(t, "other.tar", archive(t, "usr/")), nil); !errors.Is(err, ErrName) {
+		t.Errorf("a taken name: %v", err)
+	}
+	if err := s.Remove("sniper"); !errors.Is(err, ErrInUse) {
+		t.Errorf("a runtime in use: %v", err)
+	}
+	byName, err := s.Acquire("sniper", nil)
+	must(t, err)
+	if byName.Dir != h.Dir {
+		t.Errorf("by name %s, when added %s", byName.Dir, h.Dir)
+	}
+	byName.Close()
+	h.Close()
+	second, err := s.Add("steam", file, nil)
+	must(t, err)
+	second.Close()
+	list, err := s.List()
+	must(t, err)
+	if len(list) != 1 || fmt.Sprint(list[0].Names) != "[sniper steam]" || list[0].Source != file || list[0].Size <= 0 {
+		t.Errorf("listed: %+v", list)
+	}
+	must(t, s.Remove("steam"))
+	if _, err := s.Acquire("sniper", nil); err != nil {
+		t.Errorf("its other name was removed: %v", err)
+	}
+	for _, name := range []string{"", "..", "a/b", "-x", "a b", "unknown", ".hidden"} {
+		if err := s.Remove(name); !errors.Is(err, ErrName) {
+			t.Errorf("remove %q: %v", name, err)
+		}
+	}
+}
+
+func TestCollect(t *testing.T) {
+	s := Open(t.TempDir())
+	age := func(h *Held, d time.Duration) {
+		t.Helper()
+		must(t, os.Chtimes(h.lock.Name(), time.Time{}, time.Now().Add(-d)))
+	}
+	acquire := func(name string) *Held {
+		t.Helper()
+		h, err := s.Acquire(write(t, name, archive(t, append(small, "usr/"+name)...)), nil)
+		must(t, err)
+		return h
+	}
+	old, held, recent := acquire("old"), acquire("held"), acquire("recent")
+	named, err := s.Add("named", write(t, "named", archive(t, append(small, "usr/named")...)), nil)
+	must(t, err)
+	for _, h := range []*Held{old, held, named} {
+		age(h, keep+time.Hour)
+	}
+	age(recent, keep-time.Hour)
+	old.Close()
+	recent.Close()
+	named.Close()
+	last := acquire("last") // which makes room
+	defer last.Close()
+	for h, want := range map[*Held]bool{old: false, held: true, recent: true, named: true} {
+		if _, err := os.Stat(h.Dir); (err == nil) != want {
+			t.Errorf("%s: there: %v, want %v", h.Dir, err == nil, want)
+		}
+	}
+	removed, err := s.RemoveUnused()
+	must(t, err)
+	if len(removed) != 1 {
+		t.Errorf("removed as unused: %+v", removed)
+	}
+	held.Close()
+}
+
+// image writes an OCI image layout with an image per tag, each of the layers given.
+func image(t testing.TB, path string, images map[string][][]byte) {
+	t.Helper()
+	must(t, dir.Create(path))
+	engine, err := dir.Open(path)
+	must(t, err)
+	e := casext.NewEngine(engine)
+	defer e.Close()
+	var index ispec.Index
+	index.SchemaVersion = 2
+	for tag, layers := range images {
+		m := ispec.Manifest{MediaType: ispec.MediaTypeImageManifest}
+		m.SchemaVersion = 2
+		for _, l := range layers {
+			digest, size, err := e.PutBlob(t.Context(), bytes.NewReader(l))
+			must(t, err)
+			m.Layers = append(m.Layers, ispec.Descriptor{MediaType: ispec.MediaTypeImageLayerGzip, Digest: digest, Size: size})
+		}
+		digest, size, err := e.PutBlobJSON(t.Context(), ispec.Image{})
+		must(t, err)
+		m.Config = ispec.Descriptor{MediaType: ispec.MediaTypeImageConfig, Digest: digest, Size: size}
+		digest, size, err = e.PutBlobJSON(t.Context(), m)
+		must(t, err)
+		index.Manifests = append(index.Manifests, ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest, Size: size,
+			Annotations: map[string]string{ispec.AnnotationRefName: tag}})
+	}
+	must(t, e.PutIndex(t.Context(), index))
+}
+
+func TestImages(t *testing.T) {
+	gz := func(entries ...string) []byte { return compressed(t, "gz", archive(t, entries...)) }
+	layout := filepath.Join(t.TempDir(), "image")
+	image(t, layout, map[string][][]byte{
+		"old": {gz(append(small, "usr/gone", "usr/dir/", "usr/dir/a")...), gz("usr/.wh.gone", "usr/dir/.wh..wh..opq", "usr/dir/b")},
+		"new": {gz("usr/", "usr/new")},
+	})
+	s := Open(t.TempDir())
+	h, err := s.Acquire(layout+":old", nil)
+	must(t, err)
+	defer h.Close()
+	for name, want := range map[string]bool{"usr/lib/libc.so.6": true, "usr/gone": false, "usr/dir/a": false, "usr/dir/b": true} {
+		if _, err := os.Stat(h.Dir + "/" + name); (err == nil) != want {
+			t.Errorf("%s: there: %v, want %v", name, err == nil, want)
+		}
+	}
+	for name, hint := range map[string]string{layout: ":", layout + ":none": "new, old|old, new"} {
+		_, err := s.Acquire(name, nil)
+		found := false
+		for _, part := range strings.Split(hint, "|") {
+			found = found || strings.Contains(fault.Hint(err), part)
+		}
+		if !errors.Is(err, ErrImage) || !found {
+			t.Errorf("%s: %v, hint %q", name, err, fault.Hint(err))
+		}
+	}
+}
+
+func TestDamagedImage(t *testing.T) {
+	layout := filepath.Join(t.TempDir(), "image")
+	image(t, layout, map[string][][]byte{"x": {compressed(t, "gz", archive(t, small...))}})
+	blobs, err := filepath.Glob(layout + "/blobs/sha256/*")
+	must(t, err)
+	for _, b := range blobs {
+		data, err := os.ReadFile(b)
+		must(t, err)
+		if data[0] == 0x1f {
+			data[9] ^= 1 // the header's field for the operating system: only the digest tells
+			must(t, os.Chmod(b, 0o644))
+			must(t, os.WriteFile(b, data, 0o644))
+		}
+	}
+	s := Open(t.TempDir())
+	if _, err := s.Acquire(layout, nil); !errors.Is(err, ErrArchive) {
+		t.Errorf("%v", err)
+	}
+	empty(t, s)
+}
+
+func TestArchivedImage(t *testing.T) {
+	layout := filepath.Join(t.TempDir(), "image")
+	image(t, layout, map[string][][]byte{"x": {compressed(t, "gz", archive(t, small...))}})
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	must(t, w.AddFS(os.DirFS(layout)))
+	must(t, w.Close())
+	s := Open(t.TempDir())
+	file := write(t, "image.tar", b.Bytes())
+	h, err := s.Acquire(file, nil)
+	must(t, err)
+	defer h.Close()
+	text(t, h.Dir+"/usr/lib/libc.so.6")
+	if entries, _ := os.ReadDir(filepath.Dir(h.Dir)); len(entries) != 2 {
+		t.Errorf("beside the tree: %v", entries)
+	}
+}
+
+func TestLocate(t *testing.T) {
+	for name, c := range map[string]struct {
+		dirs []string
+		want string
+	}{
+		"tree":         {[]string{"usr/lib", "etc"}, ""},
+		"flatpak":      {[]string{"files/lib"}, ""},
+		"one top":      {[]string{"debian-11/usr"}, "debian-11"},
+		"two tops":     {[]string{"a/b/usr"}, "a/b"},
+		"steam":        {[]string{"sniper_platform_3.0.20240101/files", "sniper_platform_3.0.20250101/files", "pressure-vessel/lib", "var"}, "sniper_platform_3.0.20250101"},
+		"undetermined": {[]string{"a/usr", "b/usr"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, d := range c.dirs {
+				must(t, os.MkdirAll(dir+"/"+d, 0o755))
+			}
+			if got := locate(dir); got != filepath.Join(dir, c.want) {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Whatever the bytes: either a complete entry or none, and nothing beside the store.
+func FuzzUnpack(f *testing.F) {
+	f.Add(archive(f, small...))
+	f.Add(compressed(f, "gz", archive(f, "a -> ..", "a/b", "c => a")))
+	f.Add(compressed(f, "xz", archive(f, small...)))
+	f.Add(compressed(f, "zst", archive(f, small...)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<16 {
+			return
+		}
+		parent := t.TempDir()
+		s := Open(parent + "/store")
+		h, err := s.Acquire(write(t, "x", data), nil)
+		if (h == nil) == (err == nil) {
+			t.Fatalf("%v and %v", h, err)
+		}
+		if err != nil {
+			empty(t, s)
+		} else {
+			h.Close()
+			must(t, removeTree(s.dir))
+		}
+		entries, err := os.ReadDir(parent)
+		must(t, err)
+		for _, e := range entries {
+			if e.Name() != "store" {
+				t.Errorf("written outside: %s", e.Name())
+			}
+		}
+	})
+}
+
+// An index that names itself ends.
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","size":2,"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}]}`))
+	f.Fuzz(func(t *testing.T, index []byte) {
+		path := filepath.Join(t.TempDir(), "image")
+		must(t, dir.Create(path))
+		must(t, os.WriteFile(path+"/index.json", index, 0o644))
+		sum := sha256.Sum256([]byte("{}"))
+		must(t, os.MkdirAll(path+"/blobs/sha256", 0o755))
+		must(t, os.WriteFile(path+"/blobs/sha256/"+hex.EncodeToString(sum[:]), []byte("{}"), 0o644))
+		s := Open(t.TempDir())
+		if h, err := s.Acquire(path, nil); (h == nil) == (err == nil) {
+			t.Fatalf("%v and %v", h, err)
+		}
+		if !json.Valid(index) {
+			empty(t, s)
+		}
+	})
+}

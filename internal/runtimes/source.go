@@ -1,0 +1,105 @@
+package runtimes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// source is what there is to unpack.
+type source struct {
+	path string // absolute
+	tag  string // of an OCI image layout: org.opencontainers.image.ref.name
+	oci  bool   // a layout in a directory; else a tar archive
+	size int64  // of the archive's file, in bytes
+	// id changes when the content does: what is unpacked is kept under it.
+	id string
+}
+
+const hintSource = "give a directory, a .tar, .tar.gz, .tar.xz or .tar.zst archive, or an OCI image layout " +
+	"(podman save --format oci-archive makes one)"
+
+// find tells what a name means: nil with a directory that is a file tree already, or what is to be unpacked. An OCI
+// image layout may have ":TAG" behind it.
+func find(name string) (dir string, s *source, err error) {
+	path, tag := name, ""
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if i := strings.LastIndexByte(name, ':'); i > 0 && !strings.Contains(name[i:], "/") {
+			if info, err = os.Stat(name[:i]); err == nil {
+				path, tag = name[:i], name[i+1:]
+			}
+		}
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case info.IsDir() && isLayout(path):
+		s, err = layoutSource(path, tag)
+		return "", s, err
+	case tag != "":
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w: only an OCI image layout has tags", name, ErrImage), hintSource)
+	case info.IsDir():
+		return name, nil, nil // in the user's words
+	case !info.Mode().IsRegular():
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, ErrKind), hintSource)
+	}
+	if err := checkArchive(path); err != nil {
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, err), hintSource)
+	}
+	// Another file, or the same one written to, is another runtime.
+	st := info.Sys().(*syscall.Stat_t)
+	return "", &source{path: path, size: info.Size(), id: key(path, fmt.Sprint(st.Dev, st.Ino, st.Size, st.Mtim.Nano()))}, nil
+}
+
+func key(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:24]
+}
+
+// checkArchive looks at the first bytes: an archive, or what is compressed like one.
+func checkArchive(path string) error {
+	// A pipe's writer is not waited for: it may have taken the file's place.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := decompress(f)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	head := make([]byte, 512)
+	if _, err := io.ReadFull(r, head); err != nil || !isTar(head) {
+		return ErrKind
+	}
+	return nil
+}
+
+// isTar knows a header of POSIX.1-2017, pax, "ustar Header Block": "ustar" at 257, which GNU tar writes too.
+func isTar(head []byte) bool { return string(head[257:262]) == "ustar" }
+
+// isLayout knows an OCI image layout by the file that must be in it (image-spec 1.1, image-layout.md).
+func isLayout(dir string) bool {
+	info, err := os.Lstat(filepath.Join(dir, "oci-layout"))
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,263 @@
+package runtimes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/umoci/pkg/fseval"
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// Store is where archives and images are unpacked to:
+//
+//	trees/<id>/tree         the file tree
+//	trees/<id>/record.json  where it came from, and that it is complete: written last
+//	trees/<id>.lock         held shared while the tree is in use, exclusively while it is made or removed; the time of
+//	                        its last change is that of the tree's last use
+//	names/<name>            a link to ../trees/<id>
+//
+// A tree without a name that nobody has used for keep is removed when another one is unpacked.
+type Store struct{ dir string }
+
+const keep = 30 * 24 * time.Hour
+
+// Open names a store's directory, which is made when it is needed. Without one ("") directories alone can be acquired.
+func Open(dir string) *Store { return &Store{dir: dir} }
+
+// Dir is where the store is.
+func (s *Store) Dir() string { return s.dir }
+
+// Held is a runtime's file tree, which stays until Close.
+type Held struct {
+	Dir  string
+	lock *os.File // nil for a directory of the user's own
+}
+
+// Close lets go of the tree.
+func (h *Held) Close() error {
+	if h.lock == nil {
+		return nil
+	}
+	return h.lock.Close()
+}
+
+// record is the text of record.json.
+type record struct {
+	Source string `json:"source"`
+	Tag    string `json:"tag,omitempty"`
+}
+
+// Acquire returns the file tree of a runtime: a directory, an archive or an image's layout by its path, or one that has
+// been added under a name. What must be unpacked is, once; others that want the same meanwhile wait.
+func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
+	dir, src, err := find(name)
+	if errors.Is(err, fs.ErrNotExist) && validName(name) {
+		h, known, err := s.named(name)
+		if known || err != nil {
+			return h, err
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, fs.ErrNotExist),
+			"give --runtime a directory, an archive or an OCI image layout, or a name that `capsule-run runtime list` shows")
+	case err != nil:
+		return nil, err
+	case src == nil:
+		return &Held{Dir: locate(dir)}, nil
+	}
+	return s.unpacked(src, progress)
+}
+
+// named returns the tree of a name; known says that there is such a name.
+func (s *Store) named(name string) (h *Held, known bool, err error) {
+	target, err := os.Readlink(s.name(name))
+	if err != nil {
+		return nil, false, nil
+	}
+	h, err = s.hold(filepath.Base(target))
+	if err == nil && h == nil {
+		err = fault.WithHint(fmt.Errorf("%w %s: its file tree is gone from %s", ErrName, name, s.dir),
+			"add it again: capsule-run runtime add "+name+" SOURCE")
+	}
+	return h, true, err
+}
+
+func (s *Store) name(name string) string { return filepath.Join(s.dir, "names", name) }
+func (s *Store) entry(id string) string  { return filepath.Join(s.dir, "trees", id) }
+
+// hold takes a tree that is there and complete; nil if it is not.
+func (s *Store) hold(id string) (*Held, error) {
+	if !s.complete(id) {
+		return nil, nil
+	}
+	lock, err := s.lock(id, unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	if !s.complete(id) { // removed while we waited
+		lock.Close()
+		return nil, nil
+	}
+	now := time.Now()
+	os.Chtimes(lock.Name(), now, now) // the last use; a cache that cannot be written to is used all the same
+	return &Held{Dir: locate(filepath.Join(s.entry(id), "tree")), lock: lock}, nil
+}
+
+func (s *Store) complete(id string) bool {
+	_, err := os.Stat(filepath.Join(s.entry(id), "record.json"))
+	return err == nil
+}
+
+// lock opens and locks an entry's lock file. A file that was removed before we had the lock is no lock: then again.
+func (s *Store) lock(id string, how int) (*os.File, error) {
+	if s.dir == "" {
+		return nil, ErrNoStore
+	}
+	if err := os.MkdirAll(filepath.Join(s.dir, "trees"), 0o700); err != nil {
+		return nil, fmt.Errorf("cache of runtimes: %w", err)
+	}
+	for {
+		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("cache of runtimes: %w", err)
+		}
+		if err := flock(f, how); err != nil {
+			f.Close()
+			return nil, err
+		}
+		var mine, there unix.Stat_t
+		if unix.Fstat(int(f.Fd()), &mine) == nil && unix.Lstat(f.Name(), &there) == nil && mine.Ino == there.Ino {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		err := unix.Flock(int(f.Fd()), how)
+		switch err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		case unix.EWOULDBLOCK:
+			return ErrInUse
+		default:
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+	}
+}
+
+// unpacked returns the tree of a source, and makes it first if need be.
+func (s *Store) unpacked(src *source, progress Progress) (*Held, error) {
+	for {
+		if h, err := s.hold(src.id); h != nil || err != nil {
+			return h, err
+		}
+		if err := s.unpack(src, progress); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// unpack makes an entry, unless another process has just done so. What fails leaves nothing.
+func (s *Store) unpack(src *source, progress Progress) error {
+	lock, err := s.lock(src.id, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if s.complete(src.id) {
+		return nil
+	}
+	s.collect()
+	removeTree(s.entry(src.id)) // what a killed process left
+	err = s.fill(src, progress)
+	if err != nil {
+		removeTree(s.entry(src.id))
+		os.Remove(lock.Name())
+		return fault.WithHint(fmt.Errorf("runtime %w", err), hintUnpack(err, s.dir))
+	}
+	return nil
+}
+
+func hintUnpack(err error, dir string) string {
+	switch {
+	case fault.Hint(err) != "":
+		return fault.Hint(err)
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		return "free some space below " + dir + ", or set XDG_CACHE_HOME to a directory on another file system"
+	case errors.Is(err, ErrArchive):
+		return "the file is damaged or not complete: fetch it again"
+	}
+	return "it is unpacked below " + dir + "; XDG_CACHE_HOME names another place"
+}
+
+func (s *Store) fill(src *source, progress Progress) error {
+	tree := filepath.Join(s.entry(src.id), "tree")
+	if err := os.MkdirAll(tree, 0o755); err != nil {
+		return err
+	}
+	if src.oci {
+		if err := unpackImage(src, tree, progress); err != nil {
+			return err
+		}
+	} else {
+		if err := unpackTar(src, tree, progress); err != nil {
+			return err
+		}
+		if isLayout(tree) { // an archive of a layout: skopeo's and podman's oci-archive
+			if err := s.unpackInner(src, tree, progress); err != nil {
+				return err
+			}
+		}
+	}
+	text, err := json.Marshal(record{Source: src.path, Tag: src.tag})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.entry(src.id), "record.json"), text, 0o600)
+}
+
+// unpackInner replaces a layout in tree by the image in it.
+func (s *Store) unpackInner(src *source, tree string, progress Progress) error {
+	packed := filepath.Join(s.entry(src.id), "layout")
+	if err := os.Rename(tree, packed); err != nil {
+		return err
+	}
+	defer removeTree(packed)
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		return err
+	}
+	inner, err := layoutSource(packed, src.tag)
+	if err == nil {
+		err = unpackImage(inner, tree, progress)
+	}
+	if err != nil {
+		// The person knows the archive, not where we have unpacked it.
+		return fault.WithHint(fmt.Errorf("%s: %w", src.path, &renamed{err, packed, src.path}),
+			strings.ReplaceAll(fault.Hint(err), packed, src.path))
+	}
+	return nil
+}
+
+// renamed is an error whose text names another path.
+type renamed struct {
+	error
+	from, to string
+}
+
+func (r *renamed) Error() string { return strings.ReplaceAll(r.error.Error(), r.from, r.to) }
+func (r *renamed) Unwrap() error { return r.error }
+
+// removeTree removes directories that their owner may not write to as well, as images have them.
+func removeTree(dir string) error { return fseval.Rootless.RemoveAll(dir) }

@@ -1,0 +1,98 @@
+package runtimes
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apex/log"
+	"github.com/apex/log/handlers/discard"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/umoci/oci/layer"
+	"github.com/ulikunitz/xz"
+)
+
+// umoci logs what a rootless unpacking leaves out (owners, device nodes), which is as intended.
+func init() { log.SetHandler(discard.New()) }
+
+// unpackTar unpacks an archive's file into dir, which must be empty.
+func unpackTar(s *source, dir string, progress Progress) error {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	counted := &counter{r: f, what: s.path, total: s.size, progress: progress}
+	if err := unpackStream(counted, dir); err != nil {
+		return fmt.Errorf("%s %w: %w", s.path, ErrArchive, err)
+	}
+	return nil
+}
+
+// unpackStream unpacks a tar stream, compressed or not. Names and links in it cannot lead out of dir (umoci resolves
+// each below it). Rootless: no device nodes, no owners; the files are those of the user who unpacks, root too, for an
+// archive's owners mean nothing on this machine.
+func unpackStream(stream io.Reader, dir string) error {
+	r, err := decompress(stream)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	err = layer.UnpackLayer(dir, r, &layer.UnpackOptions{
+		OnDiskFormat: layer.DirRootfs{MapOptions: layer.MapOptions{Rootless: true}}})
+	if err != nil {
+		return err
+	}
+	// Behind the archive's end there may be padding; a checksum at the compressed stream's end is verified by reading it.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	return nil
+}
+
+// decompress tells by the first bytes how a stream is compressed. What it does not know it takes to be plain.
+func decompress(stream io.Reader) (io.ReadCloser, error) {
+	b := bufio.NewReaderSize(stream, 1<<16)
+	head, err := b.Peek(6)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
+		return gzip.NewReader(b)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, 3.1.1
+		// The window is what a decoder must keep; the limit is the default of zstd(1) without --long.
+		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")): // The .xz File Format 1.2.0, 2.1.1.1
+		x, err := xz.NewReader(b)
+		return io.NopCloser(x), err
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return io.NopCloser(bzip2.NewReader(b)), nil
+	}
+	return io.NopCloser(b), nil
+}
+
+// counter tells how much of a stream has been read.
+type counter struct {
+	r           io.Reader
+	what        string
+	done, total int64
+	progress    Progress
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.done += int64(n)
+	if c.progress != nil {
+		c.progress(c.what, c.done, c.total)
+	}
+	return n, err
+}
