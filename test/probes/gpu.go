@@ -15,5 +15,7 @@ var GPU = []Probe{
 	{"bin/egl_draw", "sdk11", "gcc", []string{"gpu/egl_draw.c"}, []string{"-ldl"}},
 	{"bin/vk_draw", "sdk11", "gcc", []string{"gpu/vk_draw.c"}, []string{"-ldl"}},
 	{"bin/vendor", "sdk11", "gcc", []string{"gpu/vendor.c"}, []string{"-ldl"}},
+	{"bin/compilers", "sdk11", "gcc", []string{"gpu/compilers.c"}, []string{"-ldl"}},
+	{"bin/media", "sdk11", "gcc", []string{"gpu/media.c"}, []string{"-ldl"}},
 	{"bin/entries", "sdk11", "gcc", []string{"gpu/entries.c"}, []string{"-ldl"}},
 }
