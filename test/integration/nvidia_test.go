@@ -1,0 +1,162 @@
+//go:build integration
+
+package integration
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+	"github.com/capsule-run/capsule-run/test/xvfb"
+)
+
+// NVIDIA's libraries load without a GPU. A program must hear from them on the oldest runtime what it hears on the host:
+// the same errors, the same versions, the same machine code from their compilers. Nothing here runs as root: NVIDIA's
+// libraries would make device nodes in the machine's /dev.
+
+// nvidia is a way to run the GPU probes natively and in a capsule.
+type nvidia struct {
+	launch
+	t    *testing.T
+	home string // for an ordinary user, empty if the tests run as one
+	dir  string // of the probes
+}
+
+func newNVIDIA(t *testing.T, runtime string, flags ...string) *nvidia {
+	n := &nvidia{t: t, dir: trees.GPUProbes(t)}
+	n.launch = launch{runtime: trees.Tree(t, runtime), host: trees.Tree(t, "hostnvidia"),
+		flags: append(flags, "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro")}
+	if os.Geteuid() == 0 {
+		n.home = nobodysHome(t)
+	}
+	return n
+}
+
+// natively runs a program on the host; "/gpu/…" and "/probes/…" are ours.
+func (n *nvidia) natively(argv ...string) string {
+	n.t.Helper()
+	argv, env, dir := slices.Clone(argv), n.env, n.dir
+	if strings.HasPrefix(argv[0], "/probes/") {
+		dir = trees.Probes(n.t)
+	}
+	argv[0] = strings.NewReplacer("/gpu/", "/mnt/bin/", "/probes/", "/mnt/bin/").Replace(argv[0])
+	if n.display != nil {
+		env = append(slices.Clone(env), n.display.Env()...)
+	}
+	cmd := trees.Enter(n.t.Context(), n.host, dir, env, argv...)
+	cmd.Args = slices.Insert(cmd.Args, 1, "--unshare-user", "--uid", nobody, "--gid", nobody)
+	return n.finish(cmd)
+}
+
+// inside runs a program in a capsule.
+func (n *nvidia) inside(argv ...string) string {
+	n.t.Helper()
+	l := n.launch
+	l.argv = slices.Clone(argv)
+	l.argv[0] = strings.NewReplacer("/gpu/", "/gpu/bin/", "/probes/", "/probes/bin/").Replace(l.argv[0])
+	cmd := l.command(n.t.Context())
+	if n.home != "" {
+		args := []string{"setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups", n.home + "/capsule-run"}
+		stdin := cmd.Stdin
+		cmd = become(cmd, n.home, append(args, cmd.Args[1:]...))
+		cmd.Stdin = stdin
+	}
+	return n.finish(cmd)
+}
+
+// finish returns what a program printed, without times and with its exit status.
+func (n *nvidia) finish(cmd *exec.Cmd) string {
+	n.t.Helper()
+	if n.stdin != "" {
+		cmd.Stdin = strings.NewReader(n.stdin)
+	}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		n.t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, "time ") })
+	return strings.Join(lines, "\n") + cmd.ProcessState.String()
+}
+
+// same demands one result, and that it says what was seen natively when this was written.
+func (n *nvidia) same(want string, argv ...string) {
+	n.t.Helper()
+	native, inside := n.natively(argv...), n.inside(argv...)
+	if inside != native {
+		n.t.Errorf("%s natively:\n%s\nin the capsule:\n%s", strings.Join(argv, " "), native, inside)
+	}
+	if !strings.Contains(native, want) {
+		n.t.Errorf("%s natively does not say %q:\n%s", strings.Join(argv, " "), want, native)
+	}
+}
+
+// functionsOf lists what a library of the host exports.
+func functionsOf(t *testing.T, host, library string) []string {
+	t.Helper()
+	f, err := elf.Open(filepath.Join(host, "usr/lib/x86_64-linux-gnu/nvidia/current", library))
+	must(t, err)
+	defer f.Close()
+	symbols, err := f.DynamicSymbols()
+	must(t, err)
+	var names []string
+	for _, s := range symbols {
+		if s.Section != elf.SHN_UNDEF && elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+func TestNVIDIA(t *testing.T) {
+	for _, runtime := range []string{"runtime11", "full11"} {
+		t.Run(runtime, func(t *testing.T) {
+			n := newNVIDIA(t, runtime)
+			n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected", "/gpu/cuda")
+			n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
+			n.same("NvEncodeAPICreateInstance: 0, 43 functions", "/gpu/media")
+			n.same("vkCreateInstance: -9", "/gpu/vk_draw")
+			for library, least := range map[string]int{"libcuda.so.1": 600, "libnvidia-ml.so.1": 300, "libnvcuvid.so.1": 30,
+				"libnvidia-encode.so.1": 2, "libnvidia-opticalflow.so.1": 3, "libnvidia-fbc.so.1": 10, "libnvoptix.so.1": 1} {
+				names := functionsOf(t, n.host, library)
+				if len(names) < least {
+					t.Errorf("%s exports only %d functions", library, len(names))
+				}
+				n.stdin = strings.Join(names, "\n") + "\n"
+				n.same(", 0 missing\nexit status 0", "/gpu/entries", library)
+				n.stdin = ""
+			}
+			n.env = []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
+			n.same("eglQueryDevicesEXT: 1, 0 devices", "/gpu/egl_draw")
+			// Its GLX meets an X server that is not its own: an error of the extension that only NVIDIA's has.
+			n.env, n.display = []string{"__GLX_VENDOR_LIBRARY_NAME=nvidia"}, xvfb.Start(t)
+			n.same("GLX core 4.5: no context", "/probes/contexts", "glx")
+			n.env = nil
+			n.same("GLX core 4.5: 4.5 (Core Profile) Mesa", "/probes/contexts", "glx")
+		})
+	}
+}
+
+// The compilers of the driver are large programs in themselves: what they make is the same to the byte.
+func TestNVIDIACompilers(t *testing.T) {
+	n := newNVIDIA(t, "runtime11", "--library", "libnvidia-ptxjitcompiler.so.1", "--library", "libnvidia-nvvm.so.4")
+	n.same("machine code for --gpu-name=sm_90: ", "/gpu/compilers", "ptx")
+	n.same("Parsing error near 'this': syntax error", "/gpu/compilers", "ptx")
+	n.same("mul.f32", "/gpu/compilers", "nvvm")
+}
+
+// At the driver boundary the runtime's loaders meet stubs for the vendor's libraries.
+func TestNVIDIADriverBoundary(t *testing.T) {
+	n := newNVIDIA(t, "full11", "--boundary", "driver")
+	n.same("interface 5: -3, 5", "/gpu/vendor", "vulkan", "libGLX_nvidia.so.0")
+	n.same("__glx_Main: 0", "/gpu/vendor", "glx", "libGLX_nvidia.so.0")
+	n.same("__egl_Main: 0", "/gpu/vendor", "egl", "libEGL_nvidia.so.0")
+	n.same("vkCreateInstance: -9", "/gpu/vk_draw")
+	n.same("cuInit: 100 ", "/gpu/cuda")
+	n.stdin = strings.Join(functionsOf(t, n.host, "libGLX_nvidia.so.0"), "\n") + "\n"
+	n.same(", 0 missing\n", "/gpu/entries", "libGLX_nvidia.so.0")
+}
