@@ -32,15 +32,18 @@ var Stages = []string{CreateRuntime, CreateContainer, Prestart}
 
 // Options come from the hook's entry, which the administrator wrote.
 type Options struct {
-	Stage    string
-	State    io.Reader // the OCI state
-	GPU      string    // --gpu: all, none, names; empty: the container may ask
-	Mode     string    // --mode; empty: the configuration's
-	Config   string    // --config; empty: config.SystemFile
-	Cache    string    // --cache: directory for what was generated; empty: the default
-	Version  string
-	Identity string // of the hook's binary, for the cache's keys
-	Verbose  func(format string, args ...any)
+	Stage  string
+	State  io.Reader // the OCI state
+	GPU    string    // --gpu: all, none, names; empty: the container may ask
+	Mode   string    // --mode; empty: the configuration's
+	Config string    // --config; empty: config.SystemFile
+	Cache  string    // --cache: directory for what was generated; empty: the default
+	// Host is the root of the tree with the GPU stack; empty: the configuration's. NoDevices leaves the device nodes alone.
+	Host      string
+	NoDevices bool
+	Version   string
+	Identity  string // of the hook's binary, for the cache's keys
+	Verbose   func(format string, args ...any)
 
 	system *config.System
 }
@@ -125,5 +128,15 @@ func (o *Options) configFile() string {
 
 func (o *Options) load() (err error) {
 	o.system, err = config.LoadSystem(o.configFile(), o.Config != "")
-	return err
+	if err != nil {
+		return err
+	}
+	if o.Host != "" {
+		o.system.Hook.Host = o.Host
+	}
+	if o.NoDevices {
+		brings := false
+		o.system.Hook.Devices = &brings
+	}
+	return nil
 }

@@ -75,6 +75,8 @@ func stageFlags(c *cobra.Command, o *hook.Options, verbose *bool) {
 	f.StringVar(&o.Mode, "mode", "", "`MODE` required, or optional: then the container may start without GPU")
 	f.StringVar(&o.Config, "config", "", "the administrator's configuration `FILE` (default "+config.SystemFile+")")
 	f.StringVar(&o.Cache, "cache", "", "keep what is generated below `DIR` (default "+hook.SystemCache+", or the user's cache)")
+	f.StringVar(&o.Host, "host", "", "root `DIR` of the host that has the GPU stack (default: the configuration's)")
+	f.BoolVar(&o.NoDevices, "no-devices", false, "bring no device nodes: the engine has done that, by CDI")
 	f.BoolVar(verbose, "verbose", false, "tell each stage on standard error")
 }
 

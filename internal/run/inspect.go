@@ -3,6 +3,7 @@ package run
 import (
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/internal/inspection"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/stages"
@@ -63,6 +64,15 @@ func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error)
 		sides = append(sides, inspection.Side{Stack: s})
 	}
 	return inspection.Make(Version, host.Dir(), nil, devices, sides, rules)
+}
+
+// Devices finds the GPUs of the machine that the host's root belongs to.
+func Devices(o *Options) (*hostgpu.Devices, error) {
+	d, err := stages.Devices(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	return d, nil
 }
 
 // planFor finds an architecture's part; nil where there is no plan.

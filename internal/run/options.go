@@ -49,6 +49,9 @@ func (o *Options) verbose(format string, args ...any) {
 	}
 }
 
+// Tell says what was done, to who asked by --verbose.
+func (o *Options) Tell(format string, args ...any) { o.verbose(format, args...) }
+
 // progress shows one line on a terminal, which the next one replaces.
 func (o *Options) progress(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

@@ -6,6 +6,7 @@ package stages
 import (
 	"cmp"
 	"errors"
+	"os"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
@@ -118,6 +119,9 @@ func Stacks(host *rootfs.Root, w *Wishes) ([]*hostlibs.Stack, error) {
 // Devices finds the GPUs of the machine that a host's root belongs to. It is a look of its own: what devices there are is no
 // input of a plan.
 func Devices(host string) (*hostgpu.Devices, error) {
+	if _, err := os.Stat(host); err != nil {
+		return nil, err
+	}
 	root, err := rootfs.Open(hostgpu.Tree(host))
 	if err != nil {
 		return nil, err
