@@ -40,6 +40,7 @@ type object struct {
 	byName   func(s *symbol) bool
 	text     func(l *layout, symbols []symbol) []byte // symbols in their final order
 	index    uint32                                   // capsule_dso.object
+	named    []string                                 // what tools alone, by a .symtab, find as functions: the "return"
 	zeroed   uint64                                   // bytes of zeroed data after the file's content, for data symbols nobody has
 }
 
@@ -121,12 +122,33 @@ func (o *object) write() ([]byte, error) {
 	for n, v := range i.dynamicTags() {
 		i.w.put(f[i.dynamic+uint64(n)*i.w.size():], v)
 	}
-	return i.w.finish(f, o.arch, i.segments(), i.sections()), nil
+	f, more := i.putNamed(f)
+	return i.w.finish(f, o.arch, i.segments(), append(i.sections(), more...)), nil
 }
 
 // textBytes is .text for the layout as it stands: its length depends on the symbols alone, its content on addresses.
 func (i *image) textBytes() []byte {
 	return append(i.m.init(i.textAddr, i.descriptor, i.got), i.text(i.layout, i.hash.symbols)...)
+}
+
+// putNamed appends a .symtab, which ld.so does not know of. Its functions are what comes first in a proxy's text.
+func (i *image) putNamed(f []byte) ([]byte, []section) {
+	if len(i.named) == 0 {
+		return f, nil
+	}
+	const text = 4 // the section's number: see sections, behind the empty one
+	size := i.w.symSize()
+	names, table := newStringTable(), make([]byte, uint64(1+len(i.named))*size)
+	for n, name := range i.named {
+		i.w.putSym(table[uint64(1+n)*size:], names.add(name), elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), 0, text,
+			i.textAddr+i.m.initSize, uint64(len(i.m.ret)))
+	}
+	f = append(f, make([]byte, alignUp(uint64(len(f)), 8)-uint64(len(f)))...)
+	s := []section{
+		{".symtab", elf.SHT_SYMTAB, 0, uint64(len(f)), uint64(len(table)), ".strtab", 1, size},
+		{".strtab", elf.SHT_STRTAB, 0, uint64(len(f) + len(table)), uint64(len(names.bytes)), "", 0, 0},
+	}
+	return append(append(f, table...), names.bytes...), s
 }
 
 // putDescriptor writes struct capsule_dso. Its offsets are relative to itself.

@@ -48,6 +48,10 @@ type ProxySymbol struct {
 	Global bool
 }
 
+// loaderNames are functions that valgrind's memcheck wants to replace in every object with the loader's SONAME, and does
+// not start without (coregrind/m_redir.c, the "mandatory" ones of all our architectures). Nobody calls them in a proxy.
+var loaderNames = []string{"strlen", "index"}
+
 // Write returns the proxy's bytes.
 func (p *Proxy) Write() ([]byte, error) {
 	m, err := machineOf(p.Arch)
@@ -61,6 +65,9 @@ func (p *Proxy) Write() ([]byte, error) {
 		versions: p.Versions,
 		imports:  []string{"capsule_proxy_init", "capsule_missing"},
 		index:    p.Object,
+	}
+	if p.Soname == p.Arch.LoaderSoname {
+		o.named = loaderNames
 	}
 	// .text: what DT_INIT runs, one "return", then the code of each missing function.
 	missingAt := m.initSize + uint64(len(m.ret))
