@@ -1,0 +1,85 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+	"github.com/capsule-run/capsule-run/test/xvfb"
+)
+
+// podmanCDI runs Podman with a directory as the only one with CDI specifications. Podman has their names compiled in, so it
+// runs in a mount namespace in which that directory is /run/cdi, and /etc/cdi and the hook's cache are empty.
+func podmanCDI(t *testing.T, specs, rootfs string, args ...string) (string, error) {
+	t.Helper()
+	for _, tool := range []string{"podman", "runc"} {
+		if _, err := exec.LookPath(tool); err != nil || os.Geteuid() != 0 {
+			if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+				t.Fatalf("%s as root is needed: %v", tool, err)
+			}
+			t.Skipf("%s as root is needed: %v", tool, err)
+		}
+	}
+	for _, dir := range []string{"/run/cdi", "/etc/cdi", "/var/cache/capsule-run/builds"} { // to be mounted over
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(dir) // if it is empty
+	}
+	const script = `set -e
+specs=$1; shift
+for d in /run/cdi /etc/cdi /var/cache/capsule-run/builds; do
+  mount -t tmpfs -o mode=755 tmpfs "$d"
+done
+cp "$specs"/* /run/cdi/
+exec podman "$@"`
+	store := t.TempDir()
+	argv := []string{"-m", "--propagation", "private", "sh", "-c", script, "sh", specs, "--root", store + "/root", "--runroot", store + "/run",
+		"--cgroup-manager", "cgroupfs", "--runtime", "runc", "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:2048",
+		"--ulimit", "nproc=1024:2048", "-v", "/tmp/.X11-unix:/tmp/.X11-unix"}
+	cmd := exec.CommandContext(t.Context(), "unshare", append(append(argv, args[:len(args)-1]...), "--rootfs", rootfs+":O", "sh", "-c", args[len(args)-1])...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if err != nil {
+		return out.String() + errs.String(), err
+	}
+	return out.String(), nil
+}
+
+// Debian 11's glxinfo in a container of Podman's says by CDI what it says under the launcher: the same driver of Debian 13.
+func TestCDIWithPodman(t *testing.T) {
+	display := xvfb.Start(t)
+	runtime, host := trees.Tree(t, "full11"), trees.Tree(t, "host13")
+	specs := t.TempDir()
+	file := filepath.Join(specs, "capsule-gpu.json")
+	if out, err := exec.Command(binary, "cdi", "generate", "--no-groups", "--host", host, "--output", file).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("cdi generate: %v\n%s", err, out)
+	}
+	const glxinfo = "glxinfo -B | grep -vi 'memory'; cat /etc/debian_version; ls -d /run/capsule/*-linux-gnu/lib"
+	want := launch{runtime: runtime, host: host, display: display, argv: []string{"sh", "-c", glxinfo}}.ok(t).stdout
+	if !strings.Contains(want, "llvmpipe") || !strings.Contains(want, "Mesa 25") {
+		t.Fatalf("not the host's driver:\n%s", want)
+	}
+	got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=all", "-e", display.Env()[0], glxinfo)
+	if err != nil {
+		t.Fatalf("podman: %v\n%s", err, tail(got))
+	}
+	if strings.ReplaceAll(got, "\r", "") != want {
+		t.Errorf("by the launcher:\n%s\nby CDI:\n%s", want, got)
+	}
+
+	// A container that asks for nothing gets nothing, and a GPU that is not there starts no container.
+	if got, err := podmanCDI(t, specs, runtime, "ls -d /run/capsule || true"); err != nil || strings.Contains(got, "/run/capsule\n") {
+		t.Errorf("without the device: %v\n%s", err, got)
+	}
+	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=99", "echo started"); err == nil || !strings.Contains(got, "capsule.dev/gpu=99") {
+		t.Errorf("a GPU that is not there: %v\n%s", err, got)
+	}
+}
