@@ -127,16 +127,6 @@ func (p *planner) proxyNeeds(soname string) []string {
 	return shared
 }
 
-// planData maps what drivers name by absolute paths to what is mounted of the host.
-func (p *planner) planData() {
-	m := &p.plan.artefacts.Manifest
-	for _, d := range p.in.Host.Data {
-		to := path.Join(ShareDir, d.Path)
-		p.plan.PathMap = append(p.plan.PathMap, PathMap{From: d.Path, To: to, Why: d.Reason})
-		m.Maps = append(m.Maps, manifest.PathMap{From: d.Path, To: to})
-	}
-}
-
 // planMounts lists what the launcher or the hook makes visible besides the runtime itself. Sources of generated
 // files are relative: they are filled in when the artefacts have a place (PlaceMounts).
 func (p *planner) planMounts() {

@@ -38,7 +38,12 @@ type Host struct {
 	Manifests []HostManifest
 	// Layers are manifests that programs see beside the runtime's.
 	Layers []LayerManifest
+	// Links are those at the top of the host's root, such as /lib in a merged-/usr tree.
+	Links []HostLink
 }
+
+// HostLink is a symbolic link to a directory; To is canonical.
+type HostLink struct{ From, To string }
 
 // HostLibrary is a library of the host's stack or of its closure.
 type HostLibrary struct {

@@ -106,9 +106,7 @@ func (p *planner) layersForHostsLoader(host, runtime []LayerManifest) error {
 		dir := path.Dir(l.Path)
 		if !mapped[dir] {
 			mapped[dir] = true
-			to := PathMap{From: dir, To: path.Join(ManifestDir(p.in.Arch), dir), Why: l.Kind + " manifests of both sides"}
-			p.plan.PathMap = append(p.plan.PathMap, to)
-			m.Maps = append(m.Maps, manifest.PathMap{From: to.From, To: to.To})
+			p.mapPath(p.behindLinks(dir), path.Join(ManifestDir(p.in.Arch), dir), l.Kind+" manifests of both sides")
 		}
 		if text != nil {
 			p.generate(path.Join(dir, name), text)

@@ -135,7 +135,8 @@ type Bridged struct {
 	NeededBy []string `json:"needed_by"`
 }
 
-// PathMap says that drivers find the host's From at To.
+// PathMap says that drivers find the host's From at To. Where To is not below Dir it is another name of the host, as a
+// link is: a name that goes on from there is looked up in turn.
 type PathMap struct {
 	From string `json:"from"`
 	To   string `json:"to"`

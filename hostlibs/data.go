@@ -10,7 +10,8 @@ import (
 )
 
 // dataFiles lists what drivers open by an absolute path: the data of the rules, and the manifests themselves, which
-// the host's own loaders read again in the process.
+// the host's own loaders read again in the process. A path at which the host has nothing is listed too, without files:
+// drivers must not find the runtime's there.
 func (d *discovery) dataFiles() error {
 	for _, rule := range d.rules.Data {
 		if !d.wants(rule) {
@@ -21,12 +22,10 @@ func (d *discovery) dataFiles() error {
 			paths = []string{path.Clean(p)}
 		}
 		for _, p := range paths {
-			if out := d.dataAt(p, rule); len(out.Files) > 0 {
-				d.data = append(d.data, out)
-			}
+			d.data = append(d.data, d.dataAt(p, rule))
 		}
 	}
-	byDir := map[string]*DataFile{}
+	byDir := d.emptyManifestDirs()
 	for _, m := range d.found {
 		// Those of both sides are the plan's, who joins them with the runtime's.
 		if m.Library == nil || m.Path == "" || m.Rule.BothSides {
@@ -106,6 +105,26 @@ func glob(root *rootfs.Root, pattern string) []string {
 		found = next[:min(len(next), maxGlob)]
 	}
 	return found
+}
+
+// emptyManifestDirs are the directories in which loaders look for manifests, but for those of the user, which are the
+// same on both sides.
+func (d *discovery) emptyManifestDirs() map[string]*DataFile {
+	dirs := map[string]*DataFile{}
+	home := path.Clean("/" + d.getenv("HOME"))
+	for _, f := range d.rules.Families {
+		for _, rule := range f.Manifests {
+			if rule.BothSides {
+				continue // the plan says what is there
+			}
+			for _, dir := range d.manifestDirs(&rule) {
+				if path.IsAbs(dir) && (home == "/" || !strings.HasPrefix(dir, home+"/")) {
+					dirs[dir] = &DataFile{Path: dir, Why: rule.Kind + " manifests"}
+				}
+			}
+		}
+	}
+	return dirs
 }
 
 // addFile enters a regular file; anything else is no data.

@@ -44,7 +44,9 @@ struct capsule_alias {
     uint32_t path, object;
 };
 
-/* A directory or file of the host that drivers name by an absolute path, and where it is inside the container. */
+/* A directory or file of the host that drivers name by an absolute path, and where it is inside the container, which is
+ * below CAPSULE_DIR. To anywhere else: from is a link to it (struct capsule_path_rule). */
+#define CAPSULE_DIR "/run/capsule"
 struct capsule_path_map {
     uint32_t from, to;
 };

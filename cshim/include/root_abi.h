@@ -5,6 +5,7 @@
 
 #include <link.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct capsule_dso;
 
@@ -18,11 +19,35 @@ struct capsule_import {
     const char *library; /* its SONAME; NULL: the global scope */
 } __attribute__((aligned(4 * sizeof(void *)))); /* the section is an array: a compiler may align a lone one to its size */
 
-/* Prefix replacement for a host path that a driver has compiled in. */
+/* What a path of the host means that a driver has compiled in or has put together. A rule with link set is a directory
+ * of the host, or of the container's, that is another one of the host, as a symbolic link is: names go on there. Any
+ * other says where in the container a file or directory of the host is. Neither path ends in a slash; the root is "". */
 struct capsule_path_rule {
     const char *from, *to;
     size_t from_len, to_len;
+    int link;
 };
+
+/* The rules, and what tells quickly that a path needs none of them. */
+struct capsule_path_rules {
+    const struct capsule_path_rule *rules;
+    size_t count;
+    size_t headroom;   /* the most that a path grows by a rule without link, in bytes */
+    uint64_t lengths;  /* bit n: there is a from of n bytes; bit 63: of 63 or more */
+    /* Bit capsule_name_bit(c): there is a from with the component c, with c as the first one, as the second one, as the
+     * only one. */
+    uint64_t names, first, second, only;
+};
+
+static inline unsigned capsule_name_bit(const char *component, size_t length)
+{
+    return ((unsigned char)component[0] * 31u + (unsigned)length) & 63;
+}
+
+static inline unsigned capsule_length_bit(size_t length)
+{
+    return length < 63 ? (unsigned)length : 63;
+}
 
 typedef int iterate_function(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 
@@ -34,8 +59,8 @@ struct capsule_base {
     iterate_function *iterate_base; /* dl_iterate_phdr over the base namespace */
     void (*proxy_init)(struct capsule_dso *);
     void (*missing)(const struct capsule_dso *, unsigned symbol); /* never returns */
-    const struct capsule_path_rule *path_rules;
-    size_t path_rule_count;
+    struct capsule_path_rules paths;
+    const char *(*library_file)(const char *path); /* where a host library's path is in the container, or NULL */
 };
 
 /* The root's part, for libcapsule: the symbol capsule_root. */

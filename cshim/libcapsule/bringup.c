@@ -80,7 +80,8 @@ static void hand_over(struct capsule_root_interface *root)
     base_interface.iterate_base = iterate_base;
     base_interface.proxy_init = capsule_proxy_init;
     base_interface.missing = capsule_missing;
-    base_interface.path_rules = manifest_path_rules(&base_interface.path_rule_count);
+    base_interface.paths = manifest_path_rules();
+    base_interface.library_file = manifest_library_file;
     root->base = &base_interface;
 }
 

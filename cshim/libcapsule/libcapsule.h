@@ -43,7 +43,8 @@ const char *manifest_host_dir(void);
 uint32_t manifest_find_soname(const char *name, uint32_t kind); /* UINT32_MAX when not there */
 uint32_t manifest_find_alias(const char *path);
 uint32_t manifest_find_file_name(const char *name); /* the last component of an alias */
-const struct capsule_path_rule *manifest_path_rules(size_t *count); /* none where memory is short */
+struct capsule_path_rules manifest_path_rules(void); /* none where memory is short */
+const char *manifest_library_file(const char *path); /* the file of an alias, or NULL */
 
 /* bringup.c */
 extern Lmid_t capsule_namespace;

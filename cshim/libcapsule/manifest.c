@@ -115,13 +115,56 @@ uint32_t manifest_find_file_name(const char *name)
     return UINT32_MAX;
 }
 
-const struct capsule_path_rule *manifest_path_rules(size_t *count)
+const char *manifest_library_file(const char *path)
+{
+    const struct capsule_object *object = manifest_object(manifest_find_alias(path));
+    const char *file = object && object->kind != CAPSULE_PROXY ? manifest_string(object->path) : "";
+    return *file ? file : NULL;
+}
+
+/* The length without slashes at the end: 0 for the root. */
+static size_t path_length(const char *path)
+{
+    size_t n = strlen(path);
+    while (n && path[n - 1] == '/')
+        n--;
+    return n;
+}
+
+static void add_names(struct capsule_path_rules *all, const char *path, size_t length)
+{
+    uint64_t first = 0, bit = 0;
+    for (size_t i = 0, end, count = 0; i < length; i = end) {
+        for (end = ++i; end < length && path[end] != '/';)
+            end++;
+        bit = (uint64_t)1 << capsule_name_bit(path + i, end - i);
+        all->names |= bit;
+        if (++count == 1)
+            first = bit;
+        if (count == 2)
+            all->second |= bit;
+        if (count == 1 && end == length)
+            all->only |= bit;
+    }
+    all->first |= first;
+}
+
+struct capsule_path_rules manifest_path_rules(void)
 {
     struct capsule_path_rule *rules = reserve(header->map_count, sizeof *rules);
-    *count = rules ? header->map_count : 0;
-    for (uint32_t i = 0; i < *count; i++) {
+    struct capsule_path_rules all = {.rules = rules};
+    for (uint32_t i = 0; rules && i < header->map_count; i++) {
         const char *from = manifest_string(maps[i].from), *to = manifest_string(maps[i].to);
-        rules[i] = (struct capsule_path_rule){from, to, strlen(from), strlen(to)};
+        size_t from_len = path_length(from), to_len = path_length(to);
+        if (from[0] != '/' || to[0] != '/' || !from_len)
+            continue;
+        struct capsule_path_rule *rule = &rules[all.count++];
+        bool link = to_len < sizeof CAPSULE_DIR || memcmp(to, CAPSULE_DIR "/", sizeof CAPSULE_DIR);
+        *rule = (struct capsule_path_rule){from, to, from_len, to_len, link};
+        if (!rule->link && to_len > from_len + all.headroom)
+            all.headroom = to_len - from_len;
+        all.lengths |= (uint64_t)1 << capsule_length_bit(from_len);
+        add_names(&all, from, from_len);
     }
-    return rules;
+    return all;
 }

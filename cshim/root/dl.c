@@ -23,7 +23,7 @@ static void *open_for(const void *caller, const char *file, int mode)
     if (!file || !*file)
         return base()->global_handle;
     char buffer[ROOT_PATH_MAX];
-    return base()->open(root_map_path(file, buffer), mode, caller);
+    return base()->open(root_library_name(file, buffer), mode, caller);
 }
 
 CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))

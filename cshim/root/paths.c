@@ -1,94 +1,285 @@
-/* Files of the host that drivers name by absolute paths compiled into them (/usr/share/vulkan/icd.d, drirc.d): the
- * driver sees the host's, mounted below /run/capsule, while the same path means the runtime's file to the game. */
-#include <dirent.h>
+/* Files of the host that drivers name by paths compiled into them (/usr/share/drirc.d) or put together from where they
+ * find themselves (…/host/usr/lib/../share): the driver sees the host's, mounted below /run/capsule, while the same path
+ * means the runtime's file to the game.
+ *
+ * A path is put together name by name, without ".", ".." and empty names, and following the links that the plan knows:
+ * the host's own at its root (/lib -> /usr/lib), and the directories of the container that are the host's root
+ * (/run/capsule/TRIPLET/host, /run/capsule/share). What the kernel would find at another place because of a link that the
+ * plan does not know is not mapped. The result is used only if a rule matches; else the path goes to the runtime
+ * untouched.
+ *
+ * The wrappers are in the other files paths_*.c and in stat.c. Only what reads is wrapped: what is mapped is read-only,
+ * as are the runtime's own files, so a driver that writes gets an error either way. Not wrapped either: chdir, which would
+ * change what the game's own relative paths mean, and syscall(2).
+ *
+ * What is legal here: system calls and the caller's stack. A driver may call these in a child made by vfork. */
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 
-#include "root.h"
+#include "polyfill.h"
 
-const char *root_map_path(const char *path, char *buffer)
+typedef const struct capsule_path_rule rule_t;
+
+struct name {
+    char *text; /* of ROOT_PATH_MAX bytes less the rules' headroom; not terminated */
+    size_t length, limit;
+    rule_t *rule; /* the outermost that matches */
+};
+
+/* The rule for exactly this name. */
+static rule_t *find_rule(const char *name, size_t length)
 {
-    if (!path || path[0] != '/')
-        return path;
-    for (size_t i = 0; i < base()->path_rule_count; i++) {
-        const struct capsule_path_rule *rule = &base()->path_rules[i];
-        size_t n = 0;
-        while (n < rule->from_len && path[n] == rule->from[n])
-            n++;
-        if (n < rule->from_len || (path[n] && path[n] != '/'))
+    const struct capsule_path_rules *all = &base()->paths;
+    if (!(all->lengths >> capsule_length_bit(length) & 1))
+        return NULL;
+    for (size_t i = 0; i < all->count; i++) {
+        rule_t *rule = &all->rules[i];
+        if (rule->from_len == length && !memcmp(rule->from, name, length))
+            return rule;
+    }
+    return NULL;
+}
+
+static bool is_dots(const char *component, size_t length, size_t dots)
+{
+    return length == dots && component[0] == '.' && component[length - 1] == '.';
+}
+
+static void leave(struct name *n)
+{
+    while (n->length && n->text[--n->length] != '/')
+        ;
+    if (n->rule && n->length < n->rule->from_len)
+        n->rule = NULL;
+}
+
+/* A link leads to a name that no other link changes: the plan has followed them. */
+static bool follow(struct name *n, rule_t *link)
+{
+    if (link->to_len > n->limit)
+        return false;
+    memcpy(n->text, link->to, link->to_len);
+    n->length = link->to_len;
+    n->rule = find_rule(n->text, n->length);
+    return true;
+}
+
+/* False: the path is too long. */
+static bool append(struct name *n, const char *path)
+{
+    for (;;) {
+        while (*path == '/')
+            path++;
+        if (!*path)
+            return true;
+        char *to = n->text + n->length, *end = n->text + n->limit;
+        const char *component = path;
+        if (to == end)
+            return false;
+        *to++ = '/';
+        while (*path && *path != '/' && to < end)
+            *to++ = *path++;
+        if (*path && *path != '/')
+            return false;
+        size_t length = (size_t)(path - component);
+        if (is_dots(component, length, 1))
             continue;
-        size_t rest = strlen(path + n);
-        if (rule->to_len + rest >= ROOT_PATH_MAX)
-            return path;
-        memcpy(buffer, rule->to, rule->to_len);
-        memcpy(buffer + rule->to_len, path + n, rest + 1);
-        return buffer;
+        if (is_dots(component, length, 2)) {
+            leave(n);
+            continue;
+        }
+        n->length = (size_t)(to - n->text);
+        if (n->rule)
+            continue;
+        rule_t *rule = find_rule(n->text, n->length);
+        if (rule && !rule->link)
+            n->rule = rule;
+        else if (rule && !follow(n, rule))
+            return false;
+    }
+}
+
+/* The bit of the next name, whose end path is moved to. */
+static inline uint64_t next_bit(const char **path)
+{
+    const char *from = *path;
+    while (*from == '/')
+        from++;
+    const char *end = from;
+    while (*end && *end != '/')
+        end++;
+    *path = end;
+    return end == from ? 0 : (uint64_t)1 << capsule_name_bit(from, (size_t)(end - from));
+}
+
+typedef uintptr_t __attribute__((may_alias)) word_t;
+#define EACH_BYTE(value) ((uintptr_t)-1 / 0xff * (value))
+
+/* Not 0 if a byte of the word is 0. */
+static inline uintptr_t has_zero(uintptr_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* The first dot, or the end of the text: by aligned words, which never reach into a page that the text does not. */
+static inline const char *find_dot(const char *text)
+{
+    for (; (uintptr_t)text % sizeof(word_t); text++)
+        if (!*text || *text == '.')
+            return text;
+    while (!has_zero(*(const word_t *)text) && !has_zero(*(const word_t *)text ^ EACH_BYTE('.')))
+        text += sizeof(word_t);
+    while (*text && *text != '.')
+        text++;
+    return text;
+}
+
+/* Most absolute paths need no more than this: no rule begins as they do, none of their names begins with a dot, and none
+ * has the ".so" of a library. It calls nothing, because right after a system call a processor that guards itself
+ * predicts no indirect call. */
+static inline bool surely_unmapped(const char *path)
+{
+    const struct capsule_path_rules *all = &base()->paths;
+    const char *after = path;
+    uint64_t first = next_bit(&after);
+    if (all->first & first && (all->only & first || all->second & next_bit(&after)))
+        return false;
+    for (const char *dot = path; *(dot = find_dot(dot)); dot++)
+        if (dot[-1] == '/' || (dot[1] == 's' && dot[2] == 'o'))
+            return false;
+    return true;
+}
+
+/* Can a relative path lead to what a rule maps? Its first name is then one of the rule's, or it climbs. */
+static bool may_lead_to_rule(const char *path)
+{
+    uint64_t names = base()->paths.names;
+    bool first = true;
+    while (*path) {
+        const char *component = path;
+        while (*path && *path != '/')
+            path++;
+        size_t length = (size_t)(path - component);
+        while (*path == '/')
+            path++;
+        if (is_dots(component, length, 2))
+            return true;
+        if (is_dots(component, length, 1))
+            continue;
+        if (first && names >> capsule_name_bit(component, length) & 1)
+            return true;
+        first = false;
+    }
+    return false;
+}
+
+/* The path of a directory as the kernel tells it; false: it has none, or no room. */
+static bool append_directory(struct name *n, int dir)
+{
+    char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd", text[ROOT_PATH_MAX];
+    if (dir != AT_FDCWD) {
+        memcpy(link, "/proc/self/fd/", 14);
+        char digits[10], *at = link + 14;
+        size_t count = 0;
+        for (unsigned rest = (unsigned)dir; rest || !count; rest /= 10)
+            digits[count++] = (char)('0' + rest % 10);
+        while (count)
+            *at++ = digits[--count];
+        *at = 0;
+    }
+    long length = sys_raw(SYS_readlinkat, AT_FDCWD, link, text, sizeof text - 1);
+    if (length <= 0 || text[0] != '/')
+        return false;
+    text[length] = 0;
+    return append(n, text);
+}
+
+static bool resolve(struct name *n, int dir, const char *path)
+{
+    if (path[0] != '/' && !((dir >= 0 || dir == AT_FDCWD) && may_lead_to_rule(path) && append_directory(n, dir)))
+        return false;
+    return append(n, path);
+}
+
+static struct name start(char *buffer)
+{
+    size_t headroom = base()->paths.headroom;
+    return (struct name){buffer + headroom, 0, headroom < ROOT_PATH_MAX - 2 ? ROOT_PATH_MAX - 2 - headroom : 0, NULL};
+}
+
+/* Replaces what the rule says, in the room before the name; a slash at the end asks for a directory, and stays. */
+static const char *replaced(struct name *n, bool directory)
+{
+    rule_t *rule = n->rule;
+    char *to = n->text + rule->from_len - rule->to_len;
+    memcpy(to, rule->to, rule->to_len);
+    if (directory)
+        n->text[n->length++] = '/';
+    n->text[n->length] = 0;
+    return to;
+}
+
+/* Drivers look whether their libraries are there before they open them. */
+static bool is_library_name(const struct name *n)
+{
+    const char *text = n->text;
+    for (size_t i = n->length; i >= 3 && text[i - 1] != '/'; i--)
+        if (text[i - 3] == '.' && text[i - 2] == 's' && text[i - 1] == 'o')
+            return true;
+    return false;
+}
+
+const char *root_map_at(int dir, const char *path, char *buffer)
+{
+    if (!path || !*path || (*path == '/' && surely_unmapped(path)))
+        return path;
+    struct name n = start(buffer);
+    if (!resolve(&n, dir, path))
+        return path;
+    size_t end = strlen(path);
+    if (n.rule)
+        return replaced(&n, path[end - 1] == '/' || (path[end - 1] == '.' && (end == 1 || path[end - 2] == '/')));
+    if (is_library_name(&n)) {
+        n.text[n.length] = 0;
+        const char *file = base()->library_file(n.text);
+        return file ? file : path;
     }
     return path;
 }
 
-CAPSULE_IMPORT(int, open, (const char *, int, ...));
-CAPSULE_IMPORT(int, open64, (const char *, int, ...));
-CAPSULE_IMPORT(int, openat, (int, const char *, int, ...));
-CAPSULE_IMPORT(int, openat64, (int, const char *, int, ...));
-
-/* O_TMPFILE holds O_DIRECTORY's bit, so both bits must be there. */
-static bool has_mode(int flags)
+const char *root_map_path(const char *path, char *buffer)
 {
-    return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+    return root_map_at(AT_FDCWD, path, buffer);
 }
 
-#define OPEN_WRAPPER(name, parameters, ...)                \
-    CAPSULE_OVERRIDE(int, name, parameters)                \
-    {                                                      \
-        char buffer[ROOT_PATH_MAX];                        \
-        mode_t mode = 0;                                   \
-        if (has_mode(flags)) {                             \
-            va_list arguments;                             \
-            va_start(arguments, flags);                    \
-            mode = va_arg(arguments, mode_t);              \
-            va_end(arguments);                             \
-        }                                                  \
-        return base_##name(__VA_ARGS__, flags, mode);      \
+const char *root_library_name(const char *path, char *buffer)
+{
+    bool slash = false;
+    for (const char *c = path; *c && !slash; c++)
+        slash = *c == '/';
+    if (!slash)
+        return path; /* not a path, but a SONAME */
+    struct name n = start(buffer);
+    if (resolve(&n, AT_FDCWD, path)) {
+        n.text[n.length] = 0;
+        if (base()->library_file(n.text))
+            return n.text;
     }
+    return root_map_path(path, buffer);
+}
 
-OPEN_WRAPPER(open, (const char *path, int flags, ...), root_map_path(path, buffer))
-OPEN_WRAPPER(open64, (const char *path, int flags, ...), root_map_path(path, buffer))
-OPEN_WRAPPER(openat, (int dir, const char *path, int flags, ...), dir, root_map_path(path, buffer))
-OPEN_WRAPPER(openat64, (int dir, const char *path, int flags, ...), dir, root_map_path(path, buffer))
-
-/* The rest differ only in their parameters: the path is mapped, then the runtime's function does the work. */
-#define PATH_WRAPPER(type, name, parameters, types, ...)   \
-    CAPSULE_IMPORT(type, name, types);                     \
-    CAPSULE_OVERRIDE(type, name, parameters)               \
-    {                                                      \
-        char buffer[ROOT_PATH_MAX];                        \
-        return base_##name(__VA_ARGS__);                   \
+char *root_unmap(char *path)
+{
+    const struct capsule_path_rules *all = &base()->paths;
+    size_t length = path ? strlen(path) : 0;
+    for (size_t i = 0; i < all->count; i++) {
+        rule_t *rule = &all->rules[i]; /* to the root: a directory of the container that is the host's root */
+        if (!rule->link || rule->to_len || length <= rule->from_len || path[rule->from_len] != '/' ||
+            memcmp(path, rule->from, rule->from_len))
+            continue;
+        for (size_t to = 0, from = rule->from_len; from <= length;)
+            path[to++] = path[from++];
+        break;
     }
-#define MAPPED root_map_path(path, buffer)
-
-PATH_WRAPPER(int, __open_2, (const char *path, int flags), (const char *, int), MAPPED, flags)
-PATH_WRAPPER(int, __open64_2, (const char *path, int flags), (const char *, int), MAPPED, flags)
-PATH_WRAPPER(FILE *, fopen, (const char *path, const char *mode), (const char *, const char *), MAPPED, mode)
-PATH_WRAPPER(FILE *, fopen64, (const char *path, const char *mode), (const char *, const char *), MAPPED, mode)
-PATH_WRAPPER(DIR *, opendir, (const char *path), (const char *), MAPPED)
-PATH_WRAPPER(int, access, (const char *path, int mode), (const char *, int), MAPPED, mode)
-PATH_WRAPPER(ssize_t, readlink, (const char *path, char *to, size_t size), (const char *, char *, size_t), MAPPED,
-             to, size)
-PATH_WRAPPER(char *, realpath, (const char *path, char *to), (const char *, char *), MAPPED, to)
-PATH_WRAPPER(int, scandir,
-             (const char *path, struct dirent ***list, int (*filter)(const struct dirent *),
-              int (*compare)(const struct dirent **, const struct dirent **)),
-             (const char *, struct dirent ***, int (*)(const struct dirent *),
-              int (*)(const struct dirent **, const struct dirent **)),
-             MAPPED, list, filter, compare)
-PATH_WRAPPER(int, scandir64,
-             (const char *path, struct dirent64 ***list, int (*filter)(const struct dirent64 *),
-              int (*compare)(const struct dirent64 **, const struct dirent64 **)),
-             (const char *, struct dirent64 ***, int (*)(const struct dirent64 *),
-              int (*)(const struct dirent64 **, const struct dirent64 **)),
-             MAPPED, list, filter, compare)
+    return path;
+}

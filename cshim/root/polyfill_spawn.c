@@ -89,25 +89,36 @@ static bool runtime_knows_all(const posix_spawn_file_actions_t *actions)
     return true;
 }
 
+#define REQUEST(search, pid, pidfd) \
+    (&(struct spawn){file, search, actions, attributes, arguments, environment, pid, pidfd})
+#define SPAWN_PARAMETERS(type, result)                                                                      \
+    (type * result, const char *file, const posix_spawn_file_actions_t *actions,                            \
+     const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])
+#define SPAWN_TYPES(type)                                                                                   \
+    (type *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[])
+
 #define SPAWN(name, pidfd_name, search)                                                                     \
-    CAPSULE_IMPORT(int, name,                                                                               \
-                   (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,   \
-                    char *const[], char *const[]));                                                         \
-    CAPSULE_OVERRIDE(int, name,                                                                             \
-                     (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,             \
-                      const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])) \
+    CAPSULE_IMPORT(int, name, SPAWN_TYPES(pid_t));                                                          \
+    CAPSULE_OVERRIDE(int, name, SPAWN_PARAMETERS(pid_t, pid))                                               \
     {                                                                                                       \
+        char buffer[ROOT_PATH_MAX];                                                                         \
+        file = search ? root_map_program(file, buffer) : root_map_path(file, buffer);                       \
         if (runtime_knows_all(actions))                                                                     \
             return base_##name(pid, file, actions, attributes, arguments, environment);                     \
-        return spawn_process(&(struct spawn){file, search, actions, attributes, arguments, environment, pid, NULL}); \
+        return spawn_process(REQUEST(search, pid, NULL));                                                   \
     }                                                                                                       \
-    CAPSULE_POLYFILL(int, pidfd_name,                                                                       \
-                     (int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,              \
-                      const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])) \
+    CAPSULE_POLYFILL(int, pidfd_name, SPAWN_PARAMETERS(int, pidfd))                                         \
     {                                                                                                       \
         int unwanted;                                                                                       \
-        return spawn_process(&(struct spawn){file, search, actions, attributes, arguments, environment, NULL, \
-                                             pidfd ? pidfd : &unwanted});                                   \
+        return spawn_process(REQUEST(search, NULL, pidfd ? pidfd : &unwanted));                             \
+    }                                                                                                       \
+    CAPSULE_IMPORT(int, pidfd_name, SPAWN_TYPES(int));                                                      \
+    CAPSULE_OVERRIDE(int, pidfd_name, SPAWN_PARAMETERS(int, pidfd))                                         \
+    {                                                                                                       \
+        char buffer[ROOT_PATH_MAX];                                                                         \
+        file = search ? root_map_program(file, buffer) : root_map_path(file, buffer);                       \
+        return (base_##pidfd_name ? base_##pidfd_name : polyfill_##pidfd_name)(pidfd, file, actions, attributes, \
+                                                                               arguments, environment);     \
     }
 
 SPAWN(posix_spawn, pidfd_spawn, false)

@@ -69,9 +69,21 @@ static inline long syscall_result(long result)
     return result < 0 && result > -4096 ? set_errno((int)-result) : result;
 }
 
-/* Where inside the container the host's file is that a driver named by an absolute path; path itself when the plan
- * does not map it, or when the mapped name does not fit buffer. */
+/* Where inside the container the host's file is that a driver named by this path, relative to a directory's
+ * descriptor or AT_FDCWD; path itself when the plan does not map it, or when the result does not fit. errno is kept.
+ * buffer has ROOT_PATH_MAX bytes. paths.c has the rules. */
 #define ROOT_PATH_MAX 4096
+const char *root_map_at(int dir, const char *path, char *buffer);
 const char *root_map_path(const char *path, char *buffer);
+
+/* The same for a program that is looked for in PATH if its name has no slash. */
+const char *root_map_program(const char *file, char *buffer);
+
+/* What dlopen is to look for in the plan: the name by which the host knows a library, where path leads to one. Else
+ * the same as root_map_path. */
+const char *root_library_name(const char *path, char *buffer);
+
+/* Puts the name back that the host has for a file of the container; in place, it becomes shorter. NULL stays NULL. */
+char *root_unmap(char *path);
 
 #endif

@@ -3,7 +3,7 @@
  * does both: it calls the runtime's stat where there is one, else __xstat. */
 #include <sys/stat.h>
 
-#include "root.h"
+#include "polyfill.h"
 
 #ifdef __x86_64__
 #define STAT_VERSION 1 /* _STAT_VER, sysdeps/unix/sysv/linux/x86/bits/xstat.h */
@@ -42,7 +42,7 @@
     CAPSULE_OVERRIDE(int, fstatat##suffix, (int dir, const char *path, type *to, int flags))                 \
     {                                                                                                        \
         char buffer[ROOT_PATH_MAX];                                                                          \
-        path = root_map_path(path, buffer);                                                                  \
+        path = root_map_at(dir, path, buffer);                                                               \
         return base_fstatat##suffix ? base_fstatat##suffix(dir, path, to, flags)                             \
                                     : base___fxstatat##suffix(STAT_VERSION, dir, path, to, flags);           \
     }                                                                                                        \
@@ -68,6 +68,16 @@
 
 STAT_FAMILY(, struct stat)
 STAT_FAMILY(64, struct stat64)
+
+/* glibc 2.28; the kernel has it since 4.11. */
+CAPSULE_IMPORT(int, statx, (int, const char *, int, unsigned, struct statx *));
+CAPSULE_OVERRIDE(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *to))
+{
+    char buffer[ROOT_PATH_MAX];
+    path = root_map_at(dir, path, buffer);
+    return base_statx ? base_statx(dir, path, flags, mask, to)
+                      : (int)sys_call(SYS_statx, dir, path, flags, mask, to);
+}
 
 CAPSULE_IMPORT(int, __xmknod, (int, const char *, mode_t, dev_t *));
 CAPSULE_IMPORT(int, __xmknodat, (int, int, const char *, mode_t, dev_t *));

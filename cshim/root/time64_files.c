@@ -61,12 +61,13 @@ CAPSULE_IMPORT(int, fstat64, (int, struct stat64 *));
 CAPSULE_IMPORT(int, __fxstat64, (int, int, struct stat64 *));
 #define STAT_VERSION 3 /* as in stat.c */
 
-/* statx (Linux 4.11) is the only call with 64-bit times. */
+/* statx (Linux 4.11) is the only call with 64-bit times. Wrappers and polyfills at once: a runtime that has these
+ * functions does not map paths. */
 CAPSULE_POLYFILL(int, __fstatat64_time64, (int dir, const char *path, struct stat64_time64 *to, int flags))
 {
     char buffer[ROOT_PATH_MAX];
     struct statx wide;
-    long result = sys_raw(SYS_statx, dir, root_map_path(path, buffer), flags | AT_STATX_SYNC_AS_STAT,
+    long result = sys_raw(SYS_statx, dir, root_map_at(dir, path, buffer), flags | AT_STATX_SYNC_AS_STAT,
                           STATX_BASIC_STATS, &wide);
     if (!result)
         from_statx(to, &wide);
@@ -88,6 +89,13 @@ CAPSULE_POLYFILL(int, __lstat64_time64, (const char *path, struct stat64_time64 
 {
     return polyfill___fstatat64_time64(AT_FDCWD, path, to, AT_SYMLINK_NOFOLLOW);
 }
+
+#define WRAPPER_TOO(name)                                                      \
+    extern typeof(polyfill_##name) override_##name __asm__("override$" #name)   \
+        __attribute__((visibility("default"), used, alias("polyfill$" #name)))
+WRAPPER_TOO(__fstatat64_time64);
+WRAPPER_TOO(__stat64_time64);
+WRAPPER_TOO(__lstat64_time64);
 
 CAPSULE_POLYFILL(int, __fstat64_time64, (int fd, struct stat64_time64 *to))
 {
@@ -178,14 +186,24 @@ CAPSULE_POLYFILL(int, __utime64, (const char *path, const int64_t *times)) /* ac
     return set_times(AT_FDCWD, path, times ? both : NULL, 0);
 }
 
-/* struct stat is in glob_t only as the parameter of functions that GLOB_ALTDIRFUNC brings. */
-CAPSULE_IMPORT(int, glob64, (const char *, int, int (*)(const char *, int), glob64_t *));
+/* struct stat is in glob_t only as the parameter of functions that GLOB_ALTDIRFUNC brings: none here, but those that
+ * paths_list.c puts in. */
+int override_glob64(const char *, int, int (*)(const char *, int), glob64_t *) __asm__("override$glob64");
+CAPSULE_IMPORT(int, __glob64_time64, (const char *, int, int (*)(const char *, int), glob64_t *));
 CAPSULE_IMPORT(void, globfree64, (glob64_t *));
 
 CAPSULE_POLYFILL(int, __glob64_time64,
                  (const char *pattern, int flags, int (*failed)(const char *, int), glob64_t *result))
 {
-    return flags & GLOB_ALTDIRFUNC ? GLOB_ABORTED : base_glob64(pattern, flags, failed, result);
+    return flags & GLOB_ALTDIRFUNC ? GLOB_ABORTED : override_glob64(pattern, flags, failed, result);
+}
+
+CAPSULE_OVERRIDE(int, __glob64_time64,
+                 (const char *pattern, int flags, int (*failed)(const char *, int), glob64_t *result))
+{
+    return flags & GLOB_ALTDIRFUNC && base___glob64_time64
+               ? base___glob64_time64(pattern, flags, failed, result)
+               : polyfill___glob64_time64(pattern, flags, failed, result);
 }
 
 CAPSULE_POLYFILL(void, __globfree64_time64, (glob64_t * result))

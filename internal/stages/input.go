@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/ldso"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 // input puts what discover and inspect found into the plan's terms.
@@ -31,12 +33,36 @@ func (s *Story) input(w *Wishes) (*capsule.Input, error) {
 		if err != nil {
 			return nil, err
 		}
+		if a.Host.Links, err = hostLinks(s.Host); err != nil {
+			return nil, err
+		}
 		if a.Runtime.Layers, err = side.runtimeLayers(w, rules); err != nil {
 			return nil, err
 		}
 		in.Architectures = append(in.Architectures, a)
 	}
 	return in, nil
+}
+
+// hostLinks are the links at the top of the host's root that lead to directories: /lib to /usr/lib, say.
+func hostLinks(root *rootfs.Root) ([]capsule.HostLink, error) {
+	names, err := root.ReadDir("/")
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	var links []capsule.HostLink
+	for _, name := range names {
+		from := "/" + name
+		if info, err := root.Lstat(from); err != nil || info.Mode&fs.ModeSymlink == 0 {
+			continue
+		}
+		to, err := root.Stat(from)
+		if err != nil || !to.Mode.IsDir() || to.Path == "/" {
+			continue // of no use to a path
+		}
+		links = append(links, capsule.HostLink{From: from, To: to.Path})
+	}
+	return links, nil
 }
 
 // input reads what the plan may ask of the runtime, because the plan itself reads nothing.

@@ -21,6 +21,7 @@ type section struct {
 var sections = []section{
 	{"first", measureFirst},
 	{"calls", measureCalls},
+	{"paths", measurePaths},
 	{"launch", measureLaunch},
 	{"frames", measureFrames},
 	{"newpair", measureNewPair},

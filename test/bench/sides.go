@@ -41,13 +41,19 @@ func (b *bench) capsule(ctx context.Context, runtime, host string) (side, error)
 	if err != nil {
 		return nil, err
 	}
+	return b.inside(dirs[0], dirs[1]), nil
+}
+
+// inside is capsule with the directories of the trees, and further flags of the launcher.
+func (b *bench) inside(runtime, host string, flags ...string) side {
 	return func(ctx context.Context, argv ...string) *exec.Cmd {
-		args := []string{"--runtime", dirs[0], "--host", dirs[1], "--bind", b.probes + ":/probes:ro", "--"}
+		args := []string{"--runtime", runtime, "--host", host, "--bind", b.probes + ":/probes:ro"}
+		args = append(append(args, flags...), "--")
 		for _, a := range argv {
 			args = append(args, strings.Replace(a, "probes:", "/probes/bin/", 1))
 		}
 		return b.command(ctx, b.binary, args...)
-	}, nil
+	}
 }
 
 // both returns the two sides of a release: its Mesa natively, and in its runtime by a capsule. It fails if they do not

@@ -20,7 +20,11 @@ import (
 // because links do not cross file systems.
 func copyOf(t *testing.T, tree string) string {
 	t.Helper()
-	from := trees.Tree(t, tree)
+	return copyDir(t, trees.Tree(t, tree))
+}
+
+func copyDir(t *testing.T, from string) string {
+	t.Helper()
 	dir := beside(t)
 	if err := trees.Copy(t.Context(), from, dir); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import "embed"
 
 // Sources holds all C and C++ files.
 //
-//go:embed abi cxx gl hostlib include onelibc stress wayland
+//go:embed abi cxx gl hostlib include onelibc paths stress wayland
 var Sources embed.FS
 
 // A Probe is one output of a compiler.
@@ -79,6 +79,12 @@ var All = []Probe{
 	{"standin/libcapsuletest-abi.so", "sdk11", "gcc", abiLibrary, abiFlags},
 	{"host/libcapsuletest-abi.so", "sdk13", "gcc", abiLibrary, abiFlags},
 	{"bin/abi", "sdk11", "gcc", []string{"abi/main.c"}, []string{"-Wl,-z,now", "-L/out/standin", "-lcapsuletest-abi"}},
+	{"bin/paths", "sdk11", "gcc", []string{"paths/main.c"}, []string{"-ldl"}},
+	{"bin/open_cost", "sdk11", "gcc", []string{"paths/open_cost.c"}, []string{"-ldl"}},
+	{"host/libcapsuletest-paths.so", "sdk13", "gcc", []string{"paths/library.c"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	// The same with the largest types, which are functions of other names where these are not the only ones.
+	{"host/libcapsuletest-paths64.so", "sdk13", "gcc", []string{"paths/library.c"},
+		[]string{"-D_TIME_BITS=64", "-D_FILE_OFFSET_BITS=64", "-shared", "-fPIC", "-Wl,-z,defs"}},
 	// _BitInt is C, so this one is an object for the next.
 	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
 	{"bin/gcc14", "sdk13", "g++", []string{"cxx/gcc14.cc", "/out/obj/wide.o"},
@@ -98,4 +104,4 @@ var All = []Probe{
 
 // HostLibraries are the libraries that a host with the tests' libraries has, by SONAME.
 var HostLibraries = []string{"libcapsuletest.so.1", "libcapsuletest-plugin.so", "libcapsuletest-a.so", "libcapsuletest-b.so",
-	"libcapsuletest-relr.so", "libcapsuletest-abi.so"}
+	"libcapsuletest-relr.so", "libcapsuletest-abi.so", "libcapsuletest-paths.so", "libcapsuletest-paths64.so"}
