@@ -34,11 +34,13 @@ func TestParseDevicesErrors(t *testing.T) {
 		{"group = []\n", `x.toml:1: unknown key "group"`},
 		{family + "[[family.nodes]]\npth = \"/dev/x\"\n", `x.toml:5: unknown key "family.nodes.pth"`},
 		{family + "[[family.nodes]]\nminor = \"x\"\n", "x.toml:5: "},
-		{"[[family]]\nname = \"F\"\n", "needs a name and drivers"},
-		{family + family, "kernel driver d belongs to F and to F"},
+		{"[[family]]\nname = \"F\"\n", "x.toml:1: family \"F\" needs a name and drivers"},
+		{family + family, "x.toml:4: kernel driver d belongs to F and to F"},
+		{family + "extend = true\nremove = true\n", "x.toml:1: family F: extend and remove exclude each other"},
+		{"mesa = [\"a/b\"]\n", "x.toml:1: library \"a/b\""},
 		{family + "libraries = [\"a/b\"]\n", "not a pattern for a file name"},
 		{family + "libraries = [\"[\"]\n", "not a pattern for a file name"},
-		{node + "path = \"/etc/x\"\n", "not a path below /dev"},
+		{node + "path = \"/etc/x\"\n", "x.toml:4: family F: node \"/etc/x\" is not a path below /dev"},
 		{node + "path = \"/dev/../etc/x\"\n", "not a path below /dev"},
 		{node + "path = \"/dev/*/x\"\n", "not a path below /dev"},
 		{node + "path = \"/dev/[\"\n", "not a path below /dev"},
@@ -48,12 +50,48 @@ func TestParseDevicesErrors(t *testing.T) {
 		{family + "[[family.nodes]]\nwhy = \"w\"\npath = \"/dev/x\"\nsysfs = \"/sys/../etc/passwd\"\n", "not a path below /sys"},
 		{node + "path = \"/dev/x\"\nminor = 1\n", "single node of majors"},
 		{family + "[[family.nodes]]\npath = \"/dev/x\"\nsysfs = \"/sys/a\"\n", "needs a reason"},
-		{"[[shared]]\npath = \"/dev/x\"\nsysfs = \"/sys/a\"\nwhy = \"w\"\nof = \"gpu\"\n", "of is for the nodes of a family"},
+		{"[[shared]]\npath = \"/dev/x\"\nsysfs = \"/sys/a\"\nwhy = \"w\"\nof = \"gpu\"\n", "x.toml:1: shared: node /dev/x: of is for the nodes of a family"},
 	} {
 		d, err := ParseDevices("x.toml", []byte(c.text))
 		if err == nil || d != nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v", c.text, err)
 		}
+	}
+}
+
+// A later file replaces a family, adds to one, takes one out, and takes over a kernel driver.
+func TestMergeDevices(t *testing.T) {
+	parse := func(text string) (*Devices, error) { return MergeDevices([]Source{{"m.toml", []byte(text)}}) }
+	family := func(d *Devices, name string) *DeviceFamily {
+		for i := range d.Families {
+			if d.Families[i].Name == name {
+				return &d.Families[i]
+			}
+		}
+		return nil
+	}
+	base, err := DefaultDevices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := parse("groups = [\"gpu\"]\n[[family]]\nname = \"WSL\"\nremove = true\n[[family]]\nname = \"AMD\"\nextend = true\nlibraries = [\"libmine.so\"]\n" +
+		"[[family.nodes]]\npath = \"/dev/kfd\"\nsysfs = \"/sys/x\"\nwhy = \"mine\"\n[[family]]\nname = \"Mine\"\ndrivers = [\"nouveau\"]\n[[family]]\nname = \"Intel\"\ndrivers = [\"i915\"]\n" +
+		"[[shared]]\npath = \"/dev/mine\"\nmajors = [\"m\"]\nminor = 0\nwhy = \"w\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	amd := family(d, "AMD")
+	if family(d, "WSL") != nil || len(amd.Nodes) != 1 || amd.Nodes[0].Why != "mine" || len(amd.Libraries) != len(family(base, "AMD").Libraries)+1 {
+		t.Errorf("%+v", amd)
+	}
+	if len(family(d, "Nouveau").Drivers) != 0 || len(family(d, "Intel").Libraries) != 0 || len(d.Shared) != len(base.Shared)+1 || len(d.Groups) != len(base.Groups)+1 {
+		t.Errorf("%+v", d)
+	}
+	if again, _ := DefaultDevices(); len(family(again, "Nouveau").Drivers) == 0 {
+		t.Error("the defaults have changed")
+	}
+	if _, err := parse("[[family]]\nname = \"Nobody\"\nremove = true\n"); err == nil || err.Error() != "m.toml:1: there is no family Nobody of devices to change" {
+		t.Error(err)
 	}
 }
 

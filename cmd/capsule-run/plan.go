@@ -11,7 +11,6 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/internal/run"
-	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 func planCommand(f *flags) *cobra.Command {
@@ -31,7 +30,7 @@ func planCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer story.Close()
-			if story.Plan.Devices, err = stages.Devices(o.Host); err != nil {
+			if story.Plan.Devices, err = run.Devices(o); err != nil {
 				return err
 			}
 			if f.json {

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"os"
+
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hostgpu"
@@ -14,10 +16,10 @@ import (
 func Inspect(o *Options) (*inspection.Report, error) {
 	var rules inspection.Rules
 	var err error
-	if rules.Stack, err = configs.Default(); err != nil {
+	if rules.Devices, err = stages.DeviceRules(configs.UserDevicesDir(o.Getenv)); err != nil {
 		return nil, err
 	}
-	if rules.Devices, err = configs.DefaultDevices(); err != nil {
+	if rules.Stack, err = o.rules(); err != nil {
 		return nil, err
 	}
 	if o.Runtime == "" {
@@ -28,9 +30,9 @@ func Inspect(o *Options) (*inspection.Report, error) {
 		return nil, err
 	}
 	defer story.Close()
-	devices, err := stages.Devices(o.Host)
+	devices, err := Devices(o)
 	if err != nil {
-		return nil, hostError(err)
+		return nil, err
 	}
 	unplanned := story.Try(o.wishes())
 	var sides []inspection.Side
@@ -51,13 +53,15 @@ func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error)
 		return nil, hostError(err)
 	}
 	defer host.Close()
-	stacks, err := stages.Stacks(host, o.wishes())
+	w := o.wishes()
+	w.Rules = rules.Stack
+	stacks, err := stages.Stacks(host, w)
 	if err != nil {
 		return nil, err
 	}
-	devices, err := stages.Devices(o.Host)
+	devices, err := Devices(o)
 	if err != nil {
-		return nil, hostError(err)
+		return nil, err
 	}
 	var sides []inspection.Side
 	for _, s := range stacks {
@@ -68,11 +72,10 @@ func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error)
 
 // Devices finds the GPUs of the machine that the host's root belongs to.
 func Devices(o *Options) (*hostgpu.Devices, error) {
-	d, err := stages.Devices(o.Host)
-	if err != nil {
+	if _, err := os.Stat(o.Host); err != nil {
 		return nil, hostError(err)
 	}
-	return d, nil
+	return stages.Devices(o.Host, configs.UserDevicesDir(o.Getenv))
 }
 
 // planFor finds an architecture's part; nil where there is no plan.

@@ -14,6 +14,7 @@ import (
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/hostlibs"
 	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
 )
@@ -96,7 +97,7 @@ func Stacks(host *rootfs.Root, w *Wishes) ([]*hostlibs.Stack, error) {
 	var out []*hostlibs.Stack
 	var none error
 	for _, a := range arch.All {
-		options := hostlibs.Options{Getenv: w.Getenv}
+		options := hostlibs.Options{Getenv: w.Getenv, Rules: w.Rules}
 		if len(out) == 0 {
 			options.Libraries = w.Libraries
 		}
@@ -118,7 +119,13 @@ func Stacks(host *rootfs.Root, w *Wishes) ([]*hostlibs.Stack, error) {
 
 // Devices finds the GPUs of the machine that a host's root belongs to. It is a look of its own: what devices there are is no
 // input of a plan.
-func Devices(host string) (*hostgpu.Devices, error) {
+//
+// Rules are the embedded ones, the machine's, and those in further directories.
+func Devices(host string, dirs ...string) (*hostgpu.Devices, error) {
+	rules, err := DeviceRules(dirs...)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(host); err != nil {
 		return nil, err
 	}
@@ -127,7 +134,20 @@ func Devices(host string) (*hostgpu.Devices, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return hostgpu.Discover(root, hostgpu.Options{})
+	return hostgpu.Discover(root, hostgpu.Options{Rules: rules})
+}
+
+// DeviceRules are those by which Devices looks.
+func DeviceRules(dirs ...string) (*configs.Devices, error) {
+	sources, err := configs.Sources(append([]string{configs.DevicesDir}, dirs...)...)
+	var rules *configs.Devices
+	if err == nil {
+		rules, err = configs.MergeDevices(sources)
+	}
+	if err != nil {
+		return nil, fault.WithExit(fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
+	}
+	return rules, nil
 }
 
 // discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's
