@@ -29,11 +29,11 @@ static void *open_unplanned(const char *file, int mode)
     }
     const char *dir = manifest_host_dir();
     size_t dir_len = strlen(dir), file_len = strlen(file);
-    if (dir_len + file_len + 2 > sizeof path)
+    if (dir_len + file_len + 3 > sizeof path)
         return NULL;
     memcpy(path, dir, dir_len);
-    path[dir_len] = '/';
-    memcpy(path + dir_len + 1, file, file_len + 1);
+    memcpy(path + dir_len, "//", 2); /* the mark by which the root's dlerror knows it */
+    memcpy(path + dir_len + 2, file, file_len + 1);
     return dlmopen(capsule_namespace, path, mode); /* fails, and dlerror() names the file */
 }
 

@@ -3,10 +3,12 @@
  * (LLVM's JIT has no engine then). It is the root's own handle here, and dlsym on it searches what a program
  * would call its global scope. */
 #include <dlfcn.h>
+#include <string.h>
 
 #include "root.h"
 
 CAPSULE_IMPORT(int, dlclose, (void *));
+CAPSULE_IMPORT(char *, dlerror, (void));
 CAPSULE_IMPORT(void *, dlmopen, (Lmid_t, const char *, int));
 CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
 
@@ -42,6 +44,17 @@ CAPSULE_OVERRIDE(void *, dlmopen, (Lmid_t namespace, const char *file, int mode)
 CAPSULE_OVERRIDE(int, dlclose, (void *handle))
 {
     return handle == base()->global_handle ? 0 : base_dlclose(handle);
+}
+
+/* Of a bare name that was not found, what ld.so would have said: libcapsule put "…/host//" before it. */
+CAPSULE_OVERRIDE(char *, dlerror, (void))
+{
+    static const char mark[] = "/host//";
+    char *text = base_dlerror();
+    for (char *c = text; c && *c && *c != ':'; c++)
+        if (*c == '/' && strlen(c) >= sizeof mark && !memcmp(c, mark, sizeof mark - 1))
+            return c + sizeof mark - 1;
+    return text;
 }
 
 /* RTLD_DEFAULT: the caller's own object and its dependencies (its link map is a handle for that), then what a

@@ -80,6 +80,20 @@ var nvidiaPackages = []string{
 	"libnvidia-ngx1", "nvidia-opencl-icd", "nvidia-vdpau-driver", "nvidia-smi",
 }
 
+// computeHostPackages have also what pocl compiles kernels with.
+var computeHostPackages = []string{
+	"libgl1", "libglx-mesa0", "libegl1", "libegl-mesa0", "libgl1-mesa-dri",
+	"ocl-icd-libopencl1", "pocl-opencl-icd", "mesa-opencl-icd", "clinfo",
+	"libva2", "libva-x11-2", "libva-drm2", "libva-wayland2", "libva-glx2", "mesa-va-drivers", "vainfo",
+	"libvdpau1", "libvdpau-va-gl1", "mesa-vdpau-drivers", "vdpauinfo",
+}
+
+var computePackages = []string{
+	"clinfo", "hashcat", "vainfo", "vdpauinfo", "ocl-icd-libopencl1", "libgl1", "libegl1", "bash", "procps",
+}
+
+var computeSDK = []string{"opencl-c-headers", "ocl-icd-opencl-dev", "libva-dev"}
+
 // both names packages for x86-64 and for 32-bit x86.
 func both(packages []string) []string {
 	out := slices.Clone(packages)
@@ -111,8 +125,8 @@ var recipes = []Recipe{
 	{Name: "runtime11", From: "full11", Prune: gpuLibraries(amd64), Ldconfig: true},
 	{Name: "runtime12", From: "full12", Prune: gpuLibraries(amd64), Ldconfig: true},
 	{Name: "runtime13", From: "full13", Prune: gpuLibraries(amd64), Ldconfig: true},
-	{Name: "sdk11", Suite: "bullseye", Include: sdkPackages},
-	{Name: "sdk13", Suite: "trixie", Include: sdkPackages},
+	{Name: "sdk11", Suite: "bullseye", Include: append(computeSDK, sdkPackages...)},
+	{Name: "sdk13", Suite: "trixie", Include: append(computeSDK, sdkPackages...)},
 	// The same for 32-bit x86; an x86-64 machine runs all of it.
 	{Name: "host13i386", Suite: "trixie", Arch: "i386", Include: hostPackages},
 	{Name: "full11i386", Suite: "bullseye", Arch: "i386", Include: runtimePackages("mesa-utils-extra")},
@@ -135,6 +149,11 @@ var recipes = []Recipe{
 	{Name: "host13layers", Suite: "trixie", Include: []string{"libvulkan1", "mesa-vulkan-drivers", "vulkan-validationlayers",
 		"mangohud", "libgl1", "libegl1", "libgl1-mesa-dri"}},
 	{Name: "layers11", Suite: "bullseye", Include: []string{"libvulkan1", "vulkan-tools", "vulkan-validationlayers", "procps"}},
+	// Computing and video: what of them works without a GPU.
+	{Name: "host13compute", Suite: "trixie", Include: computeHostPackages},
+	{Name: "full11compute", Suite: "bullseye", Include: computePackages},
+	{Name: "runtime11compute", From: "full11compute", Prune: append(gpuLibraries(amd64), "libOpenCL.so*", "libva*.so*",
+		"libvdpau*.so*", "usr/lib/"+amd64+"/vdpau", "etc/OpenCL"), Ldconfig: true},
 	{Name: "hostsid", Suite: rolling, Include: hostPackages},
 	// For aarch64, of which the machine can run nothing without qemu: packages are only unpacked.
 	{Name: "host13arm64", Suite: "trixie", Arch: "arm64", Variant: "extract", Include: append(unconfigured, hostPackages...),

@@ -77,3 +77,30 @@ func (s set) compile(ctx context.Context, dir string) error {
 func BuildGPUProbes(ctx context.Context) (string, error) {
 	return set{"gpuprobes", probes.GPUSources, probes.GPU}.build(ctx)
 }
+
+// BuildComputeProbes compiles the programs and the driver of test/probes/{compute,video}, unless they are in the cache.
+func BuildComputeProbes(ctx context.Context) (string, error) {
+	return set{"computeprobes", probes.ComputeSources, probes.Compute}.build(ctx)
+}
+
+// BuildComputeHost returns a copy of host13compute with one more driver of VA-API, which needs no GPU.
+func BuildComputeHost(ctx context.Context) (string, error) {
+	built, err := BuildComputeProbes(ctx)
+	if err != nil {
+		return "", err
+	}
+	from, err := Get(ctx, "host13compute")
+	if err != nil {
+		return "", err
+	}
+	return once(ctx, "computehost", shortHash([]byte(built), []byte(from)), func(ctx context.Context, dir string) error {
+		if err := linkTree(ctx, from, dir); err != nil {
+			return err
+		}
+		to := filepath.Join(dir, "usr/lib", amd64, "dri", probes.VADriver)
+		if err := os.Link(filepath.Join(built, "host", probes.VADriver), to); err != nil {
+			return fmt.Errorf("install a driver of VA-API: %w", err)
+		}
+		return nil
+	})
+}

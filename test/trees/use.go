@@ -27,6 +27,18 @@ func GPUProbes(t testing.TB) string {
 	return use(t, BuildGPUProbes)
 }
 
+// ComputeProbes returns the directory of the programs that compute, for a test (see BuildComputeProbes).
+func ComputeProbes(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildComputeProbes)
+}
+
+// ComputeHost returns the host with one more driver, for a test (see BuildComputeHost).
+func ComputeHost(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildComputeHost)
+}
+
 // HostWithTestLib returns the host with libcapsuletest, for a test (see BuildHostWithTestLib).
 func HostWithTestLib(t testing.TB) string {
 	t.Helper()

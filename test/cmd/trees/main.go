@@ -32,10 +32,11 @@ var built = map[string]func(context.Context) (string, error){
 	"probesi386":   trees.BuildProbesI386,
 	"hosttesti386": trees.BuildHostWithTestLibI386,
 	"gpuprobes":    trees.BuildGPUProbes,
+	"computehost":  trees.BuildComputeHost,
 }
 
 // builtNames lists them in the order in which they are made.
-var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "gpuprobes"}
+var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "gpuprobes", "computehost"}
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {

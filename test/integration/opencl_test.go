@@ -1,0 +1,89 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+)
+
+// natively runs a program of dir, which is /mnt there, on the host itself. env is as for launch.
+func natively(t *testing.T, host, dir string, env []string, argv ...string) result {
+	t.Helper()
+	cmd := trees.Enter(t.Context(), host, dir, append([]string{"LANG=C.UTF-8"}, env...), argv...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	r := result{stdout: out.String(), stderr: errs.String()}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		r.status = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// openCL are a runtime without OpenCL, and one with its own loader, which gets stubs for the drivers.
+var openCL = []struct{ runtime, boundary string }{{"runtime11compute", "frontend"}, {"full11compute", "driver"}}
+
+// temporary is the name of a file that pocl makes to compile it.
+var temporary = regexp.MustCompile(`\S*/tempfile_\w+`)
+
+// Kernels of rusticl, on llvmpipe: the same numbers as natively.
+func TestOpenCL(t *testing.T) {
+	host, probes := trees.Tree(t, "host13compute"), trees.ComputeProbes(t)
+	for _, platform := range []string{"rusticl"} {
+		environ := func() []string { return []string{"RUSTICL_ENABLE=llvmpipe", "POCL_CACHE_DIR=" + t.TempDir()} }
+		want := natively(t, host, probes, environ(), "/mnt/bin/opencl", platform)
+		if want.status != 0 || !strings.Contains(want.stdout, "callbacks: 5\ndevices: 1\n") {
+			t.Fatalf("%s natively: exit status %d\n%s", platform, want.status, want.both())
+		}
+		text := temporary.ReplaceAllString(want.stdout, "TEMPORARY")
+		for _, c := range openCL {
+			t.Run(c.boundary+"/"+platform, func(t *testing.T) {
+				l := launch{runtime: trees.Tree(t, c.runtime), host: host, env: environ(), argv: []string{"/probes/bin/opencl", platform},
+					flags: []string{"--boundary", "OpenCL=" + c.boundary, "--bind", probes + ":/probes:ro"}}
+				for range 2 {
+					if out := l.ok(t); temporary.ReplaceAllString(out.stdout, "TEMPORARY") != text {
+						t.Fatalf("natively:\n%s\nin the capsule:\n%s", text, out.both())
+					}
+				}
+			})
+		}
+	}
+}
+
+// All that Debian 11's clinfo knows of a driver.
+func TestClinfo(t *testing.T) {
+	host, full := trees.Tree(t, "host13compute"), trees.Tree(t, "full11compute")
+	for _, driver := range []string{"rusticl", "mesa"} {
+		environ := func() []string {
+			return []string{"RUSTICL_ENABLE=llvmpipe", "OCL_ICD_VENDORS=/etc/OpenCL/vendors/" + driver + ".icd", "POCL_CACHE_DIR=" + t.TempDir()}
+		}
+		want := natively(t, host, full, environ(), "/mnt/usr/bin/clinfo")
+		for _, c := range openCL {
+			t.Run(c.boundary+"/"+driver, func(t *testing.T) {
+				l := launch{runtime: trees.Tree(t, c.runtime), host: host, env: environ(), argv: []string{"clinfo"},
+					flags: []string{"--boundary", "OpenCL=" + c.boundary}}
+				got := l.run(t)
+				if c.boundary == "driver" { // what clinfo says of the loader is of the runtime's own
+					want.stdout, got.stdout = beforeLoader(want.stdout), beforeLoader(got.stdout)
+				}
+				if got != want {
+					t.Errorf("natively, exit status %d:\n%s\nin the capsule, exit status %d:\n%s", want.status, want.both(), got.status, got.both())
+				}
+			})
+		}
+	}
+}
+
+func beforeLoader(clinfo string) string {
+	out, _, _ := strings.Cut(clinfo, "ICD loader properties")
+	return out
+}
