@@ -30,7 +30,7 @@ for group; do
 	build) want="$want $build" ;;
 	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	# The engines are for the hook and CDI; systemd checks the units.
-	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb xauth=xauth x11-utils=xwininfo
+	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb linux-perf=perf xauth=xauth x11-utils=xwininfo
 		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston podman=podman runc=runc
 		systemd=systemd-analyze $aarch64" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears" ;;
