@@ -97,6 +97,9 @@ install: build
 	bin/capsule-run completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
 	bin/capsule-run completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
 	install -m 644 README.md docs/*.md $(SHARE)/doc/capsule-run
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/capsule-cdi.$$unit; done
 
 # A Debian package of the same, in build/.
 deb: build

@@ -96,6 +96,8 @@ func (m *maker) arch() (*Arch, error) {
 	return a, nil
 }
 
+const notOnHost = "not on the host"
+
 // api is an API's table: what programs open, and what that opens.
 func (m *maker) api(f *configs.Family) (*API, error) {
 	out := &API{API: f.Name, FrontEnds: []*Part{}, Drivers: []*Part{}, Missing: []Missing{}}
@@ -114,7 +116,7 @@ func (m *maker) api(f *configs.Family) (*API, error) {
 	for _, name := range f.FrontEnds {
 		switch l := m.library(name); {
 		case l == nil:
-			out.Missing = append(out.Missing, Missing{name, "not on the host"})
+			out.Missing = append(out.Missing, Missing{name, notOnHost})
 		case !slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
 			out.FrontEnds = append(out.FrontEnds, m.part(l))
 		}

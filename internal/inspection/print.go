@@ -133,8 +133,16 @@ func (a *Arch) print(w io.Writer, s Style) {
 		for _, p := range append(api.FrontEnds, api.Drivers...) {
 			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), path.Base(p.Path), found(p))
 		}
+		var absent []string // those that say no more than that they are not there have one row
 		for _, x := range api.Missing {
-			add("missing", "-", "-", path.Base(x.What), x.Why)
+			if x.Why == notOnHost {
+				absent = append(absent, x.What)
+			} else {
+				add("missing", "-", "-", path.Base(x.What), x.Why)
+			}
+		}
+		if len(absent) > 0 {
+			add("missing", "-", "-", "-", notOnHost+": "+strings.Join(absent, ", "))
 		}
 	}
 	t.print(w, s)
