@@ -35,6 +35,7 @@ type Host struct {
 	// Libraries in an order in which each follows its dependencies.
 	Libraries []*HostLibrary
 	Data      []HostData
+	Programs  []HostProgram
 	Manifests []HostManifest
 	// Layers are manifests that programs see beside the runtime's.
 	Layers []LayerManifest

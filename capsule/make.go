@@ -30,6 +30,7 @@ func Make(in *Input) (*Plan, error) {
 		plan.Architectures = append(plan.Architectures, p)
 	}
 	plan.Environment = environment(plan.Architectures)               // what the runtime's loaders are told
+	plan.Path = programDirs(plan.Architectures)                      // where the host's programs are
 	plan.Cache = cache(in.Cache, plan.Architectures)                 // what ld.so finds where
 	plan.Mounts = append(plan.Mounts, mounts(plan.Architectures)...) // what has to be visible for all that
 	return plan, nil
@@ -83,6 +84,7 @@ func makeArch(in *ArchInput, rules Rules, boundary Boundaries, main bool) (*Arch
 	p.planData()       // files that drivers name by path
 	p.planStaticTLS()  // whether ld.so has set aside enough for it
 	p.planMounts()     // what has to be visible
+	p.planPrograms()   // what users expect beside the libraries
 	p.reportDemands()  // which symbols the runtime is too old for, and who wants them
 	p.reportWarnings() // what will not work
 	return p.plan, nil

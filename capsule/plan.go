@@ -57,6 +57,8 @@ type Plan struct {
 	Mounts        []mount.Op  `json:"mounts"`
 	// Environment of the program: where the runtime's loaders find drivers. A variable without a value is taken away.
 	Environment map[string]string `json:"environment"`
+	// Path is what ends the program's PATH: where the host's programs are.
+	Path []string `json:"path,omitempty"`
 	// Devices are the machine's GPUs. They decide nothing (the program sees the host's /dev) and are no part of a build,
 	// which a new device must not make stale: who shows the plan enters them.
 	Devices *hostgpu.Devices `json:"devices,omitempty"`
@@ -86,6 +88,7 @@ type ArchPlan struct {
 	Libraries   []Library          `json:"libraries"`
 	Layers      []Layer            `json:"layers"`
 	Symbols     Symbols            `json:"symbols"`
+	Programs    []Program          `json:"programs,omitempty"`
 	PathMap     []PathMap          `json:"path_map"`
 	StaticTLS   StaticTLS          `json:"static_tls"`
 	Warnings    []string           `json:"warnings,omitempty"`

@@ -39,6 +39,11 @@ func (c *checker) check(r *Rules) error {
 			return c.wrong(c.lineOf("", 0, "data", i), "data %s: %s", r.Data[i].Path, message)
 		}
 	}
+	for i := range r.Programs {
+		if message := r.Programs[i].wrong(); message != "" {
+			return c.wrong(c.lineOf("", 0, "program", i), "program %q: %s", r.Programs[i].Name, message)
+		}
+	}
 	return nil
 }
 

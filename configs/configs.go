@@ -18,11 +18,12 @@ var embedded embed.FS
 
 // Rules are what all files together say.
 type Rules struct {
-	Libc        []string `toml:"libc"`
-	Interop     []string `toml:"interop"`
-	Directories []string `toml:"directories"`
-	Families    []Family `toml:"family"`
-	Data        []Data   `toml:"data"`
+	Libc        []string  `toml:"libc"`
+	Interop     []string  `toml:"interop"`
+	Directories []string  `toml:"directories"`
+	Families    []Family  `toml:"family"`
+	Data        []Data    `toml:"data"`
+	Programs    []Program `toml:"program"`
 }
 
 // Family is an API with the libraries, modules and manifests that implement it.

@@ -140,7 +140,7 @@ func (r *Rules) apply(o *Rules, c *checker) error {
 			r.Data = append(r.Data, d)
 		}
 	}
-	return nil
+	return r.applyPrograms(o.Programs, c)
 }
 
 // extend adds to a family's lists; what is one value is replaced where it is given.

@@ -14,7 +14,7 @@ import (
 // drivers must not find the runtime's there.
 func (d *discovery) dataFiles() error {
 	for _, rule := range d.rules.Data {
-		if !d.wants(rule) {
+		if !d.wants(rule.Libraries) {
 			continue
 		}
 		paths := glob(d.root, rule.Path)
@@ -47,13 +47,13 @@ func (d *discovery) dataFiles() error {
 	return nil
 }
 
-// wants says whether the stack has a library that reads the data.
-func (d *discovery) wants(rule configs.Data) bool {
-	if len(rule.Libraries) == 0 {
+// wants says whether the stack has a library of one of the patterns: one that reads the data, say. No pattern, no condition.
+func (d *discovery) wants(patterns []string) bool {
+	if len(patterns) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(d.all, func(l *Library) bool {
-		return slices.ContainsFunc(rule.Libraries, func(p string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
 			ok, _ := path.Match(p, l.Name)
 			return ok
 		})

@@ -41,7 +41,7 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	if err := d.dataFiles(); err != nil {
 		return nil, err
 	}
-	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data}, nil
+	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs()}, nil
 }
 
 // discovery is the state of one Discover.

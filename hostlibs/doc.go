@@ -53,6 +53,7 @@ type Stack struct {
 	Libraries []*Library
 	Manifests []*Manifest
 	Data      []DataFile
+	Programs  []Program
 }
 
 // Library is a shared object of the host.

@@ -115,6 +115,12 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 			return err
 		}
 	}
+	if len(p.Programs) > 0 {
+		fmt.Fprintf(w, "\nPrograms of the host, at the end of PATH:\n")
+		for _, program := range p.Programs {
+			fmt.Fprintf(w, "  %s  %s  %s\n", program.Name, program.Path, program.Reason)
+		}
+	}
 	if len(p.Layers) > 0 {
 		fmt.Fprintf(w, "\nLayers:\n")
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)

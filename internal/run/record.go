@@ -25,10 +25,12 @@ type launchRecord struct {
 	Tunable string `json:"tunable,omitempty"`
 	// Environment is what the program's gets besides.
 	Environment map[string]string `json:"environment,omitempty"`
+	// Path is what the program's PATH gets at its end.
+	Path []string `json:"path,omitempty"`
 }
 
 func record(s *stages.Story) (build.Record, error) {
-	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment}
+	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path}
 	for _, t := range s.Tree.Top {
 		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
 		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
@@ -95,6 +97,12 @@ func (l *launchRecord) environ(environ []string) []string {
 		_, replaced := l.Environment[name]
 		return replaced
 	})
+	for i, e := range out {
+		// A program without PATH has the C library's own; it is left at that.
+		if strings.HasPrefix(e, "PATH=") && len(l.Path) > 0 {
+			out[i] = strings.Join(append([]string{e}, l.Path...), ":")
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.Environment)) {
 		if value := l.Environment[name]; value != "" {
 			out = append(out, name+"="+value)

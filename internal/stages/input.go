@@ -149,6 +149,10 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 				Replaces:          append(slices.Clone(r.FilesEnvironment), r.DirectoriesEnvironment, r.AddEnvironment)})
 		}
 	}
+	for _, p := range s.Stack.Programs {
+		h.Programs = append(h.Programs, capsule.HostProgram{Name: p.Name, Path: p.Path, Source: s.Stack.Root.HostPath(p.Path),
+			Reason: p.Why, File: p.File})
+	}
 	for _, d := range s.Stack.Data {
 		out := capsule.HostData{Path: d.Path, Reason: d.Why, Tree: d.Tree}
 		for _, f := range d.Files {

@@ -118,6 +118,8 @@ func TestNVIDIA(t *testing.T) {
 			n := newNVIDIA(t, runtime)
 			n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected", "/gpu/cuda")
 			n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
+			n.same("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", "nvidia-smi")
+			n.same("exit status 9", "nvidia-smi", "-L")
 			n.same("NvEncodeAPICreateInstance: 0, 43 functions", "/gpu/media")
 			n.same("vkCreateInstance: -9", "/gpu/vk_draw")
 			for library, least := range map[string]int{"libcuda.so.1": 600, "libnvidia-ml.so.1": 300, "libnvcuvid.so.1": 30,
@@ -159,4 +161,37 @@ func TestNVIDIADriverBoundary(t *testing.T) {
 	n.same("cuInit: 100 ", "/gpu/cuda")
 	n.stdin = strings.Join(functionsOf(t, n.host, "libGLX_nvidia.so.0"), "\n") + "\n"
 	n.same(", 0 missing\n", "/gpu/entries", "libGLX_nvidia.so.0")
+}
+
+// A server may have the driver for computing and nothing else, in a directory of its own that only a variable leads to.
+func TestNVIDIAComputeOnly(t *testing.T) {
+	from := trees.Tree(t, "hostnvidia")
+	host, err := os.MkdirTemp("", "capsule-compute-") // where an ordinary user may enter
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(host) })
+	must(t, os.Chmod(host, 0o755))
+	for _, d := range []string{"proc", "dev", "sys", "tmp", "mnt", "etc", "lib64", "usr/lib/x86_64-linux-gnu", "usr/local/nvidia/lib64",
+		"usr/local/nvidia/bin"} {
+		must(t, os.MkdirAll(filepath.Join(host, d), 0o755))
+	}
+	must(t, os.Symlink("usr/lib", filepath.Join(host, "lib")))
+	const multiarch = "usr/lib/x86_64-linux-gnu/"
+	for _, name := range []string{"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"} {
+		copyFile(t, filepath.Join(from, multiarch, name), filepath.Join(host, multiarch, name))
+	}
+	copyFile(t, filepath.Join(from, multiarch, "ld-linux-x86-64.so.2"), filepath.Join(host, "lib64/ld-linux-x86-64.so.2"))
+	for _, name := range []string{"libcuda.so.1", "libnvidia-ml.so.1", "libnvidia-ptxjitcompiler.so.1"} {
+		copyFile(t, filepath.Join(from, multiarch, "nvidia/current", name), filepath.Join(host, "usr/local/nvidia/lib64", name))
+	}
+	copyFile(t, filepath.Join(from, "usr/lib/nvidia/current/nvidia-smi"), filepath.Join(host, "usr/local/nvidia/bin/nvidia-smi"))
+
+	n := newNVIDIA(t, "runtime11", "--library", "libnvidia-ptxjitcompiler.so.1")
+	n.host, n.env = host, []string{"LD_LIBRARY_PATH=/usr/local/nvidia/lib64"}
+	n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: ", "/gpu/cuda")
+	n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
+	n.same("machine code for --gpu-name=sm_90: ", "/gpu/compilers", "ptx")
+	native, inside := n.natively("/usr/local/nvidia/bin/nvidia-smi"), n.inside("nvidia-smi")
+	if native != inside || !strings.Contains(native, "NVIDIA-SMI has failed") {
+		t.Errorf("nvidia-smi natively:\n%s\nin the capsule:\n%s", native, inside)
+	}
 }
