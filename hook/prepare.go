@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -125,10 +126,7 @@ func rulesError(err error) error {
 
 // host is the root of the host's tree, without links.
 func (o *Options) host() string {
-	dir := o.system.Hook.Host
-	if dir == "" {
-		return "/"
-	}
+	dir := cmp.Or(o.Host, o.system.Hook.Host, "/")
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		return real
 	}

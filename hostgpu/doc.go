@@ -93,6 +93,9 @@ type Node struct {
 // Real tells whether the node is what its name says, be it usable by this user or not.
 func (n *Node) Real() bool { return n.State == Usable || n.State == NoAccess }
 
+// Own tells whether the node leads to one GPU, and not to all of a family.
+func (n *Node) Own() bool { return n.own }
+
 // NeedsGroup tells whether who is neither root nor the owner can open the node by its group alone.
 func (n *Node) NeedsGroup() bool { return n.GID != 0 && n.bits&0o060 == 0o060 && n.bits&0o006 != 0o006 }
 

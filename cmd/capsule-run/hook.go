@@ -73,9 +73,9 @@ func stageFlags(c *cobra.Command, o *hook.Options, verbose *bool) {
 	f := c.Flags()
 	f.StringVar(&o.GPU, "gpu", "", "give the container `GPUS`, whatever it asks for: all, or names with commas between them")
 	f.StringVar(&o.Mode, "mode", "", "`MODE` required, or optional: then the container may start without GPU")
+	f.StringVar(&o.Host, "host", "", "root `DIR` of the host that has the GPU stack (default: the configuration's, or /)")
 	f.StringVar(&o.Config, "config", "", "the administrator's configuration `FILE` (default "+config.SystemFile+")")
 	f.StringVar(&o.Cache, "cache", "", "keep what is generated below `DIR` (default "+hook.SystemCache+", or the user's cache)")
-	f.StringVar(&o.Host, "host", "", "root `DIR` of the host that has the GPU stack (default: the configuration's)")
 	f.BoolVar(&o.NoDevices, "no-devices", false, "bring no device nodes: the engine has done that, by CDI")
 	f.BoolVar(verbose, "verbose", false, "tell each stage on standard error")
 }
@@ -101,5 +101,20 @@ func hookCommand() *cobra.Command {
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return usage(err.Error(), "capsule-run hook --help lists the flags")
 	})
+	return c
+}
+
+// hookCommands is hookCommand with what is for people.
+func hookCommands() *cobra.Command {
+	c := hookCommand()
+	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range []string{"runtime", "boundary", "library"} { // the launcher's
+			if f := cmd.Flag(name); f != nil && f.Changed {
+				return usage("hook knows no --"+name, "it takes the container for the runtime, the rest from "+config.SystemFile)
+			}
+		}
+		return nil
+	}
+	c.AddCommand(hookInstallCommand(), hookUninstallCommand(), hookInjectCommand())
 	return c
 }

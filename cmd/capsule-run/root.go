@@ -36,7 +36,7 @@ func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), hookCommand())
+	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), hookCommands())
 	for _, c := range more {
 		root.AddCommand(c(f))
 	}

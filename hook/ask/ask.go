@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/internal/config"
@@ -22,8 +23,11 @@ const (
 	None = "none"
 )
 
-// maxNames bounds a request; no machine has as many GPUs.
-const maxNames = 64
+// maxNames and maxRequest, in bytes, bound a request; no machine has as many GPUs.
+const (
+	maxNames   = 64
+	maxRequest = 8192
+)
 
 // ErrRefused says that the administrator's configuration does not allow what was asked for.
 var ErrRefused = errors.New("not allowed")
@@ -61,7 +65,7 @@ func Decide(in Input) (Answer, error) {
 	}
 	for _, name := range in.Policy.Environment {
 		if text, ok := in.Getenv(name); ok {
-			return in.request(variable(text), "variable "+name)
+			return in.request(variable(name, text), "variable "+name)
 		}
 	}
 	if in.Policy.Default != "" {
@@ -70,13 +74,21 @@ func Decide(in Input) (Answer, error) {
 	return Answer{Why: "nothing asks for a GPU"}, nil
 }
 
-// variable translates the values of NVIDIA_VISIBLE_DEVICES that are no names.
-func variable(text string) string {
-	switch text {
-	case "", "void":
+// variable translates the values of NVIDIA_VISIBLE_DEVICES: two are no names, and a number counts NVIDIA's GPUs alone.
+func variable(name, text string) string {
+	if text == "" || text == "void" {
 		return None
 	}
-	return text
+	if len(text) > maxRequest || !strings.HasPrefix(name, "NVIDIA_") {
+		return text
+	}
+	parts := strings.Split(text, ",")
+	for i, p := range parts {
+		if _, err := strconv.ParseUint(p, 10, 16); err == nil {
+			parts[i] = "nvidia:" + p
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // request is a container's, which the configuration may refuse.

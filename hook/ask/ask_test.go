@@ -30,6 +30,7 @@ func TestDecide(t *testing.T) {
 		{name: "annotations are not honoured", in: Input{Annotations: asks("all"), Policy: config.Hook{Annotation: &no}}},
 		{name: "variable, not allowed", env: "NVIDIA_VISIBLE_DEVICES=all"},
 		{name: "variable", in: Input{Policy: nvidia}, env: "NVIDIA_VISIBLE_DEVICES=all", gpus: "all"},
+		{name: "NVIDIA's numbers", in: Input{Policy: nvidia}, env: "NVIDIA_VISIBLE_DEVICES=0,GPU-1", gpus: "nvidia:0,GPU-1"},
 		{name: "variable that declines", in: Input{Policy: nvidia}, env: "NVIDIA_VISIBLE_DEVICES=void"},
 		{name: "another variable", in: Input{Policy: nvidia}, env: "NVIDIA_VISIBLE=all"},
 		{name: "default", in: Input{Policy: config.Hook{Default: "all"}}, gpus: "all"},

@@ -60,14 +60,24 @@ func Read(r io.Reader) (*Container, error) {
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("the container's state on standard input: %w", err), stateHint)
 	}
-	name := path.Join(c.Bundle, ConfigName)
-	if text, err = readFile(name); err != nil {
-		return nil, fmt.Errorf("read the bundle: %w", err)
+	return c, c.readConfig(path.Join(c.Bundle, ConfigName), root)
+}
+
+// ReadConfig reads a bundle's configuration alone: there is no container yet.
+func ReadConfig(name string) (*Container, error) {
+	c := &Container{Bundle: path.Dir(name)}
+	return c, c.readConfig(name, "")
+}
+
+func (c *Container) readConfig(name, root string) error {
+	text, err := readFile(name)
+	if err != nil {
+		return fmt.Errorf("read the bundle: %w", err)
 	}
 	if err := c.parseConfig(text, root); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return c, nil
+	return nil
 }
 
 const stateHint = "a container engine starts hooks and gives them the state (OCI runtime-spec); nobody else needs to"

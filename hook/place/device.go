@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -18,23 +19,26 @@ type Device struct {
 	Rdev uint64
 }
 
-// OpenDevice opens a character device of the host. It is called outside of the container's mount namespace. major, if not
-// 0, is the number that the node must have.
-func OpenDevice(name string, major uint32) (Device, error) {
-	fd, err := unix.Openat2(unix.AT_FDCWD, name, &unix.OpenHow{
+// OpenDevice opens a character device of the host, source, which must have the number, and is to be found at name in the
+// container. It is called outside of the container's mount namespace.
+func OpenDevice(source, name string, major, minor uint32) (Device, error) {
+	if !strings.HasPrefix(name, "/dev/") || path.Clean(name) != name {
+		return Device{}, fmt.Errorf("%s is no path below /dev", name)
+	}
+	fd, err := unix.Openat2(unix.AT_FDCWD, source, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
 	if err != nil {
-		return Device{}, &os.PathError{Op: "open", Path: name, Err: err}
+		return Device{}, &os.PathError{Op: "open", Path: source, Err: err}
 	}
 	defer unix.Close(fd)
 	rdev, err := deviceOf(fd)
-	if err == nil && major != 0 && unix.Major(rdev) != major {
-		err = fmt.Errorf("device %d:%d, not of driver %d", unix.Major(rdev), unix.Minor(rdev), major)
+	if err == nil && rdev != unix.Mkdev(major, minor) {
+		err = fmt.Errorf("device %d:%d, not %d:%d", unix.Major(rdev), unix.Minor(rdev), major, minor)
 	}
 	if err != nil {
-		return Device{}, fmt.Errorf("%s: %w", name, err)
+		return Device{}, fmt.Errorf("%s: %w", source, err)
 	}
-	tree, err := detach(fd, name, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
+	tree, err := detach(fd, source, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC)
 	return Device{Path: name, Tree: tree, Rdev: rdev}, err
 }
 

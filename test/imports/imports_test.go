@@ -18,7 +18,7 @@ const module = "github.com/capsule-run/capsule-run/"
 var layers = [][]string{
 	{"cmd/capsule-run"},
 	{"internal/run", "hook"},
-	{"hook/ask", "hook/place"},
+	{"hook/ask", "hook/place", "hook/setup"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
 	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/runtimes", "internal/config", "hook/oci", "hook/confine"},
 	{"hostgpu"},

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/hook"
+	"github.com/capsule-run/capsule-run/hook/setup"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/run"
+)
+
+// Directories of hooks.d files. Podman 4 and 5 read the first without being told, with and without root; CRI-O reads
+// /etc/containers/oci/hooks.d too, Podman only where containers.conf lists it.
+const (
+	systemHooks = "/usr/share/containers/oci/hooks.d"
+	userHooks   = "containers/oci/hooks.d" // below XDG_CONFIG_HOME
+)
+
+type hookFlags struct {
+	hook.Options
+	root, user bool
+	dir, when  string
+}
+
+func (f *hookFlags) add(c *cobra.Command) *cobra.Command {
+	verbose := false
+	stageFlags(c, &f.Options, &verbose)
+	_ = c.Flags().MarkHidden("verbose")
+	f.Version = run.Version
+	f.Verbose = func(string, ...any) {}
+	c.Flags().StringVar(&f.Stage, "stage", hook.CreateRuntime, "`STAGE` at which the engine calls the hook")
+	return c
+}
+
+// entry is the call that is written down, with this very program in it.
+func (f *hookFlags) entry() (setup.Entry, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return setup.Entry{}, fmt.Errorf("find my own path: %w", err)
+	}
+	if os.Geteuid() == 0 {
+		var st unix.Stat_t
+		if err := unix.Stat(self, &st); err == nil && (st.Uid != 0 || st.Mode&0o022 != 0) {
+			return setup.Entry{}, fault.WithHint(fmt.Errorf("others than root can write to %s, which root is to run", self),
+				"install capsule-run first: make install, or a package")
+		}
+	}
+	for _, p := range []*string{&f.Host, &f.Config, &f.Cache} {
+		if *p != "" {
+			if *p, err = filepath.Abs(*p); err != nil {
+				return setup.Entry{}, err
+			}
+		}
+	}
+	return setup.Entry{Binary: self, Stage: f.Stage, GPU: f.GPU, Mode: f.Mode, Host: f.Host, Config: f.Config, Cache: f.Cache}, nil
+}
+
+// hooksDir is where the file goes, and whether it is the user's own place.
+func (f *hookFlags) hooksDir() (dir string, user bool, err error) {
+	if f.root && f.user {
+		return "", false, usage("--root and --user exclude each other", "--root is for all users, --user for one's own Podman")
+	}
+	user = f.user || !f.root && os.Geteuid() != 0
+	switch {
+	case f.dir != "":
+		dir, err = filepath.Abs(f.dir)
+	case user:
+		if dir, err = os.UserConfigDir(); err == nil {
+			dir = filepath.Join(dir, userHooks)
+		}
+	default:
+		dir = systemHooks
+	}
+	return dir, user, err
+}
+
+func hookInstallCommand() *cobra.Command {
+	f := &hookFlags{}
+	c := &cobra.Command{
+		Use:   "install [flags]",
+		Short: "Let Podman call the hook, by a file of a hooks.d directory",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, user, err := f.hooksDir()
+			if err != nil {
+				return err
+			}
+			if user && f.Cache == "" { // the hook has no environment that would tell it whose home to use
+				cache, err := os.UserCacheDir()
+				if err != nil {
+					return fault.WithHint(err, "set HOME, or name a directory with --cache")
+				}
+				f.Cache = filepath.Join(cache, "capsule-run")
+			}
+			e, err := f.entry()
+			if err != nil {
+				return err
+			}
+			text, err := e.File(f.when)
+			if err != nil {
+				return usage(err.Error(), "capsule-run hook install --help lists the flags")
+			}
+			if err := setup.Install(dir, text); err != nil {
+				return fault.WithHint(err, "run it as root, or use --user")
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "wrote %s\n", filepath.Join(dir, setup.FileName))
+			if dir != systemHooks {
+				fmt.Fprintf(out, "Podman reads that directory where containers.conf names it (%s):\n", confFile(user))
+				fmt.Fprintf(out, "  [engine]\n  hooks_dir = [%q, %q]\n", systemHooks, dir)
+			}
+			ask := ""
+			if f.when == setup.WhenAnnotation {
+				ask = "--annotation dev.capsule.gpu=all "
+			}
+			fmt.Fprintf(out, "try it: podman run --rm %sIMAGE COMMAND\n", ask)
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.when, "when", setup.WhenAnnotation,
+		"call the hook for containers with an annotation dev.capsule.gpu (`annotation`), or always")
+	f.places(c)
+	return c
+}
+
+func confFile(user bool) string {
+	if user {
+		return "~/.config/containers/containers.conf"
+	}
+	return "/etc/containers/containers.conf"
+}
+
+func (f *hookFlags) places(c *cobra.Command) {
+	c.Flags().BoolVar(&f.root, "root", false, "for all users: "+systemHooks+" (default as root)")
+	c.Flags().BoolVar(&f.user, "user", false, "for this user's Podman: ~/.config/"+userHooks+" (default otherwise)")
+	c.Flags().StringVar(&f.dir, "dir", "", "another hooks `DIR`, such as /etc/containers/oci/hooks.d")
+}
+
+func hookUninstallCommand() *cobra.Command {
+	f := &hookFlags{}
+	c := &cobra.Command{
+		Use:   "uninstall [flags]",
+		Short: "Take back what hook install wrote",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, _, err := f.hooksDir()
+			if err != nil {
+				return err
+			}
+			removed, err := setup.Uninstall(dir)
+			if err != nil {
+				return fault.WithHint(err, "run it as root, or use --user")
+			}
+			word := "there was no"
+			if removed {
+				word = "removed"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", word, filepath.Join(dir, setup.FileName))
+			return nil
+		},
+	}
+	f.places(c)
+	return c
+}
+
+func hookInjectCommand() *cobra.Command {
+	f := &hookFlags{}
+	c := &cobra.Command{
+		Use:   "inject [flags] CONFIG.JSON",
+		Short: "Enter the hook into a bundle's configuration, for runc and crun",
+		Long: "inject adds the hook, the variables that the plan for the bundle's root needs, and the GPUs' device nodes.\n" +
+			"What it does not know stays as it is; a second time changes nothing.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage(fmt.Sprintf("inject takes one file, and got %d: %s", len(args), strings.Join(args, " ")),
+					"give it the config.json of a bundle, as `runc spec` makes it")
+			}
+			if f.GPU == "" {
+				f.GPU = "all"
+			}
+			e, err := f.entry()
+			if err != nil {
+				return err
+			}
+			env, devices, err := hook.Needs(&f.Options, args[0])
+			if err != nil {
+				return err
+			}
+			changed, err := setup.Inject(args[0], setup.Edits{Entry: e, Env: env, Devices: devices})
+			if err != nil {
+				return err
+			}
+			word := "left as it was"
+			if changed {
+				word = "edited"
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], word)
+			return nil
+		},
+	}
+	return f.add(c)
+}
