@@ -9,8 +9,9 @@ import (
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
 )
 
-// explain gives errors of the shared stages hints that fit a container: theirs speak of the launcher's flags.
-func explain(err error) error {
+// explain gives errors of the shared stages hints that fit a container: theirs speak of the launcher's flags. otherwise is
+// for the errors that it does not know.
+func explain(err error, otherwise string) error {
 	for _, e := range []struct {
 		is   error
 		hint string
@@ -25,6 +26,9 @@ func explain(err error) error {
 		if errors.Is(err, e.is) {
 			return fault.WithHint(err, e.hint)
 		}
+	}
+	if err != nil && otherwise != "" {
+		return fault.WithHint(err, otherwise)
 	}
 	return err
 }

@@ -31,7 +31,7 @@ func Needs(o *Options, config string) (env []string, devices []setup.Device, err
 		return nil, nil, err
 	}
 	if env, err = variables(o, c.Rootfs); err != nil {
-		return nil, nil, explain(err)
+		return nil, nil, err
 	}
 	if !o.system.Hook.BringsDevices() {
 		return env, nil, nil

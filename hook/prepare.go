@@ -96,7 +96,7 @@ func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	in.tree.RecordContents()
 	tree, err := runtimetree.InspectRoot(in.tree)
 	if err != nil {
-		return nil, err
+		return nil, explain(err, "the image is damaged or no ordinary one: pull or build it again, or start it without GPU")
 	}
 	host, err := rootfs.Open(o.host())
 	if err != nil {
@@ -104,9 +104,9 @@ func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	}
 	story, err := stages.Look(tree, host, w)
 	if err != nil {
-		return nil, err
+		return nil, explain(err, fault.Hint(err))
 	}
-	return story, story.Decide(w)
+	return story, explain(story.Decide(w), "")
 }
 
 func (o *Options) wishes() *stages.Wishes {

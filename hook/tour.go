@@ -91,11 +91,11 @@ func Run(o *Options) error {
 	// inspect, discover, plan, build, or what an earlier container of the same image and host has left of them.
 	built, err := prepare(o, inside)
 	if err != nil {
-		return explain(err)
+		return fmt.Errorf("container %s: %w", container.ID, err)
 	}
 	defer built.Close()
 	if err := built.record.check(container); err != nil {
-		return err
+		return fmt.Errorf("container %s: %w", container.ID, err)
 	}
 
 	// mount: sources are opened here, in the host's mount namespace, and only moved in the container's.

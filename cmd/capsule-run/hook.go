@@ -62,6 +62,7 @@ func serveHook(args []string) int {
 		return 0
 	}
 	report(os.Stderr, status)
+	o.Log(status)
 	if o.Optional() {
 		fmt.Fprintln(os.Stderr, "capsule-run: warning: the container starts without GPU")
 		return 0

@@ -1,0 +1,256 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/test/trees"
+	"github.com/capsule-run/capsule-run/test/xvfb"
+)
+
+// drivers shows what GL and Vulkan run on.
+const drivers = "glxinfo -B | grep -v -i memory && vulkaninfo --summary 2>/dev/null | grep -A 12 ^Devices"
+
+// Debian 11 and 12 images see exactly what the launcher shows them, at each stage, with each engine.
+func TestHookBundles(t *testing.T) {
+	needsRoot(t, engines...)
+	host, display := trees.Tree(t, "host13"), xvfb.Start(t)
+	config := hookConfig(t, host)
+	for name, tree := range hookTrees(t) {
+		want := reference(t, tree, host, display, "sh", "-c", drivers)
+		if !strings.Contains(want, "Mesa "+mesaVersion(t, host)) {
+			t.Fatalf("the reference is not the host's Mesa:\n%s", want)
+		}
+		untouched(t, host, tree)
+		for _, engine := range engines {
+			for _, stage := range []string{"createRuntime", "createContainer", "prestart"} {
+				t.Run(name+"/"+engine+"/"+stage, func(t *testing.T) {
+					unmounted(t)
+					b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", drivers).show(display)
+					got := b.hook(stage, config, "--gpu=all").ok().stdout
+					if got != want {
+						t.Errorf("in the container:\n%s\nby the launcher:\n%s", got, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A bundle as somebody has it, with hook inject; twice is once. The engine's own environment does not reach the hook.
+func TestHookInject(t *testing.T) {
+	needsRoot(t, engines...)
+	host, display, tree := trees.Tree(t, "host13"), xvfb.Start(t), trees.Tree(t, "runtime11")
+	config := hookConfig(t, host)
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			b := newBundle(t, engine, writableRoot(t, tree), "glxinfo", "-B").show(display)
+			b.write()
+			inject := func() []byte {
+				cmd := exec.Command(binary, "hook", "inject", "--config", config, "--cache", hookCache(), b.config())
+				cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home}
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				text, err := os.ReadFile(b.config())
+				must(t, err)
+				return text
+			}
+			once := inject()
+			if twice := inject(); !bytes.Equal(once, twice) {
+				t.Errorf("once:\n%s\ntwice:\n%s", once, twice)
+			}
+			b.spec = &specs.Spec{}
+			must(t, json.Unmarshal(once, b.spec))
+			if out := b.ok().stdout; !strings.Contains(out, "Mesa "+mesaVersion(t, host)) {
+				t.Errorf("not the host's Mesa:\n%s", out)
+			}
+		})
+	}
+}
+
+// Images that are not as one would make them.
+func TestHookImages(t *testing.T) {
+	needsRoot(t, engines...)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
+	config, want := hookConfig(t, host), "Mesa "+mesaVersion(t, host)
+	const show = "vulkaninfo --summary 2>/dev/null"
+	untouched(t, host, tree)
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, b *bundle, root string)
+	}{
+		{"a user that is not root", func(_ *testing.T, b *bundle, _ string) { b.spec.Process.User = specs.User{UID: 1234, GID: 1234} }},
+		{"read-only", func(_ *testing.T, b *bundle, _ string) { b.spec.Root.Readonly = true }},
+		{"without ld.so.cache", func(t *testing.T, _ *bundle, root string) { must(t, os.Remove(root+"/etc/ld.so.cache")) }},
+		{"without mount points", func(t *testing.T, _ *bundle, root string) { must(t, os.RemoveAll(root+"/run")) }},
+		{"/run is a link", func(t *testing.T, _ *bundle, root string) {
+			must(t, os.RemoveAll(root+"/run"))
+			must(t, os.Symlink("/var/../var/lib/run", root+"/run"))
+			must(t, os.Mkdir(root+"/var/lib/run", 0o755))
+		}},
+		{"/etc is an absolute link", func(t *testing.T, _ *bundle, root string) {
+			must(t, exec.Command("cp", "-a", root+"/etc", root+"/usr/etc2").Run())
+			must(t, os.RemoveAll(root+"/etc"))
+			must(t, os.Symlink("/usr/etc2", root+"/etc"))
+		}},
+		{"a tmpfs at /run", func(_ *testing.T, b *bundle, _ string) {
+			b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "tmpfs", Source: "tmpfs"})
+		}},
+		{"two hooks", func(_ *testing.T, b *bundle, _ string) {
+			b.hook("createRuntime", config, "--gpu=all").hook("createContainer", config, "--gpu=all")
+		}},
+		{"LD_PRELOAD of the image", func(_ *testing.T, b *bundle, _ string) {
+			b.spec.Process.Env = append(b.spec.Process.Env, "LD_PRELOAD=/usr/lib/nonexistent.so")
+		}},
+	} {
+		for _, engine := range engines {
+			t.Run(c.name+"/"+engine, func(t *testing.T) {
+				unmounted(t)
+				root := writableRoot(t, tree)
+				b := newBundle(t, engine, root, "sh", "-c", show)
+				c.make(t, b, root)
+				if out := b.hook("createRuntime", config, "--gpu=all").ok().stdout; !strings.Contains(out, want) {
+					t.Errorf("not the host's driver:\n%s", out)
+				}
+			})
+		}
+	}
+}
+
+// told is what an engine shows of the hook's error. crun shows nothing: then the hook's log has it.
+func told(r result, engine string) string {
+	if engine != "crun" {
+		return strings.ReplaceAll(r.stderr, `\"`, `"`)
+	}
+	text, _ := os.ReadFile(filepath.Join(hookCache(), "hook.log"))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1]
+}
+
+// What cannot be is refused before the container starts, in one line and one that says what to do, and leaves nothing. With
+// --mode=optional the container starts as it would have without the hook.
+func TestHookRefuses(t *testing.T) {
+	needsRoot(t, engines...)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
+	config := hookConfig(t, host)
+	volume := shared(t)
+	for _, c := range []struct {
+		name, message, hint string
+		tree                string
+		make                func(t *testing.T, b *bundle, root string)
+	}{
+		{"musl", "built on musl", "use an image on", trees.Tree(t, "musl"), func(*testing.T, *bundle, string) {}},
+		{"another architecture", "of another architecture", "this machine's", trees.Tree(t, "foreign"), func(*testing.T, *bundle, string) {}},
+		{"/run is a volume", "is a volume of the host", "create capsule in the volume", tree, func(_ *testing.T, b *bundle, _ string) {
+			b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "bind", Source: volume, Options: []string{"rbind"}})
+		}},
+		{"/run/capsule is a link", "a symbolic link stands in its place", "", tree, func(t *testing.T, _ *bundle, root string) {
+			must(t, os.Symlink("/etc", root+"/run/capsule"))
+		}},
+		{"ld.so.cache is a directory", "is a directory", "the image is damaged", tree, func(t *testing.T, _ *bundle, root string) {
+			must(t, os.Rename(root+"/etc/ld.so.cache", root+"/etc/ld.so.cache.old"))
+			must(t, os.Mkdir(root+"/etc/ld.so.cache", 0o755))
+		}},
+		{"ld.so.cache leads nowhere", "a symbolic link stands in its place", "", tree, func(t *testing.T, _ *bundle, root string) {
+			must(t, os.Remove(root+"/etc/ld.so.cache"))
+			must(t, os.Symlink("/nowhere/ld.so.cache", root+"/etc/ld.so.cache"))
+		}},
+		{"no such GPU", `no GPU "card9"`, "capsule-run inspect", tree, func(_ *testing.T, b *bundle, _ string) {
+			b.spec.Annotations = map[string]string{"dev.capsule.gpu": "card9"}
+		}},
+	} {
+		for _, engine := range engines {
+			t.Run(c.name+"/"+engine, func(t *testing.T) {
+				unmounted(t)
+				untouched(t, c.tree, volume)
+				root := writableRoot(t, c.tree)
+				b := newBundle(t, engine, root, "true")
+				b.spec.Annotations = map[string]string{"dev.capsule.gpu": "all"}
+				c.make(t, b, root)
+				up := filepath.Join(filepath.Dir(root), "up")
+				before := snapshot(t, []string{up})
+				r := b.hook("createRuntime", config).run()
+				told := told(r, engine)
+				if r.status == 0 || !strings.Contains(told, c.message) || !strings.Contains(told, c.hint) {
+					t.Errorf("exit status %d\n%s\n%s", r.status, r.stderr, told)
+				}
+				for name := range snapshot(t, []string{up}) {
+					rest := strings.TrimPrefix(name, up)
+					// The engine makes its own mount points; an overlay's upper layer keeps a copy of a changed directory.
+					if _, ok := before[name]; !ok && rest != "" && !strings.HasPrefix(rest, "/proc") &&
+						!strings.HasPrefix(rest, "/sys") && !strings.HasPrefix(rest, "/dev") && rest != "/run" && rest != "/etc" && rest != "/tmp" {
+						t.Errorf("%s stayed", rest)
+					}
+				}
+			})
+		}
+	}
+	t.Run("optional", func(t *testing.T) {
+		root := writableRoot(t, tree)
+		// Shows only when /run/capsule is mounted already.
+		must(t, os.Remove(root+"/etc/ld.so.cache"))
+		must(t, os.Symlink("/nowhere", root+"/etc/ld.so.cache"))
+		for _, engine := range engines {
+			b := newBundle(t, engine, root, "sh", "-c", "echo started; ls -d /run/capsule; grep -c /run/capsule /proc/self/mountinfo")
+			r := b.hook("createRuntime", config, "--gpu=all", "--mode=optional").run()
+			if !strings.HasPrefix(r.stdout, "started\n0\n") {
+				t.Errorf("%s: exit status %d\n%s", engine, r.status, r.both())
+			}
+		}
+	})
+	t.Run("declined", func(t *testing.T) {
+		b := newBundle(t, "runc", writableRoot(t, tree), "sh", "-c", "ls -d /run/capsule || echo none")
+		b.spec.Annotations = map[string]string{"dev.capsule.gpu": "none"}
+		if r := b.hook("createRuntime", config, "--gpu=all").ok(); r.stdout != "none\n" {
+			t.Error(r.both())
+		}
+	})
+}
+
+// A device node of the host is in the container with its number; a file of that name is not taken for one.
+func TestHookDevices(t *testing.T) {
+	needsRoot(t, engines...)
+	host := writableRoot(t, trees.Tree(t, "host13"))
+	const sysfs = "/sys/devices/pci0000:00/0000:00:02.0"
+	for _, d := range []string{sysfs + "/drm/renderD128", sysfs + "/drm/card0", "/sys/bus/pci/drivers/i915", "/sys/class/drm", "/sys/dev/char", "/dev/dri"} {
+		must(t, os.MkdirAll(host+d, 0o755))
+	}
+	for link, to := range map[string]string{
+		sysfs + "/driver":                "../../../bus/pci/drivers/i915",
+		sysfs + "/subsystem":             "../../../bus/pci",
+		sysfs + "/drm/renderD128/device": "../..",
+		sysfs + "/drm/card0/device":      "../..",
+		"/sys/class/drm/renderD128":      "../../devices/pci0000:00/0000:00:02.0/drm/renderD128",
+		"/sys/class/drm/card0":           "../../devices/pci0000:00/0000:00:02.0/drm/card0",
+		"/sys/dev/char/226:128":          "../../devices/pci0000:00/0000:00:02.0/drm/renderD128",
+		"/sys/dev/char/226:0":            "../../devices/pci0000:00/0000:00:02.0/drm/card0",
+	} {
+		must(t, os.Symlink(to, host+link))
+	}
+	must(t, os.WriteFile(host+sysfs+"/drm/renderD128/dev", []byte("226:128\n"), 0o644))
+	must(t, os.WriteFile(host+sysfs+"/drm/card0/dev", []byte("226:0\n"), 0o644))
+	must(t, os.WriteFile(host+sysfs+"/vendor", []byte("0x8086\n"), 0o644))
+	must(t, os.WriteFile(host+sysfs+"/device", []byte("0x1234\n"), 0o644))
+	must(t, unix.Mknod(host+"/dev/dri/renderD128", unix.S_IFCHR|0o666, int(unix.Mkdev(226, 128))))
+	must(t, os.WriteFile(host+"/dev/dri/card0", nil, 0o644))
+	config := hookConfig(t, host)
+	for _, engine := range engines {
+		for gpu, want := range map[string]string{"all": "e2:80", "renderD128": "e2:80", "0000:00:02.0": "e2:80", "0": "e2:80"} {
+			b := newBundle(t, engine, writableRoot(t, trees.Tree(t, "runtime11")), "sh", "-c", "stat -c %t:%T /dev/dri/renderD128; ls /dev/dri")
+			if out := b.hook("createRuntime", config, "--gpu="+gpu).ok().stdout; out != want+"\nrenderD128\n" {
+				t.Errorf("%s, %s: %s", engine, gpu, out)
+			}
+		}
+	}
+}
