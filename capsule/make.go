@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
@@ -117,12 +118,12 @@ func (p *planner) checkRequested() error {
 	return nil
 }
 
-// chooseShared: the C library always; an interop library where the runtime has one, else the host's stays private
+// chooseShared: the C library always, but for what the runtime's has not and what stands alone; an interop library where the runtime has one, else the host's stays private
 // to the capsule. Never two instances that exchange objects.
 func (p *planner) chooseShared() {
 	p.shared = map[string]bool{p.in.Arch.LoaderSoname: true}
 	for _, name := range p.rules.Libc {
-		if p.in.Runtime.Libraries[name] != nil || p.hostByNm[name] != nil {
+		if p.in.Runtime.Libraries[name] != nil || p.hostByNm[name] != nil && !p.standsAlone(name) {
 			p.shared[name] = true
 		}
 	}
@@ -131,6 +132,13 @@ func (p *planner) chooseShared() {
 			p.shared[name] = true
 		}
 	}
+}
+
+// standsAlone says that the host's library of that name may be loaded beside the runtime's libc. libmvec has no state;
+// on aarch64, where it came with glibc 2.38, it calls public functions only, on x86-64 ld.so's private ones.
+func (p *planner) standsAlone(name string) bool {
+	return name == "libmvec.so.1" && !slices.ContainsFunc(p.hostByNm[name].Imports,
+		func(s dynelf.Symbol) bool { return s.Version == privateVersion })
 }
 
 // chooseLoaded keeps of the host's libraries what can be reached without crossing a shared one: libXau, say, which only

@@ -327,3 +327,30 @@ func TestPlanIsDeterministic(t *testing.T) {
 		}
 	}
 }
+
+// A runtime before glibc 2.38 has no libmvec on aarch64. The host's is used where it asks nothing of the rest of its libc.
+func TestLibmvecOfTheHost(t *testing.T) {
+	for want, version := range map[capsule.Side]string{capsule.SideHost: "GLIBC_2.17", capsule.SideRuntime: "GLIBC_PRIVATE"} {
+		in := input()
+		in.Host.Libraries = append(in.Host.Libraries, &capsule.HostLibrary{Name: "libmvec.so.1", Path: "/usr/lib/libmvec.so.1",
+			Source: "/host/usr/lib/libmvec.so.1", Reason: "test", File: &dynelf.File{}, Deps: []int{0},
+			Exports: syms("_ZGVnN2v_cos@@GLIBC_2.38"), Imports: imports("puts@" + version + "/libc.so.6")})
+		driver := in.Host.Libraries[3]
+		driver.Deps = append(driver.Deps, len(in.Host.Libraries)-1)
+		all := whole(in)
+		all.Rules.Libc = append(all.Rules.Libc, "libmvec.so.1")
+		p, err := capsule.Make(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []capsule.Side
+		for _, l := range p.Architectures[0].Libraries {
+			if l.Soname == "libmvec.so.1" {
+				got = append(got, l.Side)
+			}
+		}
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("calling a function of %s it is of %v, want %v", version, got, want)
+		}
+	}
+}

@@ -22,14 +22,22 @@ const (
 	EmulatorInside = "/dev/qemu-aarch64"
 )
 
-// emulate tells what a program of a tree needs: nothing, unless the tree is for aarch64 and the machine is not.
-func emulate(root string) (e emulation, err error) {
+// LookEmulator returns the path of what runs a tree's programs: empty, unless the tree is for aarch64 and the machine is
+// not.
+func LookEmulator(root string) (path string, err error) {
 	if _, err := os.Lstat(filepath.Join(root, "lib/ld-linux-aarch64.so.1")); err != nil || runtime.GOARCH == "arm64" {
-		return e, nil
+		return "", nil
 	}
-	qemu, err := exec.LookPath(Emulator)
-	if err != nil {
-		return e, fmt.Errorf("run programs of %s: %w (Debian: qemu-user-static)", root, err)
+	if path, err = exec.LookPath(Emulator); err != nil {
+		return "", fmt.Errorf("run programs of %s: %w (Debian: qemu-user-static)", root, err)
+	}
+	return path, nil
+}
+
+func emulate(root string) (e emulation, err error) {
+	qemu, err := LookEmulator(root)
+	if err != nil || qemu == "" {
+		return e, err
 	}
 	// /dev is bwrap's own and writable, the tree is not.
 	return emulation{bind: []string{"--ro-bind", qemu, EmulatorInside}, command: []string{EmulatorInside}}, nil

@@ -54,6 +54,11 @@ func (r Recipe) fill(ctx context.Context, dir string) error {
 	} else if err := r.bootstrap(ctx, dir); err != nil {
 		return err
 	}
+	if r.Variant == "extract" {
+		if err := configure(dir); err != nil {
+			return fmt.Errorf("complete the tree: %w", err)
+		}
+	}
 	if r.MergedUsr {
 		for _, link := range []string{"lib", "bin", "sbin"} {
 			if err := os.MkdirAll(filepath.Join(dir, "usr", link), 0o755); err != nil {
@@ -73,6 +78,33 @@ func (r Recipe) fill(ctx context.Context, dir string) error {
 		}
 	}
 	return openForOthers(dir)
+}
+
+// configure makes what the scripts of base-files, base-passwd and dash would, as far as we use it.
+func configure(dir string) error {
+	for _, d := range []string{"etc", "mnt", "usr/local/lib"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "bin/dash")); err == nil {
+		if err := os.Symlink("dash", filepath.Join(dir, "bin/sh")); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	for _, name := range []string{"passwd", "group"} {
+		text, err := os.ReadFile(filepath.Join(dir, "usr/share/base-passwd", name+".master"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "etc", name), text, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bootstrap runs mmdebstrap and unpacks what it makes. It goes through tar, as root too: in that way the files

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/test/probes"
@@ -22,8 +23,28 @@ func BuildProbes(ctx context.Context) (string, error) { return port("").build(ct
 // BuildProbesI386 is BuildProbes for 32-bit x86.
 func BuildProbesI386(ctx context.Context) (string, error) { return port("i386").build(ctx) }
 
+// BuildProbesArm64 is BuildProbes for aarch64, by cross compilers.
+func BuildProbesArm64(ctx context.Context) (string, error) { return port("arm64").build(ctx) }
+
 // A port is the architecture that probes are compiled for, as it ends the names of trees: empty for x86-64.
 type port string
+
+// compiled is a probe as it is made for the port.
+func (p port) compiled(probe probes.Probe) probes.Probe {
+	probe.SDK += string(p)
+	if p != "arm64" {
+		return probe
+	}
+	probe.Compiler = "aarch64-linux-gnu-" + probe.Compiler
+	probe.Flags = slices.Clone(probe.Flags)
+	for i, f := range probe.Flags {
+		if f == "-mtls-dialect=gnu2" { // TLS descriptors, which x86-64 has by this name
+			probe.Flags[i] = "-mtls-dialect=desc"
+		}
+	}
+	probe.Flags = slices.DeleteFunc(probe.Flags, func(f string) bool { return f == "-Wl,-z,mark-plt" }) // x86-64's alone
+	return probe
+}
 
 func (p port) build(ctx context.Context) (string, error) {
 	hash, err := p.probesHash()
@@ -86,8 +107,7 @@ func (p port) compileProbes(ctx context.Context, dir string) error {
 		return err
 	}
 	for _, probe := range append(generated, probes.All...) {
-		probe.SDK += string(p)
-		if err := compile(ctx, dir, probe); err != nil {
+		if err := compile(ctx, dir, p.compiled(probe)); err != nil {
 			return err
 		}
 	}
@@ -184,6 +204,11 @@ func BuildHostWithTestLib(ctx context.Context) (string, error) {
 // BuildHostWithTestLibI386 is BuildHostWithTestLib for 32-bit x86.
 func BuildHostWithTestLibI386(ctx context.Context) (string, error) {
 	return port("i386").withTestLib(ctx, "hosttest", "host13")
+}
+
+// BuildHostWithTestLibArm64 is BuildHostWithTestLib for aarch64.
+func BuildHostWithTestLibArm64(ctx context.Context) (string, error) {
+	return port("arm64").withTestLib(ctx, "hosttest", "host13")
 }
 
 // BuildFullWithTestLib is the same copy of full13: where one_libc runs without a capsule, as its own reference.

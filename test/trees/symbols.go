@@ -13,12 +13,14 @@ import (
 )
 
 // Symbols returns a directory with bin/symbols, and a copy of a host with the library it loads, for a test. A host whose
-// name ends in i386 has both of 32 bits.
+// name ends in i386 or arm64 has both of that architecture.
 func Symbols(t testing.TB, name string) (dir, host string) {
 	t.Helper()
 	p := port("")
-	if strings.HasSuffix(name, "i386") {
-		p = "i386"
+	for _, other := range []port{"i386", "arm64"} {
+		if strings.HasSuffix(name, string(other)) {
+			p = other
+		}
 	}
 	return use(t, p.buildSymbols), use(t, func(ctx context.Context) (string, error) { return p.buildHostWithSymbols(ctx, name) })
 }
@@ -26,7 +28,7 @@ func Symbols(t testing.TB, name string) (dir, host string) {
 func (p port) buildSymbols(ctx context.Context) (string, error) {
 	compiled := slices.Clone(probes.Symbols)
 	for i := range compiled {
-		compiled[i].SDK += string(p)
+		compiled[i] = p.compiled(compiled[i])
 	}
 	return set{"symbols" + string(p), probes.SymbolSources, compiled}.build(ctx)
 }

@@ -56,6 +56,17 @@ func HostWithTestLibI386(t testing.TB) string {
 	return use(t, BuildHostWithTestLibI386)
 }
 
+// ProbesArm64 and HostWithTestLibArm64 are the same for aarch64.
+func ProbesArm64(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildProbesArm64)
+}
+
+func HostWithTestLibArm64(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildHostWithTestLibArm64)
+}
+
 func use(t testing.TB, make func(context.Context) (string, error)) string {
 	t.Helper()
 	dir, err := make(t.Context())
@@ -69,14 +80,20 @@ func use(t testing.TB, make func(context.Context) (string, error)) string {
 	return ""
 }
 
-// Enter returns a command that runs natively in a tree: the reference which a capsule is compared with. The tree is
-// read-only, /tmp is the machine's (X11 sockets are there), and dir, if not empty, is seen as /mnt. env is the
+// Enter returns a command that runs in a tree by itself, the reference which a capsule is compared with: natively, or by
+// qemu-user (see emulation). The tree is read-only, /tmp is the machine's (X11 sockets are there), and dir, if not empty, is seen as /mnt. env is the
 // whole environment besides PATH and HOME.
 func Enter(ctx context.Context, root, dir string, env []string, command ...string) *exec.Cmd {
 	args := []string{"--unshare-pid", "--die-with-parent", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
 		"--ro-bind", "/sys", "/sys", "--bind", "/tmp", "/tmp"}
 	if dir != "" {
 		args = append(args, "--ro-bind", dir, "/mnt")
+	}
+	emulator, err := emulate(root)
+	if err != nil {
+		command = []string{Emulator + ": not found"} // says so when it is run
+	} else {
+		args, command = append(args, emulator.bind...), append(emulator.command, command...)
 	}
 	// By arguments, not by bwrap's own environment: LD_PRELOAD and the like are for the command alone.
 	args = append(args, "--clearenv")

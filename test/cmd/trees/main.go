@@ -26,17 +26,20 @@ func main() {
 
 // built are the directories that are compiled here rather than taken from Debian.
 var built = map[string]func(context.Context) (string, error){
-	"probes":       trees.BuildProbes,
-	"fulltest":     trees.BuildFullWithTestLib,
-	"hosttest":     trees.BuildHostWithTestLib,
-	"probesi386":   trees.BuildProbesI386,
-	"hosttesti386": trees.BuildHostWithTestLibI386,
-	"gpuprobes":    trees.BuildGPUProbes,
-	"computehost":  trees.BuildComputeHost,
+	"probes":        trees.BuildProbes,
+	"fulltest":      trees.BuildFullWithTestLib,
+	"hosttest":      trees.BuildHostWithTestLib,
+	"probesi386":    trees.BuildProbesI386,
+	"hosttesti386":  trees.BuildHostWithTestLibI386,
+	"probesarm64":   trees.BuildProbesArm64,
+	"hosttestarm64": trees.BuildHostWithTestLibArm64,
+	"gpuprobes":     trees.BuildGPUProbes,
+	"computehost":   trees.BuildComputeHost,
 }
 
 // builtNames lists them in the order in which they are made.
-var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "gpuprobes", "computehost"}
+var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "probesarm64", "hosttestarm64",
+	"gpuprobes", "computehost"}
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {

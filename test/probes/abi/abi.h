@@ -30,6 +30,12 @@ CONVENTION(fastcall) int abi_fastcall(int a, int b, int c, int d);
 CONVENTION(thiscall) int abi_thiscall(int a, int b, int c, int d);
 CONVENTION(stdcall) int abi_stdcall(int a, int b, int c, int d);
 
+#ifdef __aarch64__
+/* The vector convention, in which a callee keeps all of v8 to v23; the symbol is marked STO_AARCH64_VARIANT_PCS. */
+typedef double pair __attribute__((vector_size(16)));
+__attribute__((aarch64_vector_pcs)) pair abi_vector(pair a, pair b, pair c, pair d, pair e, pair f, pair g, pair h);
+#endif
+
 /* NULL, or what is wrong */
 const char *abi_time64(const char *directory);
 

@@ -37,3 +37,10 @@ REGISTERS(3) int abi_register_3(int a, int b, int c, int d) FOUR
 CONVENTION(fastcall) int abi_fastcall(int a, int b, int c, int d) FOUR
 CONVENTION(thiscall) int abi_thiscall(int a, int b, int c, int d) FOUR
 CONVENTION(stdcall) int abi_stdcall(int a, int b, int c, int d) FOUR
+
+#ifdef __aarch64__
+__attribute__((aarch64_vector_pcs)) pair abi_vector(pair a, pair b, pair c, pair d, pair e, pair f, pair g, pair h)
+{
+	return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h;
+}
+#endif

@@ -12,6 +12,23 @@ static int failures;
 		}                                                                                                      \
 	} while (0)
 
+#ifdef __aarch64__
+/* Eight arguments, and as many others that stay in registers. */
+static void vectors(double n)
+{
+	pair p[8];
+	for (int i = 0; i < 8; i++)
+		p[i] = (pair){n + i, -n * i};
+	pair sum = abi_vector(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]);
+	for (int i = 0; i < 8; i++)
+		sum -= (i + 1) * p[i];
+	WANT(sum[0], 0);
+	WANT(sum[1], 0);
+}
+#else
+static void vectors(double n) { (void)n; }
+#endif
+
 int main(int argc, char **argv)
 {
 	/* more than once, and with enough live values that the registers a callee keeps are in use */
@@ -28,6 +45,7 @@ int main(int argc, char **argv)
 		WANT(abi_fastcall(1, 2, 3, 4), 4321);
 		WANT(abi_thiscall(1, 2, 3, 4), 4321);
 		WANT(abi_stdcall(1, 2, 3, 4), 4321);
+		vectors(i);
 		for (int j = 0; j < 6; j++)
 			WANT(kept[j]++, argc + j + i);
 	}

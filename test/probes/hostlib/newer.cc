@@ -73,10 +73,12 @@ const char *random_numbers()
 const char *stats()
 {
 	struct stat a, b, c, d;
-	WANT(stat("/proc/self/exe", &a) == 0 && lstat("/proc/self/exe", &b) == 0);
+	char path[32]; /* not /proc/self/exe, of which an emulator has two */
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	WANT(fd >= 0 && stat(path, &a) == 0 && lstat(path, &b) == 0);
 	WANT(S_ISREG(a.st_mode) && S_ISLNK(b.st_mode));
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	WANT(fd >= 0 && fstat(fd, &c) == 0 && c.st_ino == a.st_ino && c.st_dev == a.st_dev);
+	WANT(fstat(fd, &c) == 0 && c.st_ino == a.st_ino && c.st_dev == a.st_dev);
 	WANT(fstatat(fd, "", &d, AT_EMPTY_PATH) == 0 && d.st_ino == a.st_ino);
 	close(fd);
 	WANT(stat("/no/such/file", &a) == -1 && errno == ENOENT);

@@ -18,6 +18,9 @@
 #ifdef __i386__
 #define TRIPLET "i386-linux-gnu"
 #define BASE_VERSION "GLIBC_2.0"
+#elif defined __aarch64__
+#define TRIPLET "aarch64-linux-gnu"
+#define BASE_VERSION "GLIBC_2.17"
 #else
 #define TRIPLET "x86_64-linux-gnu"
 #define BASE_VERSION "GLIBC_2.2.5"

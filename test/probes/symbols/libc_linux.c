@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#ifdef __x86_64__
 #include <sys/platform/x86.h>
+#endif
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -174,7 +176,7 @@ static int spawned(posix_spawn_file_actions_t *actions, const char *script)
         posix_spawn_file_actions_t actions;      \
         posix_spawn_file_actions_init(&actions); \
         SHOW(symbol(&actions, __VA_ARGS__));     \
-        SHOW(spawned(&actions, script));         \
+        RESULT(spawned(&actions, script));       \
     }
 ACTION(posix_spawn_file_actions_addchdir_np, "[ \"$PWD\" = /usr ] && exit 7", "/usr")
 ACTION(posix_spawn_file_actions_addfchdir_np, "[ \"$PWD\" = /usr ] && exit 7", open("/usr", O_RDONLY | O_DIRECTORY))
@@ -220,9 +222,11 @@ SYMBOL(_Fork)
     SHOW(WEXITSTATUS(status));
 }
 
+#ifdef __x86_64__
 SYMBOL(__x86_get_cpuid_feature_leaf)
 {
     SHOW(x86_cpu_present(x86_cpu_SSE2) != 0);
     SHOW(x86_cpu_active(x86_cpu_CMOV) != 0);
 }
+#endif
 

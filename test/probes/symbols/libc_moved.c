@@ -22,7 +22,7 @@
 VALUE(dlopen, dlopen("libm.so.6", RTLD_LAZY) != NULL)
 VALUE(dlclose, dlclose(dlopen("libm.so.6", RTLD_LAZY)))
 VALUE(dlsym, dlsym(dlopen("libm.so.6", RTLD_LAZY), "cos") != NULL)
-VALUE(dlvsym, dlvsym(dlopen("libm.so.6", RTLD_LAZY), "cos", "GLIBC_2.2.5") != NULL)
+VALUE(dlvsym, dlvsym(dlopen("libm.so.6", RTLD_LAZY), "cos", BASE_VERSION) != NULL)
 SYMBOL(dlerror)
 {
     dlerror();

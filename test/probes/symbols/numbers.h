@@ -4,6 +4,7 @@
 
 #define __STDC_WANT_IEC_60559_TYPES_EXT__ 1
 #include <fenv.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -22,7 +23,7 @@ static inline void show_double(double x, bool exact)
 
 static inline void show_long_double(long double x, bool exact)
 {
-    printf(isnan(x) ? " nan" : exact ? " %La" : " %.17Lg", x);
+    printf(isnan(x) ? " nan" : exact ? " %La" : LDBL_MANT_DIG == 113 ? " %.30Lg" : " %.17Lg", x);
 }
 
 static inline void show_float128(_Float128 x, bool exact)

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The oldest version of the architecture's symbols. */
+#ifdef __aarch64__
+#define BASE_VERSION "GLIBC_2.17"
+#else
+#define BASE_VERSION "GLIBC_2.2.5"
+#endif
+
 struct symbol_entry {
     const char *name;
     void (*run)(void);
