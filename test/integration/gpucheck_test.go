@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/capsule-run/capsule-run/test/trees"
 )
 
 // What test/gpu-check does on a machine with a GPU it does here with Mesa's software drivers; a machine without a GPU is
@@ -35,6 +37,7 @@ func TestGPUCheck(t *testing.T) {
 			t.Errorf("nothing says %q:\n%s", want, out)
 		}
 	}
+	withoutLoaders(t, dir)
 	if gpus, _ := filepath.Glob("/dev/dri/renderD*"); len(gpus) > 0 {
 		return // what it does then is what it is for
 	}
@@ -46,5 +49,37 @@ func TestGPUCheck(t *testing.T) {
 	}
 	if out, err := check("1", "--rounds", "1"); err == nil || !strings.Contains(out, "gpu-check: error: there is no GPU here\n") {
 		t.Errorf("without a GPU that must be there: %v\n%s", err, out)
+	}
+}
+
+// withoutLoaders runs it on a machine that has Mesa's drivers and neither libEGL nor libvulkan, as a server may have
+// NVIDIA's: the native programs get Debian 11's, the capsule begins behind the runtime's.
+func withoutLoaders(t *testing.T, dir string) {
+	t.Helper()
+	host, err := os.MkdirTemp("", "capsule-no-loaders-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(host) })
+	must(t, trees.Copy(t.Context(), trees.Tree(t, "host13"), host))
+	loaders, err := filepath.Glob(host + "/usr/lib/x86_64-linux-gnu/lib[EGOv]*")
+	must(t, err)
+	removed := 0
+	for _, l := range loaders {
+		for _, name := range []string{"libEGL.so", "libGL.so", "libGLX.so", "libGLdispatch.so", "libGLES", "libOpenGL.so", "libvulkan.so"} {
+			if strings.HasPrefix(filepath.Base(l), name) {
+				must(t, os.Remove(l))
+				removed++
+			}
+		}
+	}
+	must(t, os.Mkdir(host+"/gpu-check", 0o755))
+	cmd := exec.CommandContext(t.Context(), "bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL",
+		"--bind", host, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/sys", "/sys", "--tmpfs", "/tmp", "--tmpfs", "/root",
+		"--ro-bind", dir, "/gpu-check", "--chdir", "/tmp", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/root",
+		"--setenv", "CAPSULE_MUST_WORK", "1", "--", "/gpu-check/gpu-check", "run", "--software", "--rounds", "1")
+	text, err := cmd.CombinedOutput()
+	out := string(text)
+	if err != nil || removed < 10 || strings.Count(out, "capsule, driver: the same\n") != 2 || strings.Contains(out, "frontend") ||
+		!strings.Contains(out, "natively, with Debian 11's libEGL.so.1") || !strings.Contains(out, "natively, with Debian 11's libvulkan.so.1") {
+		t.Errorf("without loaders (%d files removed): %v\n%s", removed, err, out)
 	}
 }

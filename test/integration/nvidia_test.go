@@ -28,7 +28,11 @@ type nvidia struct {
 }
 
 func newNVIDIA(t *testing.T, runtime string, flags ...string) *nvidia {
-	n := &nvidia{t: t, dir: trees.GPUProbes(t)}
+	return newNVIDIAWith(t, trees.GPUProbes(t), runtime, flags...)
+}
+
+func newNVIDIAWith(t *testing.T, probes, runtime string, flags ...string) *nvidia {
+	n := &nvidia{t: t, dir: probes}
 	n.launch = launch{runtime: trees.Tree(t, runtime), host: trees.Tree(t, "hostnvidia"),
 		flags: append(flags, "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro")}
 	if os.Geteuid() == 0 {
@@ -96,9 +100,9 @@ func (n *nvidia) same(want string, argv ...string) {
 }
 
 // functionsOf lists what a library of the host exports.
-func functionsOf(t *testing.T, host, library string) []string {
+func functionsOf(t *testing.T, host, triplet, library string) []string {
 	t.Helper()
-	f, err := elf.Open(filepath.Join(host, "usr/lib/x86_64-linux-gnu/nvidia/current", library))
+	f, err := elf.Open(filepath.Join(host, "usr/lib", triplet, "nvidia/current", library))
 	must(t, err)
 	defer f.Close()
 	symbols, err := f.DynamicSymbols()
@@ -124,7 +128,7 @@ func TestNVIDIA(t *testing.T) {
 			n.same("vkCreateInstance: -9", "/gpu/vk_draw")
 			for library, least := range map[string]int{"libcuda.so.1": 600, "libnvidia-ml.so.1": 300, "libnvcuvid.so.1": 30,
 				"libnvidia-encode.so.1": 2, "libnvidia-opticalflow.so.1": 3, "libnvidia-fbc.so.1": 10, "libnvoptix.so.1": 1} {
-				names := functionsOf(t, n.host, library)
+				names := functionsOf(t, n.host, "x86_64-linux-gnu", library)
 				if len(names) < least {
 					t.Errorf("%s exports only %d functions", library, len(names))
 				}
@@ -140,6 +144,17 @@ func TestNVIDIA(t *testing.T) {
 			n.env = nil
 			n.same("GLX core 4.5: 4.5 (Core Profile) Mesa", "/probes/contexts", "glx")
 		})
+	}
+}
+
+// The same with 32-bit libraries and programs. The 32-bit libcuda has text relocations.
+func TestNVIDIAI386(t *testing.T) {
+	n := newNVIDIAWith(t, trees.GPUProbesI386(t), "runtime11both")
+	n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: ", "/gpu/cuda")
+	n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
+	for _, library := range []string{"libcuda.so.1", "libnvidia-ml.so.1"} {
+		n.stdin = strings.Join(functionsOf(t, n.host, "i386-linux-gnu", library), "\n") + "\n"
+		n.same(", 0 missing\nexit status 0", "/gpu/entries", library)
 	}
 }
 
@@ -159,8 +174,12 @@ func TestNVIDIADriverBoundary(t *testing.T) {
 	n.same("__egl_Main: 0", "/gpu/vendor", "egl", "libEGL_nvidia.so.0")
 	n.same("vkCreateInstance: -9", "/gpu/vk_draw")
 	n.same("cuInit: 100 ", "/gpu/cuda")
-	n.stdin = strings.Join(functionsOf(t, n.host, "libGLX_nvidia.so.0"), "\n") + "\n"
+	n.stdin = strings.Join(functionsOf(t, n.host, "x86_64-linux-gnu", "libGLX_nvidia.so.0"), "\n") + "\n"
 	n.same(", 0 missing\n", "/gpu/entries", "libGLX_nvidia.so.0")
+	n.stdin, n.env = "", []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
+	n.same("eglQueryDevicesEXT: 1, 0 devices", "/gpu/egl_draw")
+	n.env, n.display = []string{"__GLX_VENDOR_LIBRARY_NAME=nvidia"}, xvfb.Start(t)
+	n.same("GLX core 4.5: no context", "/probes/contexts", "glx")
 }
 
 // A server may have the driver for computing and nothing else, in a directory of its own that only a variable leads to.

@@ -78,6 +78,16 @@ func BuildGPUProbes(ctx context.Context) (string, error) {
 	return set{"gpuprobes", probes.GPUSources, probes.GPU}.build(ctx)
 }
 
+// BuildGPUProbesI386 is BuildGPUProbes for 32-bit x86.
+func BuildGPUProbesI386(ctx context.Context) (string, error) {
+	var list []probes.Probe
+	for _, p := range probes.GPU {
+		p.SDK += "i386"
+		list = append(list, p)
+	}
+	return set{"gpuprobesi386", probes.GPUSources, list}.build(ctx)
+}
+
 // BuildComputeProbes compiles the programs and the driver of test/probes/{compute,video}, unless they are in the cache.
 func BuildComputeProbes(ctx context.Context) (string, error) {
 	return set{"computeprobes", probes.ComputeSources, probes.Compute}.build(ctx)

@@ -27,6 +27,12 @@ func GPUProbes(t testing.TB) string {
 	return use(t, BuildGPUProbes)
 }
 
+// GPUProbesI386 is the same for 32-bit x86.
+func GPUProbesI386(t testing.TB) string {
+	t.Helper()
+	return use(t, BuildGPUProbesI386)
+}
+
 // ComputeProbes returns the directory of the programs that compute, for a test (see BuildComputeProbes).
 func ComputeProbes(t testing.TB) string {
 	t.Helper()
