@@ -52,6 +52,9 @@ type Plan struct {
 	Overrides map[string]string `json:"boundary_overrides,omitempty"`
 	Host      PlanHost          `json:"host"`
 	Runtime   PlanRuntime       `json:"runtime"`
+	// Differences are what a program notices of being started without a mount namespace. Paths below Dir then stand for
+	// the build's directory.
+	Differences []string `json:"differences,omitempty"`
 	// Architectures are those of the runtime that the host has a stack for, the main one first.
 	Architectures []*ArchPlan `json:"architectures"`
 	Mounts        []mount.Op  `json:"mounts"`

@@ -32,11 +32,16 @@ const (
 )
 
 // Write puts a plan's files below dir, which must exist and be empty. What is there after an error is incomplete;
-// plan.json is written last.
-func Write(plan *capsule.Plan, dir string) error {
+// plan.json is written last. With root the build is in place: it is for a process that sees it as that directory, and
+// not below capsule.Dir.
+func Write(plan *capsule.Plan, dir, root string) error {
 	files := map[string][]byte{}
 	for _, p := range plan.Architectures {
-		if err := generate(p.Artefacts(), files); err != nil {
+		a := p.Artefacts()
+		if root != "" {
+			a = moveArtefacts(a, root)
+		}
+		if err := generate(a, files); err != nil {
 			return err
 		}
 	}
@@ -60,6 +65,11 @@ func Write(plan *capsule.Plan, dir string) error {
 			if err := rewrite(r, dir); err != nil {
 				return err
 			}
+		}
+	}
+	if root != "" {
+		if err := linkMounts(plan.Mounts, dir); err != nil {
+			return err
 		}
 	}
 	text, err := JSON(plan)

@@ -175,6 +175,15 @@ func (s *Store) open(dir string) (*Built, error) {
 
 // Build writes the plan's artefacts as the current generation of key. On an error nothing of it stays.
 func (s *Store) Build(key string, plan *capsule.Plan, record Record) (*Built, error) {
+	return s.build(key, plan, record, false)
+}
+
+// BuildInPlace does the same for a process that has no /run/capsule: Built.Dir stands for it.
+func (s *Store) BuildInPlace(key string, plan *capsule.Plan, record Record) (*Built, error) {
+	return s.build(key, plan, record, true)
+}
+
+func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace bool) (*Built, error) {
 	parent := filepath.Join(s.dir, key)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, fmt.Errorf("create build cache: %w", err)
@@ -184,12 +193,16 @@ func (s *Store) Build(key string, plan *capsule.Plan, record Record) (*Built, er
 	if err != nil {
 		return nil, fmt.Errorf("create build directory: %w", err)
 	}
-	if err := s.fill(dir, plan, record); err != nil {
+	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
+	root := ""
+	if inPlace {
+		root = generation
+	}
+	if err := s.fill(dir, root, plan, record); err != nil {
 		os.RemoveAll(dir)
 		os.Remove(parent) // only if it is empty: nothing half done stays
 		return nil, err
 	}
-	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
 	if err := publish(dir, generation); err != nil {
 		os.RemoveAll(dir)
 		os.RemoveAll(generation)
@@ -198,11 +211,11 @@ func (s *Store) Build(key string, plan *capsule.Plan, record Record) (*Built, er
 	return s.open(generation)
 }
 
-func (s *Store) fill(dir string, plan *capsule.Plan, record Record) error {
+func (s *Store) fill(dir, root string, plan *capsule.Plan, record Record) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // MkdirTemp's 0700 would show in the container
 		return fmt.Errorf("create build directory: %w", err)
 	}
-	if err := Write(plan, dir); err != nil {
+	if err := Write(plan, dir, root); err != nil {
 		return err
 	}
 	text, err := json.Marshal(record)

@@ -51,6 +51,12 @@ func planCommand(f *flags) *cobra.Command {
 // printPlan for a person: what stands where, what is bridged, what will not work.
 func printPlan(w io.Writer, p *capsule.Plan) error {
 	fmt.Fprintf(w, "host     %s\nruntime  %s (%s)\nboundary %s\n", p.Host.Dir, p.Runtime.Dir, p.Runtime.Layout, p.Boundary)
+	for i, d := range p.Differences {
+		if i == 0 {
+			fmt.Fprintf(w, "\nWithout isolation, below the build's directory instead of %s:\n", capsule.Dir)
+		}
+		fmt.Fprintf(w, "  %s\n", d)
+	}
 	for _, a := range p.Architectures {
 		if err := printArch(w, a); err != nil {
 			return err

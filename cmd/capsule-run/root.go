@@ -23,9 +23,9 @@ const exitSetup = 125
 
 // flags of the command line, before a configuration file fills the gaps.
 type flags struct {
-	runtime, host, config, mountAPI      string
-	libraries, binds, setenv, boundaries []string
-	verbose, json                        bool
+	runtime, host, config, mountAPI, isolation string
+	libraries, binds, setenv, boundaries       []string
+	verbose, json                              bool
 }
 
 // more are commands that a build tag adds.
@@ -107,11 +107,14 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
 	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
+	p.StringVar(&f.isolation, "isolation", "", "`HOW` the program is kept apart: userns, none, or auto (default)")
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
 	for _, err := range []error{
 		c.MarkPersistentFlagDirname("host"),
 		c.MarkPersistentFlagFilename("config", "toml"),
+		c.RegisterFlagCompletionFunc("isolation", cobra.FixedCompletions(
+			[]string{run.IsolationAuto, run.IsolationUserNS, run.IsolationNone}, cobra.ShellCompDirectiveNoFileComp)),
 		c.RegisterFlagCompletionFunc("boundary", cobra.FixedCompletions(
 			[]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, cobra.ShellCompDirectiveNoFileComp)),
 	} {
@@ -169,6 +172,10 @@ func (f *flags) options() (*run.Options, error) {
 			return nil, usage(err.Error(), "write it as --bind SRC[:DST[:ro|rw]]")
 		}
 		o.Binds = append(o.Binds, bind)
+	}
+	o.Isolation = first(f.isolation, c.Isolation, run.IsolationAuto)
+	if !slices.Contains([]string{run.IsolationUserNS, run.IsolationNone, run.IsolationAuto}, o.Isolation) {
+		return nil, usage(fmt.Sprintf("unknown isolation %q", o.Isolation), "it is userns, none or auto")
 	}
 	if o.MountAPI, err = mountAPI(f.mountAPI); err != nil {
 		return nil, err

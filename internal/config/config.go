@@ -29,12 +29,13 @@ type Config struct {
 	Boundary string `toml:"boundary"`
 	// Boundaries are those of single APIs.
 	Boundaries map[string]string `toml:"boundaries"`
+	Isolation  string            `toml:"isolation"`
 	Libraries  []string          `toml:"libraries"`
 	Bind       []string          `toml:"bind"`
 	Setenv     map[string]string `toml:"setenv"`
 }
 
-const knownKeys = "known keys: runtime, host, boundary (strings), libraries, bind (lists of strings), setenv, boundaries (tables of strings)"
+const knownKeys = "known keys: runtime, host, boundary, isolation (strings), libraries, bind (lists of strings), setenv, boundaries (tables of strings)"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)

@@ -81,12 +81,13 @@ const (
 const (
 	msgUserNS = 1 << iota
 	msgIgnoreQuit
+	msgDirect
 )
 
 func (m *message) encode() []byte {
 	e := &encoder{make([]byte, 0, 32<<10)}
 	e.num(uint64(m.parent))
-	e.num(flag(m.userNS, msgUserNS) | flag(m.ignoreQuit, msgIgnoreQuit))
+	e.num(flag(m.userNS, msgUserNS) | flag(m.ignoreQuit, msgIgnoreQuit) | flag(m.spec.Direct, msgDirect))
 	e.num(uint64(m.spec.MountAPI))
 	e.str(m.spec.Dir)
 	e.strs(m.spec.Argv)
@@ -115,6 +116,7 @@ func decodeMessage(b []byte) (*message, error) {
 	m := &message{parent: int(d.num())}
 	flags := d.num()
 	m.userNS, m.ignoreQuit = flags&msgUserNS != 0, flags&msgIgnoreQuit != 0
+	m.spec.Direct = flags&msgDirect != 0
 	m.spec.MountAPI = mount.API(d.num())
 	m.spec.Dir = d.str()
 	m.spec.Argv = d.strs()

@@ -11,7 +11,7 @@ import (
 func sample() *message {
 	return &message{
 		parent: 4711, userNS: true, ignoreQuit: true,
-		spec: Spec{Argv: []string{"a", "", "c d"}, Env: []string{"X=1", "Y="}, Dir: "/home", MountAPI: mount.Old,
+		spec: Spec{Argv: []string{"a", "", "c d"}, Env: []string{"X=1", "Y="}, Dir: "/home", MountAPI: mount.Old, Direct: true,
 			Ops: []mount.Op{
 				{Kind: mount.Bind, Source: "/a", Target: "/b", ReadOnly: true, Optional: true},
 				{Kind: mount.Bind, Source: "/a", Target: "/b", Recursive: true},

@@ -63,19 +63,11 @@ func become(memfd, sock int) *Error {
 	if os.Getppid() != m.parent {
 		os.Exit(ExitSetup)
 	}
-	mask := unix.Umask(0)
-	if err := mount.Apply(m.spec.Ops, m.spec.MountAPI); err != nil {
-		e := &Error{Op: "mount", Msg: err.Error(), Code: ExitSetup}
-		var me *mount.Error
-		if errors.As(err, &me) {
-			e.Hint = me.Hint()
-			if me.Index < 0 { // the frame, where a denied user namespace shows
-				e.errno = errnoOf(err)
-			}
+	if !m.spec.Direct {
+		if e := newRoot(&m.spec); e != nil {
+			return e
 		}
-		return e
 	}
-	unix.Umask(mask)
 	dir := m.spec.Dir
 	if dir == "" {
 		dir = "/"
@@ -104,6 +96,24 @@ func become(memfd, sock int) *Error {
 	}
 	unix.Write(sock, []byte{reachedExec})
 	return execute(m.spec.Argv, m.spec.Env)
+}
+
+// newRoot makes the root that the spec's operations describe, and enters it.
+func newRoot(spec *Spec) *Error {
+	defer unix.Umask(unix.Umask(0))
+	err := mount.Apply(spec.Ops, spec.MountAPI)
+	if err == nil {
+		return nil
+	}
+	e := &Error{Op: "mount", Msg: err.Error(), Code: ExitSetup}
+	var me *mount.Error
+	if errors.As(err, &me) {
+		e.Hint = me.Hint()
+		if me.Index < 0 { // the frame, where a denied user namespace shows
+			e.errno = errnoOf(err)
+		}
+	}
+	return e
 }
 
 func receive(fd int) (*message, error) {

@@ -72,7 +72,7 @@ func fork(spec *Spec) (*child, error) {
 	setup := func(doing string, err error) *Error {
 		return &Error{Op: "namespace", Msg: doing + ": " + err.Error(), Code: ExitSetup, errno: errnoOf(err)}
 	}
-	c := &child{userNS: wantUserNS(spec.UserNS)}
+	c := &child{userNS: !spec.Direct && wantUserNS(spec.UserNS)}
 	m := &message{spec: *spec, parent: os.Getpid(), userNS: c.userNS, ignoreQuit: ignored(unix.SIGINT)}
 	memfd, err := sealed(m.encode())
 	if err != nil {
@@ -90,7 +90,10 @@ func fork(spec *Spec) (*child, error) {
 		// For init only, it is replaced before the game: no garbage collection in so short a life, no signals of the
 		// Go scheduler that could be left pending for the game, no reading of cgroup files.
 		Env: []string{"GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"},
-		Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL},
+		Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
+	}
+	if !spec.Direct {
+		attr.Sys.Cloneflags = unix.CLONE_NEWNS
 	}
 	if c.userNS {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWUSER
@@ -107,7 +110,10 @@ func fork(spec *Spec) (*child, error) {
 	if err != nil {
 		unix.Close(p[0])
 		e := setup("make a mount namespace", err)
-		if c.userNS {
+		switch {
+		case spec.Direct:
+			e = setup("start a process", err)
+		case c.userNS:
 			e = setup("make a user and a mount namespace", err)
 		}
 		c.explain(e)

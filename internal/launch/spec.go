@@ -19,6 +19,8 @@ type Spec struct {
 	Env  []string
 	// Dir is the working directory inside the new root; empty means "/".
 	Dir string
+	// Direct starts the command where we are: in no namespace of its own, with no root of its own; Ops must be empty.
+	Direct bool
 	// UserNS says whether to make a user namespace. Auto makes one unless we are root with CAP_SYS_ADMIN.
 	UserNS Tri
 	// MountAPI chooses the mount calls.

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"os"
 	"strings"
 
@@ -25,6 +26,20 @@ func wantUserNS(t Tri) bool {
 		return false
 	}
 	return data[0].Effective&(1<<unix.CAP_SYS_ADMIN) == 0
+}
+
+// Forbidden says whether a launch failed because this machine, or the container that we are in, lets us have no namespaces:
+// then a direct one may do.
+func Forbidden(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.errno == 0 || e.Op != "namespace" && e.Op != "mount" {
+		return false
+	}
+	switch unix.Errno(e.errno) {
+	case unix.EPERM, unix.EACCES, unix.ENOSPC, unix.EINVAL, unix.EUSERS, unix.ENOSYS:
+		return true
+	}
+	return false
 }
 
 // explain adds the hint to an error that a refused namespace may be the cause of. The kernel's word for it misleads:

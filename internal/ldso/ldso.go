@@ -251,17 +251,30 @@ func replaceToken(p, name, value string) string {
 // Dirs returns the directories in which the loader looks without being told by an object: the default ones, and
 // those of the cache or of ld.so.conf, sorted, without those that do not exist.
 func (s *Searcher) Dirs() []string {
-	dirs := slices.Concat(s.defaults, s.conf)
-	var more []string
+	return s.existing(slices.Concat(s.defaults, s.conf, s.cacheDirs()))
+}
+
+// Path returns the same directories in the order of a search, as for ld.so's option --library-path: those of ld.so.conf
+// and of the cache before the default ones.
+func (s *Searcher) Path() []string {
+	return s.existing(slices.Concat(s.conf, s.cacheDirs(), s.defaults))
+}
+
+func (s *Searcher) cacheDirs() []string {
+	var dirs []string
 	for _, entries := range s.cache {
 		for _, e := range entries {
 			if e.HWCaps == "" && e.LegacyHWCap == 0 {
-				more = append(more, path.Dir(e.Path))
+				dirs = append(dirs, path.Dir(e.Path))
 			}
 		}
 	}
-	slices.Sort(more)
-	dirs = append(dirs, more...)
+	slices.Sort(dirs)
+	return dirs
+}
+
+// existing leaves out what is not there, and what is there under another name already.
+func (s *Searcher) existing(dirs []string) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, d := range dirs {

@@ -33,6 +33,7 @@ type Options struct {
 	Cwd       string
 	Argv      []string
 	MountAPI  mount.API
+	Isolation string // IsolationAuto, IsolationUserNS or IsolationNone
 
 	Verbose  func(format string, args ...any) // nil: silent
 	Progress *os.File                         // a terminal that shows what takes long; nil: none
@@ -101,7 +102,8 @@ func (o *Options) key() (string, error) {
 	if err := unix.Stat("/proc/self/exe", &self); err != nil {
 		return "", fmt.Errorf("look at my own binary: %w", err)
 	}
-	parts := []string{Version, fmt.Sprint(self.Dev, self.Ino, self.Size, self.Mtim.Nano()), runtime, host, o.Boundary.All}
+	parts := []string{Version, fmt.Sprint(self.Dev, self.Ino, self.Size, self.Mtim.Nano()), runtime, host, o.Boundary.All,
+		fmt.Sprint(o.Isolation == IsolationNone)}
 	for _, api := range slices.Sorted(maps.Keys(o.Boundary.ByAPI)) {
 		parts = append(parts, api+"="+o.Boundary.ByAPI[api])
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/direct"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
@@ -23,6 +24,8 @@ type launchRecord struct {
 	Mounts []mount.Op   `json:"mounts"` // sources of generated files relative to the build
 	// Tunable is what the program's GLIBC_TUNABLES gets.
 	Tunable string `json:"tunable,omitempty"`
+	// Direct is for a launch without isolation.
+	Direct direct.Runtime `json:"direct"`
 	// Environment is what the program's gets besides.
 	Environment map[string]string `json:"environment,omitempty"`
 	// Path is what the program's PATH gets at its end.
@@ -30,7 +33,8 @@ type launchRecord struct {
 }
 
 func record(s *stages.Story) (build.Record, error) {
-	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path}
+	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
+		Direct: directRuntime(s)}
 	for _, t := range s.Tree.Top {
 		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
 		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {

@@ -17,21 +17,17 @@ import (
 // signal N ended it. An error means that nothing was run.
 func Run(o *Options) (int, error) {
 	defer o.Release()
-	built, err := Prepare(o)
-	if err != nil {
-		return 0, err
+	for {
+		built, err := Prepare(o)
+		if err != nil {
+			return 0, err
+		}
+		status, err := start(o, built) // mount, exec
+		built.Close()
+		if err == nil || !o.fallBack(err) { // without isolation: once
+			return status, err
+		}
 	}
-	defer built.Close()
-
-	// mount: the runtime's directories, the user's own, and below /run/capsule what the plan names.
-	spec, err := compose(o, built)
-	if err != nil {
-		return 0, err
-	}
-
-	// exec: in namespaces of its own, as if it had been started directly.
-	o.Done()
-	return launch.Run(spec)
 }
 
 // Prepare returns the artefacts for a host, a runtime and options. While nothing that they depend on has changed they
@@ -64,7 +60,11 @@ func Prepare(o *Options) (*build.Built, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := store.Build(key, story.Plan, record)
+	write := store.Build
+	if o.Isolation == IsolationNone {
+		write = store.BuildInPlace
+	}
+	built, err := write(key, story.Plan, record)
 	if err != nil {
 		return nil, cacheError(err, store.Dir())
 	}
@@ -81,6 +81,9 @@ func Decide(o *Options) (*stages.Story, error) {
 	// plan: which library comes from which side, and why.
 	if err := story.Decide(o.wishes()); err != nil {
 		return nil, planError(err)
+	}
+	if o.Isolation == IsolationNone {
+		story.Plan.Differences = Differences
 	}
 	return story, nil
 }

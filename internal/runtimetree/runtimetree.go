@@ -193,6 +193,17 @@ func (t *Tree) inspectLibc() error {
 	return nil
 }
 
+// LibraryPath returns the directories that the runtime's loader searches, in its order, as outside paths.
+func (t *Tree) LibraryPath() []string {
+	var dirs []string
+	for _, d := range t.searcher.Path() {
+		if canonical, err := t.Root.Resolve(d); err == nil {
+			dirs = append(dirs, t.Root.HostPath(canonical))
+		}
+	}
+	return dirs
+}
+
 // Library returns what the runtime's own loader would load for a SONAME. The error wraps ldso.ErrNotFound if that is
 // nothing, or names the file that cannot be read.
 func (t *Tree) Library(soname string) (*Library, error) {

@@ -1,0 +1,80 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// A process without a mount namespace has no /run/capsule. A build in place is that directory itself: what the plan mounts
+// is linked there, and what names a path below capsule.Dir names one below the build.
+
+// Moved returns a text in which each path below capsule.Dir is below root instead.
+func Moved(text, root string) string {
+	return strings.ReplaceAll(text, capsule.Dir+"/", root+"/")
+}
+
+// moveArtefacts rewrites what holds paths, the manifest and the generated JSON, for a build that will be called root.
+func moveArtefacts(a *capsule.Artefacts, root string) *capsule.Artefacts {
+	moved := *a
+	moved.Manifest = manifest.Manifest{RootPath: Moved(a.Manifest.RootPath, root), HostDir: Moved(a.Manifest.HostDir+"/", root)}
+	moved.Manifest.HostDir = strings.TrimSuffix(moved.Manifest.HostDir, "/")
+	for _, o := range a.Manifest.Objects {
+		o.Path = Moved(o.Path, root)
+		moved.Manifest.Objects = append(moved.Manifest.Objects, o)
+	}
+	for _, alias := range a.Manifest.Aliases {
+		alias.Path = Moved(alias.Path, root)
+		moved.Manifest.Aliases = append(moved.Manifest.Aliases, alias)
+	}
+	for _, m := range a.Manifest.Maps {
+		m.To = Moved(m.To, root)
+		moved.Manifest.Maps = append(moved.Manifest.Maps, m)
+	}
+	quoted, _ := json.Marshal(root) // a string always can be
+	moved.Generated = nil
+	for _, g := range a.Generated {
+		g.Text = []byte(Moved(string(g.Text), strings.Trim(string(quoted), `"`)))
+		moved.Generated = append(moved.Generated, g)
+	}
+	return &moved
+}
+
+// linkMounts links in dir what the plan mounts below capsule.Dir. Sources that are part of the build lie where they are
+// mounted, but for rewritten libraries. What the plan places elsewhere, in /etc, has no place here.
+func linkMounts(ops []mount.Op, dir string) error {
+	for _, op := range ops {
+		rel, ours := strings.CutPrefix(op.Target, capsule.Dir+"/")
+		if !ours || rel == op.Source {
+			continue
+		}
+		var text string
+		switch {
+		case op.Kind == mount.Symlink:
+			text = op.Text
+		case op.Kind != mount.Bind:
+			continue
+		case filepath.IsAbs(op.Source):
+			text = op.Source
+		default: // relative, for the directory has another name until it is complete
+			var err error
+			if text, err = filepath.Rel(filepath.Dir(rel), op.Source); err != nil {
+				return fmt.Errorf("link %s: %w", op.Target, err)
+			}
+		}
+		name := filepath.Join(dir, rel)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return fmt.Errorf("link %s: %w", op.Target, err)
+		}
+		if err := os.Symlink(text, name); err != nil {
+			return fmt.Errorf("link %s: %w", op.Target, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package direct words the command line that runs a program of a runtime without any namespace: the runtime's own ld.so,
+// told where the stubs and the runtime's libraries are. It exists for machines and containers that forbid user namespaces.
+// It starts nothing, and it changes nothing about what the program sees: every path is the host's.
+package direct
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
+)
+
+// Runtime is what running a program needs of a runtime. It is part of a build's record.
+type Runtime struct {
+	Dir string `json:"dir"`
+	// Loaders are by the architecture's name.
+	Loaders map[string]Loader `json:"loaders"`
+}
+
+// Loader is an ld.so of the runtime.
+type Loader struct {
+	Path string `json:"path"` // outside
+	// Argv0 says that it knows --argv0 (glibc 2.33, elf/rtld.c).
+	Argv0 bool `json:"argv0,omitempty"`
+	// Libraries are the directories that it would search inside, by their outside paths.
+	Libraries []string `json:"libraries"`
+}
+
+// maxScripts is how deep interpreters of interpreters go: BINPRM_MAX_RECURSION of the kernel (fs/exec.c).
+const maxScripts = 5
+
+// Command returns what to execute for argv, with stubs searched in <capsule>/<triplet>/lib first.
+func (r *Runtime) Command(argv, env []string, capsule string) ([]string, error) {
+	root, err := rootfs.Open(r.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	name := argv[0]
+	program, err := find(root, name, env)
+	if err != nil {
+		return nil, err
+	}
+	args := argv[1:]
+	for range maxScripts {
+		script, interpreter, option := shebang(program)
+		if !script {
+			return r.wrap(program, name, args, env, capsule)
+		}
+		words := []string{program}
+		if option != "" {
+			words = []string{option, program}
+		}
+		args, name = append(words, args...), interpreter
+		if program, err = find(root, interpreter, env); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fault.WithExit(fmt.Errorf("%s: interpreters are nested too deeply", argv[0]), fault.ExitNotExecutable)
+}
+
+// wrap puts ld.so before a program that needs one. A static program, and whatever the kernel may know that we do not, is
+// executed as it is.
+func (r *Runtime) wrap(program, name string, args, env []string, capsule string) ([]string, error) {
+	f, err := os.Open(program)
+	if err != nil {
+		return append([]string{program}, args...), nil // the kernel words it
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	elf, err := dynelf.Read(f, st.Size())
+	if err != nil || elf.Interp == "" {
+		return append([]string{program}, args...), nil
+	}
+	a := arch.ByELF(elf.Machine, elf.Class)
+	if a == nil || r.Loaders[a.Name].Path == "" {
+		return nil, fault.WithExit(fault.WithHint(fmt.Errorf("%s: the runtime has no dynamic loader for %v", program, elf.Machine),
+			"it takes a runtime with programs of that architecture"), fault.ExitNotExecutable)
+	}
+	l := r.Loaders[a.Name]
+	// What the user sets comes first, as it does for ld.so. The cache would be the host's.
+	path := append(filepath.SplitList(getenv(env, "LD_LIBRARY_PATH")), filepath.Join(capsule, a.Triplet, "lib"))
+	out := []string{l.Path, "--inhibit-cache", "--library-path", strings.Join(append(path, l.Libraries...), ":")}
+	if l.Argv0 {
+		out = append(out, "--argv0", name)
+	}
+	return append(append(out, program), args...), nil
+}
+
+// find resolves a program's name: an absolute path, or a bare name by PATH, in the runtime first and then on the host; any
+// other path on the host, for it counts from the working directory.
+func find(root *rootfs.Root, name string, env []string) (string, error) {
+	var names []string
+	switch {
+	case filepath.IsAbs(name):
+		names = []string{name}
+	case strings.Contains(name, "/"):
+		return name, nil
+	case name != "":
+		for _, dir := range filepath.SplitList(getenv(env, "PATH")) {
+			if filepath.IsAbs(dir) {
+				names = append(names, filepath.Join(dir, name))
+			}
+		}
+	}
+	for _, n := range names {
+		if st, err := root.Stat(n); err == nil && st.Mode.IsRegular() && st.Mode&0o111 != 0 {
+			return root.HostPath(st.Path), nil
+		}
+	}
+	for _, n := range names {
+		if st, err := os.Stat(n); err == nil && st.Mode().IsRegular() && unix.Access(n, unix.X_OK) == nil {
+			return n, nil
+		}
+	}
+	return "", fault.WithExit(fault.WithHint(fmt.Errorf("%s: command not found, neither in the runtime nor on the host", name),
+		"PATH is "+getenv(env, "PATH")), fault.ExitNotFound)
+}
+
+// shebang reads the first line of a script as the kernel does (fs/binfmt_script.c): one argument at most.
+func shebang(program string) (script bool, interpreter, option string) {
+	f, err := os.OpenFile(program, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, "", ""
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n') // BINPRM_BUF_SIZE
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, "", ""
+	}
+	text, ok := strings.CutPrefix(line, "#!")
+	if !ok {
+		return false, "", ""
+	}
+	text = strings.Trim(text, " \t\n")
+	interpreter, option, _ = strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
+	return interpreter != "", interpreter, strings.TrimSpace(option)
+}
+
+func getenv(env []string, name string) string {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}

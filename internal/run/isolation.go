@@ -1,0 +1,111 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/direct"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/launch"
+	"github.com/capsule-run/capsule-run/internal/stages"
+)
+
+// Isolation says what a program is started in.
+const (
+	// IsolationUserNS gives it a mount namespace, and a user namespace to whoever is not root: the runtime is its root.
+	IsolationUserNS = "userns"
+	// IsolationNone starts it where we are, by the runtime's ld.so.
+	IsolationNone = "none"
+	// IsolationAuto takes the first where the machine allows it.
+	IsolationAuto = "auto"
+)
+
+// Differences of IsolationNone, for people.
+var Differences = []string{
+	"paths inside the program are the host's: the runtime gives libraries and programs, not /usr/share or /etc",
+	"programs that the program starts run on the host's libraries, unless capsule-run starts them",
+	"a library that the runtime lacks may be found on the host",
+	"/proc/self/exe is the runtime's ld.so",
+	"layers and drivers that lie in the runtime's /etc or /usr/share are not found",
+	"--bind is not possible",
+}
+
+// start goes from artefacts to the program's end.
+func start(o *Options, built *build.Built) (int, error) {
+	if o.Isolation == IsolationNone {
+		// exec: where we are; the build stands for /run/capsule.
+		spec, err := inPlace(o, built)
+		if err != nil {
+			return 0, err
+		}
+		o.Done()
+		return launch.Run(spec)
+	}
+	// mount: the runtime's directories, the user's own, and below /run/capsule what the plan names.
+	spec, err := compose(o, built)
+	if err != nil {
+		return 0, err
+	}
+	// exec: in namespaces of its own, as if it had been started directly.
+	o.Done()
+	return launch.Run(spec)
+}
+
+// fallBack says whether to try again without isolation, which it then notes and tells.
+func (o *Options) fallBack(err error) bool {
+	if o.Isolation != IsolationAuto || !launch.Forbidden(err) {
+		return false
+	}
+	o.Isolation = IsolationNone
+	o.note("no namespaces here (%v): going on as with --isolation=none", err)
+	return true
+}
+
+func (o *Options) note(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "capsule-run: note: "+format+"\n", args...)
+}
+
+var errBindInPlace = fault.WithExit(fault.WithHint(errors.New("--bind is not possible without isolation"),
+	"leave out --bind, whose paths the program sees where they are, or --isolation=none"), fault.ExitUsage)
+
+// inPlace words a direct launch.
+func inPlace(o *Options, built *build.Built) (*launch.Spec, error) {
+	if len(o.Binds) > 0 {
+		return nil, errBindInPlace
+	}
+	l, err := launchOf(built)
+	if err != nil {
+		return nil, err
+	}
+	l.move(built.Dir)
+	env := l.environ(o.Environ)
+	argv, err := l.Direct.Command(o.Argv, env, built.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return &launch.Spec{Direct: true, Argv: argv, Env: env, Dir: o.Cwd}, nil
+}
+
+// move makes the environment name the build where the plan names what it mounts.
+func (l *launchRecord) move(dir string) {
+	for name, value := range l.Environment {
+		l.Environment[name] = build.Moved(value, dir)
+	}
+	for i, p := range l.Path {
+		l.Path[i] = build.Moved(p, dir)
+	}
+}
+
+// directRuntime is what a launch in place needs of the runtime.
+func directRuntime(s *stages.Story) direct.Runtime {
+	r := direct.Runtime{Dir: s.Tree.Dir, Loaders: map[string]direct.Loader{}}
+	for _, side := range s.Sides {
+		t := side.Tree
+		var minor int
+		fmt.Sscanf(t.LibcVersion, "2.%d", &minor)
+		r.Loaders[t.Arch.Name] = direct.Loader{Path: t.Root.HostPath(t.Loader), Argv0: minor >= 33, Libraries: t.LibraryPath()}
+	}
+	return r
+}
