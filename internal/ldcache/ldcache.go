@@ -1,5 +1,6 @@
 // Package ldcache reads and writes the dynamic loader's cache, /etc/ld.so.cache, in the format
-// "glibc-ld.so.cache1.1" (glibc 2.41, sysdeps/generic/dl-cache.h and elf/cache.c).
+// "glibc-ld.so.cache1.1" (glibc 2.41, sysdeps/generic/dl-cache.h and elf/cache.c). It reads the table of libc5's loader
+// too, which every glibc does where there is no other ("ldconfig -c old").
 //
 // It exists because the loader of a runtime must find the stubs without LD_LIBRARY_PATH, and no program of the
 // runtime, ldconfig included, is ever run to tell it. It never opens a file: it turns bytes into entries and
@@ -29,7 +30,11 @@ const (
 	entrySize  = 24
 
 	// oldMagic starts a file of "ldconfig -c compat", the default before glibc 2.32: an old table, 16 bytes and
-	// 12 for each library, and then the new one, aligned as its struct is (8 bytes, 4 on i386).
+	// 12 for each library, and then the new one, aligned as its struct is (8 bytes, 4 on i386). With "-c old" the
+	// strings follow at once; offsets of theirs count from the end of the table.
+	//
+	//	header  magic 11 bytes, 1 unused | nlibs u32             16 bytes
+	//	entry   flags u32 | name u32 | path u32                  12 bytes
 	oldMagic      = "ld.so-1.7.0"
 	oldHeaderSize = 16
 	oldEntrySize  = 12
@@ -45,10 +50,12 @@ const (
 	// maxSections is above what any glibc writes (2).
 	maxSections = 64
 
-	// hwcapExtension in an entry's hwcap says that its low 32 bits are an index into the glibc-hwcaps section;
-	// glibc 2.33 also stored an ISA level in bits 32 to 41.
+	// hwcapExtension in an entry's hwcap says that its low 32 bits are an index into the glibc-hwcaps section, and
+	// bits 32 to 41 the ISA level that the file's x86 property note demands, less one (glibc 2.33).
 	hwcapExtension = 1 << 62
-	isaLevelMask   = 0x3ff << 32
+	isaLevelShift  = 32
+	isaLevelMax    = 0x3ff
+	isaLevelMask   = isaLevelMax << isaLevelShift
 
 	// maxString is PATH_MAX of Linux.
 	maxString = 4096
@@ -69,6 +76,8 @@ type Entry struct {
 	Flags uint32
 	// HWCaps is the glibc-hwcaps subdirectory that Path is in ("x86-64-v3"), empty for a library for each CPU.
 	HWCaps string
+	// ISALevel is what ldconfig read of the file besides; zero if HWCaps is empty.
+	ISALevel uint16
 	// LegacyHWCap is the bit mask of the older hwcap scheme (removed in glibc 2.37); zero if HWCaps is set.
 	LegacyHWCap uint64
 	// OSVersion is the oldest kernel the library runs on, which newer releases ignore.
@@ -78,10 +87,14 @@ type Entry struct {
 // Parse returns the entries in the file's order, which is the order of the loader's choice among equal names. The
 // errors wrap ErrTruncated or ErrCorrupt.
 func Parse(data []byte) ([]Entry, error) {
-	data, err := newTable(data)
+	table, err := newTable(data)
+	if errors.Is(err, errOnlyOld) {
+		return parseOld(data)
+	}
 	if err != nil {
 		return nil, err
 	}
+	data = table
 	if len(data) < headerSize {
 		return nil, fmt.Errorf("%w: header of %d bytes", ErrTruncated, len(data))
 	}
@@ -114,7 +127,7 @@ func Parse(data []byte) ([]Entry, error) {
 			continue
 		}
 		if n := uint32(hwcap); uint64(n) < uint64(len(hwcaps)) {
-			e.HWCaps = hwcaps[n]
+			e.HWCaps, e.ISALevel = hwcaps[n], uint16(hwcap>>isaLevelShift&isaLevelMax)
 		} else {
 			return nil, fmt.Errorf("%w: %s wants glibc-hwcaps subdirectory %d of %d", ErrCorrupt, e.Name, n, len(hwcaps))
 		}
@@ -149,7 +162,29 @@ func newTable(data []byte) ([]byte, error) {
 			return data[at:], nil
 		}
 	}
-	return nil, fmt.Errorf("%w: only the table of ld.so 1.7.0", ErrCorrupt)
+	return nil, errOnlyOld
+}
+
+// errOnlyOld says that no new table follows the old one.
+var errOnlyOld = errors.New("only the table of ld.so 1.7.0")
+
+// parseOld reads a file of "ldconfig -c old", whose whole length newTable has checked.
+func parseOld(data []byte) ([]Entry, error) {
+	le := binary.LittleEndian
+	entries := make([]Entry, le.Uint32(data[12:]))
+	r := reader{string(data[oldHeaderSize+len(entries)*oldEntrySize:])}
+	for i := range entries {
+		b, e := data[oldHeaderSize+i*oldEntrySize:], &entries[i]
+		var err error
+		e.Flags = le.Uint32(b)
+		if e.Name, err = r.str(le.Uint32(b[4:])); err == nil {
+			e.Path, err = r.str(le.Uint32(b[8:]))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("library %d: %w", i, err)
+		}
+	}
+	return entries, nil
 }
 
 type reader struct{ data string }

@@ -17,10 +17,11 @@ var sample = []Entry{
 	{Name: "libGL.so.1", Path: "/run/capsule/x86_64-linux-gnu/lib/libGL.so.1", Flags: 0x303},
 	{Name: "libz.so.10", Path: "/usr/lib/libz.so.10", Flags: 0x303},
 	{Name: "libz.so.9", Path: "/usr/lib/libz.so.9", Flags: 0x303},
-	{Name: "libz.so.9", Path: "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.9", Flags: 0x303, HWCaps: "x86-64-v3"},
+	{Name: "libz.so.9", Path: "/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.9", Flags: 0x303, HWCaps: "x86-64-v3", ISALevel: 2},
 	{Name: "libz.so.9", Path: "/usr/lib/glibc-hwcaps/x86-64-v2/libz.so.9", Flags: 0x303, HWCaps: "x86-64-v2"},
 	{Name: "libz.so.9", Path: "/usr/lib32/libz.so.9", Flags: 0x3},
 	{Name: "libz.so.9", Path: "/usr/lib/avx/libz.so.9", Flags: 0x303, LegacyHWCap: 4},
+	{Name: "libz.so.9", Path: "/usr/lib/tls/sse2/libz.so.9", Flags: 0x303, LegacyHWCap: 3},
 	{Name: "another-name.so", Path: "/opt/lib/file.so", Flags: 0x303, OSVersion: 0x20000},
 }
 
@@ -29,6 +30,7 @@ var want = []string{
 	"/usr/lib/libz.so.10",
 	"/usr/lib/glibc-hwcaps/x86-64-v2/libz.so.9",
 	"/usr/lib/glibc-hwcaps/x86-64-v3/libz.so.9",
+	"/usr/lib/tls/sse2/libz.so.9",
 	"/usr/lib/avx/libz.so.9",
 	"/usr/lib/libz.so.9",
 	"/usr/lib32/libz.so.9",
@@ -83,6 +85,7 @@ func TestWriteRefuses(t *testing.T) {
 		{Name: "", Path: "/x"}, {Name: "x", Path: ""}, {Name: "a\x00b", Path: "/x"},
 		{Name: "x", Path: strings.Repeat("/x", maxString)}, {Name: "x", Path: "/x", LegacyHWCap: hwcapExtension | 5},
 		{Name: "x", Path: "/x", LegacyHWCap: 4, HWCaps: "x86-64-v2"},
+		{Name: "x", Path: "/x", ISALevel: 1}, {Name: "x", Path: "/x", ISALevel: isaLevelMax + 1, HWCaps: "x86-64-v2"},
 	} {
 		if b, err := Write([]Entry{e}); err == nil || b != nil {
 			t.Errorf("%+v was written", e)
@@ -115,6 +118,27 @@ func TestParseAfterOldTable(t *testing.T) {
 	}
 }
 
+// oldTable is what "ldconfig -c old" writes.
+func oldTable(entries []Entry) []byte {
+	var table, text []byte
+	for _, e := range entries {
+		table = binary.LittleEndian.AppendUint32(table, e.Flags)
+		for _, s := range []string{e.Name, e.Path} {
+			table = binary.LittleEndian.AppendUint32(table, uint32(len(text)))
+			text = append(append(text, s...), 0)
+		}
+	}
+	head := binary.LittleEndian.AppendUint32(append([]byte(oldMagic), 0), uint32(len(entries)))
+	return append(append(head, table...), text...)
+}
+
+func TestParseOldTable(t *testing.T) {
+	want := []Entry{{Name: "libz.so.1", Path: "/lib/libz.so.1", Flags: 0x303}, {Name: "libc.so.6", Path: "/lib/libc.so.6", Flags: 3}}
+	if got, err := Parse(oldTable(want)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	good := write(t, sample)
 	edit := func(at int, v uint32) []byte {
@@ -134,7 +158,7 @@ func TestParseErrors(t *testing.T) {
 		{"entries cut", good[:100], ErrTruncated},
 		{"strings cut", good[:headerSize+len(sample)*entrySize+10], ErrTruncated},
 		{"text", []byte("# this is no cache at all\n"), ErrCorrupt},
-		{"old table alone", withOldTable(nil, 2, 8), ErrCorrupt},
+		{"old table alone, without strings", withOldTable(nil, 2, 8), ErrTruncated},
 		{"old table cut", withOldTable(nil, 2, 8)[:30], ErrTruncated},
 		{"count", edit(20, 0xffffffff), ErrTruncated},
 		{"byte order", edit(28, 3), ErrCorrupt},
@@ -189,6 +213,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(b)
 	f.Add(withOldTable(b, 3, 8))
 	f.Add(b[:100])
+	f.Add(oldTable(sample))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		entries, err := Parse(b)
 		if err != nil {
@@ -197,7 +222,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(entries) > len(b)/entrySize {
+		if len(entries) > len(b)/oldEntrySize {
 			t.Fatalf("%d entries in %d bytes", len(entries), len(b))
 		}
 		again, err := Write(entries)

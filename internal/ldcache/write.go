@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -32,6 +33,9 @@ func Write(entries []Entry) ([]byte, error) {
 		if isExtension(e.LegacyHWCap) || e.HWCaps != "" && e.LegacyHWCap != 0 {
 			return nil, fmt.Errorf("cache entry %q: hwcap %#x", e.Name, e.LegacyHWCap)
 		}
+		if e.ISALevel > isaLevelMax || e.HWCaps == "" && e.ISALevel != 0 {
+			return nil, fmt.Errorf("cache entry %q: ISA level %d", e.Name, e.ISALevel)
+		}
 		if e.HWCaps != "" && !slices.Contains(hwcaps, e.HWCaps) {
 			hwcaps = append(hwcaps, e.HWCaps)
 		}
@@ -52,7 +56,7 @@ func Write(entries []Entry) ([]byte, error) {
 		}
 		hwcap := e.LegacyHWCap
 		if e.HWCaps != "" {
-			hwcap = hwcapExtension | uint64(slices.Index(hwcaps, e.HWCaps))
+			hwcap = hwcapExtension | uint64(e.ISALevel)<<isaLevelShift | uint64(slices.Index(hwcaps, e.HWCaps))
 		}
 		out = le.AppendUint32(out, e.Flags)
 		out = le.AppendUint32(out, uint32(name))
@@ -116,7 +120,8 @@ func (t *strtab) add(s string) uint64 {
 func isExtension(hwcap uint64) bool { return (hwcap&^isaLevelMask)>>32 == hwcapExtension>>32 }
 
 // compare is the order of ldconfig (glibc 2.41, elf/cache.c, compare): names descending, then flags descending,
-// glibc-hwcaps entries by name in front of the others, then the greater legacy mask.
+// glibc-hwcaps entries by name in front of the others. Of the others the more specific one comes first, that of more bits
+// in the legacy mask, then the greater mask, then the later kernel (glibc 2.31).
 func compare(a, b Entry) int {
 	if c := CompareNames(b.Name, a.Name); c != 0 {
 		return c
@@ -133,7 +138,13 @@ func compare(a, b Entry) int {
 	if c := strings.Compare(a.HWCaps, b.HWCaps); c != 0 {
 		return c
 	}
-	return cmp.Compare(b.LegacyHWCap, a.LegacyHWCap)
+	if c := cmp.Compare(bits.OnesCount64(b.LegacyHWCap), bits.OnesCount64(a.LegacyHWCap)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(b.LegacyHWCap, a.LegacyHWCap); c != 0 {
+		return c
+	}
+	return cmp.Compare(b.OSVersion, a.OSVersion)
 }
 
 // CompareNames is the loader's order of library names (glibc 2.41, elf/dl-cache.c, _dl_cache_libcmp): runs of
