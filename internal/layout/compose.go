@@ -39,6 +39,7 @@ func Compose(in Input) ([]mount.Op, error) {
 	c.mountShares()
 	c.files()
 	c.ops = append(c.ops, in.Capsule...)
+	c.add(mount.Op{Kind: mount.Seal, Target: capsuleDir, Why: "nobody adds to what is ours"})
 	if err := c.binds(); err != nil {
 		return nil, err
 	}
@@ -170,7 +171,7 @@ func (c *composer) run() {
 		c.add(mount.Op{Kind: mount.Dir, Target: p, Mode: mode, Why: why})
 	}
 	dir("/run", 0o755, "")
-	dir(capsuleDir, 0o755, "what is ours")
+	c.add(mount.Op{Kind: mount.Tmpfs, Target: capsuleDir, Why: "what is ours"})
 	dir("/run/lock", 0o1777, "/var/lock leads here")
 	if c.in.Host.RuntimeDir == "" {
 		dir(fmt.Sprintf("/run/user/%d", c.in.Host.UID), 0o700, "the host has no XDG_RUNTIME_DIR")
