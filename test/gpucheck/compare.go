@@ -94,7 +94,9 @@ func (c *comparison) reference(ctx context.Context, k *check) (s *sample, why st
 	if err == nil && s.status == nothing && k.loader != "" && strings.Contains(s.stderr, k.loader) {
 		// The host has no such loader. A server's driver may be there all the same.
 		k.boundaries = []string{"driver"}
-		native.env = []string{"LD_LIBRARY_PATH=" + prepend(filepath.Join(c.from, loaderDir), os.Getenv("LD_LIBRARY_PATH"))}
+		if native.env, err = c.carriedLoaders(); err != nil {
+			return nil, "", err
+		}
 		native.name = "natively, with Debian 11's " + k.loader
 		s, err = c.sample(ctx, native, *k)
 	}
@@ -214,11 +216,4 @@ func (reference *sample) differences(s *sample) []string {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
-}
-
-func prepend(dir, list string) string {
-	if list == "" {
-		return dir
-	}
-	return dir + ":" + list
 }

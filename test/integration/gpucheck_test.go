@@ -71,6 +71,12 @@ func withoutLoaders(t *testing.T, dir string) {
 			}
 		}
 	}
+	// Nor are the drivers where a loader looks by itself.
+	must(t, os.Mkdir(host+"/usr/local/nvidia", 0o755))
+	must(t, os.Mkdir(host+"/usr/local/nvidia/share", 0o755))
+	for _, name := range []string{"glvnd", "vulkan"} {
+		must(t, os.Rename(host+"/usr/share/"+name, host+"/usr/local/nvidia/share/"+name))
+	}
 	must(t, os.Mkdir(host+"/gpu-check", 0o755))
 	cmd := exec.CommandContext(t.Context(), "bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL",
 		"--bind", host, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/sys", "/sys", "--tmpfs", "/tmp", "--tmpfs", "/root",

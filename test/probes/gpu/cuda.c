@@ -31,6 +31,7 @@ static result (*cuMemcpyDtoH)(void *, devptr, size_t);
 static result (*cuLaunchKernel)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *,
 				void **, void **);
 static result (*cuLaunchHostFunc)(void *, void (*)(void *), void *);
+static result (*cuGetProcAddress)(const char *, void **, int, uint64_t);
 static result (*cuGetErrorName)(result, const char **);
 static result (*cuGetErrorString)(result, const char **);
 
@@ -45,7 +46,8 @@ static const struct {
 	{&cuCtxSynchronize, "cuCtxSynchronize"}, {&cuModuleLoadDataEx, "cuModuleLoadDataEx"},
 	{&cuModuleGetFunction, "cuModuleGetFunction"}, {&cuMemAlloc, "cuMemAlloc_v2"}, {&cuMemFree, "cuMemFree_v2"},
 	{&cuMemcpyHtoD, "cuMemcpyHtoD_v2"}, {&cuMemcpyDtoH, "cuMemcpyDtoH_v2"}, {&cuLaunchKernel, "cuLaunchKernel"},
-	{&cuLaunchHostFunc, "cuLaunchHostFunc"}, {&cuGetErrorName, "cuGetErrorName"}, {&cuGetErrorString, "cuGetErrorString"},
+	{&cuLaunchHostFunc, "cuLaunchHostFunc"}, {&cuGetProcAddress, "cuGetProcAddress"},
+	{&cuGetErrorName, "cuGetErrorName"}, {&cuGetErrorString, "cuGetErrorString"},
 };
 
 enum { COUNT = 1 << 18, ROUNDS = 1000, LAUNCHES = 200 };
@@ -164,6 +166,9 @@ int main(void)
 	show("cuDriverGetVersion", cuDriverGetVersion(&version));
 	printf("supports CUDA %d.%d\n", version / 1000, version % 1000 / 10);
 	show("cuDeviceGetCount", cuDeviceGetCount(&n));
+	void *by_version = NULL; /* how CUDA's run-time library finds all functions */
+	show("cuGetProcAddress", cuGetProcAddress("cuMemAlloc", &by_version, 11030, 0));
+	printf("cuMemAlloc of CUDA 11.3: %s\n", by_version ? "there" : "not there");
 	printf("%d devices\n", n);
 	if (r || n == 0)
 		return NOTHING;
