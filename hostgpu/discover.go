@@ -48,6 +48,7 @@ func Discover(root *rootfs.Root, o Options) (*Devices, error) {
 	d.nvidiaParts() // partitions
 	d.names()       // for people
 	for _, g := range d.gpus {
+		g.Usable = slices.ContainsFunc(g.Nodes, func(n *Node) bool { return n.State == Usable && n.own })
 		d.notes(g)
 	}
 	out := &Devices{Root: root.Dir(), GPUs: d.gpus, Shared: []*Node{}}

@@ -7,11 +7,7 @@
 // makes no node.
 package hostgpu
 
-import (
-	"slices"
-
-	"github.com/capsule-run/capsule-run/configs"
-)
+import "github.com/capsule-run/capsule-run/configs"
 
 // Devices is what a machine has, in an order that depends on the machine alone.
 type Devices struct {
@@ -35,14 +31,16 @@ type GPU struct {
 	Device string `json:"device"`
 	Name   string `json:"name"` // for people: by pci.ids, by the driver, or of the family
 	// Driver is the kernel's, DriverVersion what its module says; most drivers have no version but the kernel's.
-	Driver        string       `json:"driver"`
-	DriverVersion string       `json:"driver_version,omitempty"`
-	Family        string       `json:"family"` // in configs/devices.toml; empty for an unknown driver
-	UUID          string       `json:"uuid,omitempty"`
-	Primary       bool         `json:"primary"` // the firmware showed its messages on it (boot_vga)
-	DisplayOnly   bool         `json:"display_only"`
-	Nodes         []*Node      `json:"nodes"`
-	Partitions    []*Partition `json:"partitions,omitempty"`
+	Driver        string `json:"driver"`
+	DriverVersion string `json:"driver_version,omitempty"`
+	Family        string `json:"family"` // in configs/devices.toml; empty for an unknown driver
+	UUID          string `json:"uuid,omitempty"`
+	Primary       bool   `json:"primary"` // the firmware showed its messages on it (boot_vga)
+	// Usable says that this user's programs can render with it: a node of its own is usable.
+	Usable      bool         `json:"usable"`
+	DisplayOnly bool         `json:"display_only"`
+	Nodes       []*Node      `json:"nodes"`
+	Partitions  []*Partition `json:"partitions,omitempty"`
 	// Notes say what does not work, and why.
 	Notes []string `json:"notes,omitempty"`
 
@@ -98,11 +96,6 @@ func (n *Node) Own() bool { return n.own }
 
 // NeedsGroup tells whether who is neither root nor the owner can open the node by its group alone.
 func (n *Node) NeedsGroup() bool { return n.GID != 0 && n.bits&0o060 == 0o060 && n.bits&0o006 != 0o006 }
-
-// Works tells whether a program of this user can render with the GPU: a node of its own is usable.
-func (g *GPU) Works() bool {
-	return slices.ContainsFunc(g.Nodes, func(n *Node) bool { return n.State == Usable && n.own })
-}
 
 // Problems says, one line each, which nodes cannot be used and what to do.
 func (d *Devices) Problems() []string {

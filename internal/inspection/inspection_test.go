@@ -163,7 +163,7 @@ func TestProblemsAndPrint(t *testing.T) {
 				t.Errorf("%d columns at width %d: %s", n, width, l)
 			}
 		}
-		for _, want := range []string{"GPU 0: AMD Navi [1002:73bf]\n  0000:03:00.0, kernel driver amdgpu\n", "kernel driver nvidia 535.247.01, GPU-1", "/dev/nvidia0"} {
+		for _, want := range []string{"GPU 0: AMD Navi [1002:73bf]\n  0000:03:00.0, kernel driver amdgpu, not usable by this user\n", "kernel driver nvidia 535.247.01, GPU-1", "/dev/nvidia0"} {
 			if !strings.Contains(plain.String(), want) {
 				t.Errorf("width %d: no %q in\n%s", width, want, plain.String())
 			}

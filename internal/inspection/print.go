@@ -63,6 +63,9 @@ func (r *Report) printGPU(w io.Writer, s Style, g *hostgpu.GPU) {
 	if g.Primary {
 		facts = append(facts, "primary")
 	}
+	if !g.Usable {
+		facts = append(facts, "not usable by this user")
+	}
 	fmt.Fprintf(w, "  %s\n", strings.Join(facts, ", "))
 	t := &table{head: []string{"node", "state", "for"}}
 	addNodes(t, g.Nodes)

@@ -1,11 +1,14 @@
 package run
 
 import (
+	"errors"
 	"os"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/inspection"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/stages"
@@ -26,6 +29,9 @@ func Inspect(o *Options) (*inspection.Report, error) {
 		return inspectHost(o, rules)
 	}
 	story, err := Look(o)
+	if errors.Is(err, hostlibs.ErrNoStack) {
+		return inspectBare(o, rules, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +62,9 @@ func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error)
 	w := o.wishes()
 	w.Rules = rules.Stack
 	stacks, err := stages.Stacks(host, w)
+	if errors.Is(err, hostlibs.ErrNoStack) {
+		return inspectBare(o, rules, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +77,23 @@ func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error)
 		sides = append(sides, inspection.Side{Stack: s})
 	}
 	return inspection.Make(Version, host.Dir(), nil, devices, sides, rules)
+}
+
+// inspectBare reports a host that has no stack, and why nothing will run on its GPUs.
+func inspectBare(o *Options, rules inspection.Rules, none error) (*inspection.Report, error) {
+	devices, err := Devices(o)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := canonical(o.Host)
+	if err != nil {
+		return nil, hostError(err)
+	}
+	r, err := inspection.Make(Version, dir, nil, devices, nil, rules)
+	if err == nil {
+		r.Problems = append([]string{none.Error() + ": " + fault.Hint(none)}, r.Problems...)
+	}
+	return r, err
 }
 
 // Devices finds the GPUs of the machine that the host's root belongs to.
