@@ -66,7 +66,8 @@ matrix: setup-test build
 piglit: setup-test build
 	CAPSULE_MUST_WORK=1 CAPSULE_PIGLIT=all $(GO) test -count=1 -v -tags integration -timeout 6h -run TestPiglit ./test/integration
 
-# The C parts with UBSan, which traps: its runtime library would be one more libc client in each namespace.
+# The C parts with UBSan, which traps: its runtime library would be one more libc client in each namespace. (AddressSanitizer
+# and memcheck are short enough for `make test`.)
 SANITIZE := -fsanitize=undefined -fsanitize-undefined-trap-on-error
 sanitize: setup-test
 	for arch in $(ARCHITECTURES); do $(MAKE) --no-print-directory -C cshim ARCH=$$arch clean; done

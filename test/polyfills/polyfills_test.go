@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -144,7 +145,9 @@ func otherLibrary(name string) bool {
 }
 
 // build compiles the driver into a directory of its own.
-func build(t *testing.T) string {
+func build(t *testing.T) string { return buildWith(t, nil, nil) }
+
+func buildWith(t *testing.T, compileFlags, linkFlags []string) string {
 	t.Helper()
 	dir := t.TempDir()
 	sources, err := filepath.Glob("driver/*.c")
@@ -155,9 +158,9 @@ func build(t *testing.T) string {
 	// Without PIC the linker would copy the runtime's variables, of which the stand-ins have none.
 	compile := []string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-fno-builtin", "-fno-stack-protector",
 		"-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror", "-I" + cshim + "/include", "-nostdlib", "-r", "-o", object}
-	run(t, "gcc", append(compile, sources...)...)
+	run(t, "gcc", slices.Concat(compile, compileFlags, sources)...)
 	link := []string{"-nostdlib", "-pie", "-o", filepath.Join(dir, "driver"), object, "-lgcc", "-Wl,--no-as-needed"}
-	run(t, "gcc", append(link, standIns(t, dir, object)...)...)
+	run(t, "gcc", slices.Concat(link, linkFlags, standIns(t, dir, object))...)
 	return dir
 }
 
@@ -177,7 +180,7 @@ func standIns(t *testing.T, dir, object string) []string {
 	seen := map[string]bool{}
 	for _, s := range symbols {
 		if s.Section != elf.SHN_UNDEF || s.Name == "" || s.Name == "_GLOBAL_OFFSET_TABLE_" || seen[s.Name] ||
-			strings.HasPrefix(s.Name, "__cpu_") { // libgcc's
+			strings.HasPrefix(s.Name, "__cpu_") || strings.HasPrefix(s.Name, "__asan_") { // libgcc's, libasan's
 			continue
 		}
 		seen[s.Name] = true

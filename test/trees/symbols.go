@@ -38,18 +38,37 @@ func (p port) buildHostWithSymbols(ctx context.Context, name string) (string, er
 	if err != nil {
 		return "", err
 	}
+	return hostWith(ctx, "hostsymbols"+string(p), name, built, probes.SymbolLibrary)
+}
+
+// hostWith returns a copy of a host that has one more library, from the directory host/ of what was compiled.
+func hostWith(ctx context.Context, as, name, built, lib string) (string, error) {
 	from, err := Get(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	return once(ctx, "hostsymbols"+string(p), shortHash([]byte(built), []byte(from)), func(ctx context.Context, dir string) error {
+	return once(ctx, as, shortHash([]byte(built), []byte(from)), func(ctx context.Context, dir string) error {
 		if err := linkTree(ctx, from, dir); err != nil {
 			return err
 		}
-		lib := probes.SymbolLibrary
 		if err := os.Link(filepath.Join(built, "host", lib), filepath.Join(dir, "usr/local/lib", lib)); err != nil {
 			return fmt.Errorf("install %s: %w", lib, err)
 		}
 		return ldconfig(ctx, dir)
 	})
+}
+
+// Address returns a directory with bin/asan, a copy of host13 with the library that it calls, and Debian 11's libasan,
+// which every newer glibc can load.
+func Address(t testing.TB) (dir, host, libasan string) {
+	t.Helper()
+	build := set{"asan", probes.AddressSources, probes.Address}.build
+	host = use(t, func(ctx context.Context) (string, error) {
+		built, err := build(ctx)
+		if err != nil {
+			return "", err
+		}
+		return hostWith(ctx, "hostasan", "host13", built, probes.AddressLibrary)
+	})
+	return use(t, build), host, filepath.Join(Tree(t, "sdk11"), "usr/lib", amd64, "libasan.so.6")
 }
