@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
@@ -81,5 +83,49 @@ func TestCDIWithPodman(t *testing.T) {
 	}
 	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=99", "echo started"); err == nil || !strings.Contains(got, "capsule.dev/gpu=99") {
 		t.Errorf("a GPU that is not there: %v\n%s", err, got)
+	}
+}
+
+// One of two GPUs, by its PCI address: the container has its nodes, those with the kernel's numbers, and no others. The
+// machine is Debian 13 with a sysfs in miniature, in which harmless devices stand for GPUs.
+func TestCDINodesWithPodman(t *testing.T) {
+	unmounted(t)
+	machine, runtime := writable(t, trees.Tree(t, "host13")), trees.Tree(t, "full11")
+	gpu := func(address, render, number string) {
+		dir := machine + "/sys/devices/pci0000:00/" + address
+		for name, text := range map[string]string{"vendor": "0x8086", "device": "0x3ea0", "class": "0x030000", "uevent": "DRIVER=i915", "drm/" + render + "/dev": number} {
+			must(t, os.MkdirAll(filepath.Dir(dir+"/"+name), 0o755))
+			must(t, os.WriteFile(dir+"/"+name, []byte(text+"\n"), 0o644))
+		}
+		must(t, os.MkdirAll(machine+"/sys/class/drm", 0o755))
+		must(t, os.Symlink("../..", dir+"/drm/"+render+"/device"))
+		must(t, os.Symlink("../../devices/pci0000:00/"+address+"/drm/"+render, machine+"/sys/class/drm/"+render))
+	}
+	gpu("0000:01:00.0", "renderD128", "1:5")
+	gpu("0000:02:00.0", "renderD129", "1:7")
+	gpu("0000:03:00.0", "renderD130", "1:9") // whose node is something else
+	must(t, os.MkdirAll(machine+"/dev/dri", 0o755))
+	for name, minor := range map[string]uint32{"renderD128": 5, "renderD129": 7, "renderD130": 8} {
+		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, minor))))
+	}
+	specs := t.TempDir()
+	out, err := exec.Command(binary, "cdi", "generate", "--no-groups", "--host", machine, "--output", specs+"/gpu.json").CombinedOutput()
+	if err != nil {
+		t.Fatalf("cdi generate: %v\n%s", err, out)
+	}
+	const look = "cd /dev/dri && stat -c '%n %F %t:%T' *; ls -d /run/capsule/*-linux-gnu/lib"
+	const device = " character special file 1:"
+	for name, want := range map[string]string{
+		"0000:02:00.0": "renderD129" + device + "7\n",
+		"0":            "renderD128" + device + "5\n",
+		"all":          "renderD128" + device + "5\nrenderD129" + device + "7\n",
+	} {
+		got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu="+name, look)
+		if err != nil || !strings.HasPrefix(got, want+"/run/capsule/") {
+			t.Errorf("%s: %v\n%s", name, err, got)
+		}
+	}
+	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=2", look); err == nil {
+		t.Errorf("a GPU whose node is another device was given:\n%s", got)
 	}
 }
