@@ -106,7 +106,8 @@ func TestCDINodesWithPodman(t *testing.T) {
 	gpu("0000:03:00.0", "renderD130", "1:9") // whose node is something else
 	must(t, os.MkdirAll(machine+"/dev/dri", 0o755))
 	for name, minor := range map[string]uint32{"renderD128": 5, "renderD129": 7, "renderD130": 8} {
-		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, minor))))
+		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o660, int(unix.Mkdev(1, minor))))
+		must(t, os.Chmod(machine+"/dev/dri/"+name, 0o660)) // whatever the umask
 	}
 	specs := t.TempDir()
 	out, err := exec.Command(binary, "cdi", "generate", "--no-groups", "--host", machine, "--output", specs+"/gpu.json").CombinedOutput()
@@ -124,6 +125,11 @@ func TestCDINodesWithPodman(t *testing.T) {
 		if err != nil || !strings.HasPrefix(got, want+"/run/capsule/") {
 			t.Errorf("%s: %v\n%s", name, err, got)
 		}
+	}
+	// Somebody else than root in the container can open the node, though its mode says nothing of others.
+	got, err := podmanCDI(t, specs, runtime, "--user", "1000:1000", "--device", "capsule.dev/gpu=0", "head -c 3 /dev/dri/renderD128 | od -An -tx1; id -u")
+	if err != nil || strings.Join(strings.Fields(got), " ") != "00 00 00 1000" {
+		t.Errorf("as a user: %v\n%s", err, got)
 	}
 	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=2", look); err == nil {
 		t.Errorf("a GPU whose node is another device was given:\n%s", got)
