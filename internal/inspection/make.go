@@ -117,7 +117,10 @@ func (m *maker) api(f *configs.Family) (*API, error) {
 		switch l := m.library(name); {
 		case l == nil:
 			out.Missing = append(out.Missing, Missing{name, notOnHost})
-		case !slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
+		case slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
+		case out.Boundary == capsule.BoundaryDriver && m.side(name) == "unused":
+			out.Missing = append(out.Missing, Missing{name, "not in the runtime, whose loaders are used"})
+		default:
 			out.FrontEnds = append(out.FrontEnds, m.part(l))
 		}
 	}

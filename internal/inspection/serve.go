@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hostgpu"
@@ -19,22 +20,29 @@ func (m *maker) family(g *hostgpu.GPU) *configs.DeviceFamily {
 	return nil
 }
 
-// match returns the name of a library that one of the patterns stands for, empty if none does.
-func match(patterns []string, l *hostlibs.Library) string {
-	for _, p := range patterns {
-		for _, n := range names(l) {
-			if ok, _ := path.Match(p, n); ok {
-				return n
+// matches returns those names of a library that the patterns stand for: one of Mesa's files is many drivers.
+func matches(patterns []string, l *hostlibs.Library) []string {
+	var out []string
+	for _, n := range names(l) {
+		for _, p := range patterns {
+			if ok, _ := path.Match(p, n); ok && !slices.Contains(out, n) {
+				out = append(out, n)
 			}
 		}
 	}
-	return ""
+	// libcuda.so.1 says nothing that libcuda.so.535.247.01 does not.
+	base := path.Base(l.Path)
+	stem, _, _ := strings.Cut(base, ".so")
+	if slices.Contains(out, base) {
+		out = slices.DeleteFunc(out, func(n string) bool { return n != base && strings.HasPrefix(n, stem+".so") })
+	}
+	return out
 }
 
 // serves tells whether a library is made for a GPU's family.
 func (m *maker) serves(g *hostgpu.GPU, l *hostlibs.Library) bool {
 	f := m.family(g)
-	return f != nil && match(f.Libraries, l) != ""
+	return f != nil && len(matches(f.Libraries, l)) > 0
 }
 
 // served says for each API which drivers a GPU has.
@@ -83,8 +91,8 @@ func (m *maker) serving(api configs.Family, patterns []string) Serving {
 		if l.API != api.Name || l.Role == hostlibs.RoleDependency {
 			continue
 		}
-		if n := match(patterns, l); n != "" {
-			s.Drivers = append(s.Drivers, n)
+		if found := matches(patterns, l); len(found) > 0 {
+			s.Drivers = append(s.Drivers, found...)
 			if s.Version == "" {
 				s.Version = m.version(l)
 			}

@@ -86,24 +86,35 @@ func TestCDIWithPodman(t *testing.T) {
 	}
 }
 
+// fakeGPU gives a tree's sysfs in miniature a GPU with a render node of that number; none if render is empty.
+func fakeGPU(t *testing.T, machine, address, vendor, driver, render, number string) {
+	t.Helper()
+	dir := machine + "/sys/devices/pci0000:00/" + address
+	files := map[string]string{"vendor": "0x" + vendor, "device": "0x1234", "class": "0x030000", "uevent": "DRIVER=" + driver}
+	if render != "" {
+		files["drm/"+render+"/dev"] = number
+	}
+	for name, text := range files {
+		must(t, os.MkdirAll(filepath.Dir(dir+"/"+name), 0o755))
+		must(t, os.WriteFile(dir+"/"+name, []byte(text+"\n"), 0o644))
+	}
+	must(t, os.MkdirAll(machine+"/sys/class/drm", 0o755))
+	must(t, os.MkdirAll(machine+"/sys/bus/pci/devices", 0o755))
+	must(t, os.Symlink("../../../devices/pci0000:00/"+address, machine+"/sys/bus/pci/devices/"+address))
+	if render != "" {
+		must(t, os.Symlink("../..", dir+"/drm/"+render+"/device"))
+		must(t, os.Symlink("../../devices/pci0000:00/"+address+"/drm/"+render, machine+"/sys/class/drm/"+render))
+	}
+}
+
 // One of two GPUs, by its PCI address: the container has its nodes, those with the kernel's numbers, and no others. The
 // machine is Debian 13 with a sysfs in miniature, in which harmless devices stand for GPUs.
 func TestCDINodesWithPodman(t *testing.T) {
 	unmounted(t)
 	machine, runtime := writable(t, trees.Tree(t, "host13")), trees.Tree(t, "full11")
-	gpu := func(address, render, number string) {
-		dir := machine + "/sys/devices/pci0000:00/" + address
-		for name, text := range map[string]string{"vendor": "0x8086", "device": "0x3ea0", "class": "0x030000", "uevent": "DRIVER=i915", "drm/" + render + "/dev": number} {
-			must(t, os.MkdirAll(filepath.Dir(dir+"/"+name), 0o755))
-			must(t, os.WriteFile(dir+"/"+name, []byte(text+"\n"), 0o644))
-		}
-		must(t, os.MkdirAll(machine+"/sys/class/drm", 0o755))
-		must(t, os.Symlink("../..", dir+"/drm/"+render+"/device"))
-		must(t, os.Symlink("../../devices/pci0000:00/"+address+"/drm/"+render, machine+"/sys/class/drm/"+render))
-	}
-	gpu("0000:01:00.0", "renderD128", "1:5")
-	gpu("0000:02:00.0", "renderD129", "1:7")
-	gpu("0000:03:00.0", "renderD130", "1:9") // whose node is something else
+	fakeGPU(t, machine, "0000:01:00.0", "8086", "i915", "renderD128", "1:5")
+	fakeGPU(t, machine, "0000:02:00.0", "8086", "i915", "renderD129", "1:7")
+	fakeGPU(t, machine, "0000:03:00.0", "8086", "i915", "renderD130", "1:9") // whose node is something else
 	must(t, os.MkdirAll(machine+"/dev/dri", 0o755))
 	for name, minor := range map[string]uint32{"renderD128": 5, "renderD129": 7, "renderD130": 8} {
 		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o660, int(unix.Mkdev(1, minor))))
