@@ -36,13 +36,13 @@ type BoundaryDecision struct {
 
 // Boundaries is what is asked for.
 type Boundaries struct {
-	All   string            // BoundaryFrontend, BoundaryDriver or BoundaryAuto; empty means frontend
+	All   string            // BoundaryFrontend, BoundaryDriver or BoundaryAuto; empty means the last
 	ByAPI map[string]string // by the family's name, in place of All
 }
 
 func (b Boundaries) all() string {
 	if b.All == "" {
-		return BoundaryFrontend
+		return BoundaryAuto
 	}
 	return b.All
 }
@@ -115,7 +115,7 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 		return BoundaryDecision{Boundary: BoundaryNone, Reason: "the host has no driver: the runtime's own libraries are left alone"}, nil
 	}
 	if wanted == BoundaryFrontend {
-		return p.frontend(group, "as asked for, or by default"), nil
+		return p.frontend(group, "as asked for"), nil
 	}
 	why := p.obstacle(group)
 	if why == "" {

@@ -81,7 +81,7 @@ func TestGroupHasOneBoundary(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	in.Boundary.All = ""
-	if p, err := capsule.Make(in); err != nil || p.Boundary != capsule.BoundaryFrontend {
+	if p, err := capsule.Make(in); err != nil || p.Boundary != capsule.BoundaryAuto {
 		t.Errorf("by default: %v, %v", p, err)
 	}
 }

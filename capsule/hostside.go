@@ -26,7 +26,11 @@ func (p *planner) describeHost() {
 		for _, alias := range append([]string{l.Path}, l.Aliases...) {
 			m.Aliases = append(m.Aliases, manifest.Alias{Path: alias, Object: index})
 		}
-		decision := Library{Soname: l.Name, Side: SideHost, Path: l.Path, Inside: m.Objects[index].Path, Reason: p.hostReason(l)}
+		decision := Library{Soname: l.Name, Side: SideHost, Path: l.Path, Inside: m.Objects[index].Path, Reason: p.hostReason(l),
+			Found: l.Found}
+		for _, o := range l.Opens {
+			decision.Opens = append(decision.Opens, p.in.Host.Libraries[o].Name)
+		}
 		for _, i := range closure {
 			decision.Needs = append(decision.Needs, m.Objects[i].Soname)
 		}

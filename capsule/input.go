@@ -37,6 +37,7 @@ type Host struct {
 	Data      []HostData
 	Programs  []HostProgram
 	Manifests []HostManifest
+	Problems  []string // what was left out, for people
 	// Layers are manifests that programs see beside the runtime's.
 	Layers []LayerManifest
 	// Links are those at the top of the host's root, such as /lib in a merged-/usr tree.
@@ -61,6 +62,8 @@ type HostLibrary struct {
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol
 	Deps             []int    // indices into Host.Libraries
+	Opens            []int    // likewise: with dlopen, when it needs them
+	Found            string   // what tells that it belongs to the stack (hostlibs.Found)
 	Unresolved       []string // DT_NEEDED that the host does not have
 }
 

@@ -151,7 +151,7 @@ func (p *planner) chooseLoaded() {
 			return
 		}
 		p.loaded[l] = true
-		for _, d := range l.Deps {
+		for _, d := range slices.Concat(l.Deps, l.Opens) {
 			visit(p.in.Host.Libraries[d])
 		}
 	}

@@ -354,3 +354,33 @@ func TestLibmvecOfTheHost(t *testing.T) {
 		}
 	}
 }
+
+// What a library opens is mounted where the library is, is opened by nobody before, and goes where the library goes.
+func TestOpenedLibraries(t *testing.T) {
+	in := input()
+	in.Host.Libraries = append(in.Host.Libraries, &capsule.HostLibrary{Name: "libopened.so.1", Path: "/usr/lib/libopened.so.1",
+		Source: "/host/usr/lib/libopened.so.1", Reason: "opened by libdriver.so.2", Found: "list", File: &dynelf.File{}})
+	in.Host.Libraries[3].Opens = []int{5}
+	p := mustMake(t, in)
+	found := false
+	for _, l := range p.Libraries {
+		if l.Soname == "libopened.so.1" {
+			found = l.Found == "list" && l.Side == capsule.SideHost
+		}
+		if slices.Contains(l.Needs, "libopened.so.1") {
+			t.Errorf("%s needs it", l.Soname)
+		}
+		if l.Soname == "libdriver.so.2" && l.Side == capsule.SideHost && !slices.Equal(l.Opens, []string{"libopened.so.1"}) {
+			t.Errorf("%+v", l)
+		}
+	}
+	if !found {
+		t.Errorf("%+v", p.Libraries)
+	}
+	in.Host.Libraries[3].Opens = nil
+	for _, l := range mustMake(t, in).Libraries {
+		if l.Soname == "libopened.so.1" {
+			t.Error("it is there although nobody opens it")
+		}
+	}
+}

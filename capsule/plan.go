@@ -105,13 +105,17 @@ type ArchPlan struct {
 
 // Library is one decision: this SONAME means that file, because.
 type Library struct {
-	Soname string   `json:"soname"`
-	Side   Side     `json:"side"`
-	Path   string   `json:"path"`             // in the host's or the runtime's tree; for a stub that of the host library
-	Inside string   `json:"inside,omitempty"` // in the container
-	Reason string   `json:"reason"`
-	Needs  []string `json:"needs,omitempty"` // SONAMEs it is opened after
-	Data   []string `json:"data,omitempty"`  // stub: exported data that a stub cannot stand for
+	Soname string `json:"soname"`
+	Side   Side   `json:"side"`
+	Path   string `json:"path"`             // in the host's or the runtime's tree; for a stub that of the host library
+	Inside string `json:"inside,omitempty"` // in the container
+	Reason string `json:"reason"`
+	// Found is what tells that a host library belongs to the stack: a rule, a manifest, DT_NEEDED, .note.dlopen, a list, the
+	// version of another one, a string constant.
+	Found string   `json:"found,omitempty"`
+	Opens []string `json:"opens,omitempty"` // SONAMEs that it opens when it needs them
+	Needs []string `json:"needs,omitempty"` // SONAMEs it is opened after
+	Data  []string `json:"data,omitempty"`  // stub: exported data that a stub cannot stand for
 }
 
 // Symbols tells how demands that the runtime's libraries are too old for are met. Each list holds what the plan's

@@ -38,6 +38,7 @@ func english(names []string) string {
 
 // reportWarnings says what will not work, by name.
 func (p *planner) reportWarnings() {
+	p.plan.Warnings = append(p.plan.Warnings, p.in.Host.Problems...)
 	for _, m := range p.plan.Symbols.Missing {
 		name := m.Symbol
 		if m.Version != "" {

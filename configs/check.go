@@ -34,6 +34,14 @@ func (c *checker) check(r *Rules) error {
 			return err
 		}
 	}
+	for i := range r.Opens {
+		if message := r.Opens[i].wrong(); message != "" {
+			return c.wrong(c.lineOf("", 0, "opens", i), "%s", message)
+		}
+	}
+	if message := r.Constants.wrong(); message != "" {
+		return c.wrong(c.table("constants"), "constants: %s", message)
+	}
 	for i := range r.Data {
 		if message := r.Data[i].wrong(); message != "" {
 			return c.wrong(c.lineOf("", 0, "data", i), "data %s: %s", r.Data[i].Path, message)

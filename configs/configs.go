@@ -22,6 +22,8 @@ type Rules struct {
 	Interop     []string  `toml:"interop"`
 	Directories []string  `toml:"directories"`
 	Families    []Family  `toml:"family"`
+	Opens       []Opens   `toml:"opens"`
+	Constants   Constants `toml:"constants"`
 	Data        []Data    `toml:"data"`
 	Programs    []Program `toml:"program"`
 }

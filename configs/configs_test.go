@@ -236,3 +236,45 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestOpens(t *testing.T) {
+	r, err := merged(t, `
+[constants]
+except = ["libown*"]
+largest = 7
+[[opens]]
+library = "libcuda.so.1"
+remove = true
+[[opens]]
+library = "libown.so.*"
+names = ["libother.so.$VERSION"]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(r.Constants.Except, "libown*") || !slices.Contains(r.Constants.Except, "libpython*") || r.Constants.Largest != 7 {
+		t.Errorf("%+v", r.Constants)
+	}
+	own := false
+	for _, o := range r.Opens {
+		if o.Library == "libcuda.so.1" {
+			t.Errorf("%+v", o)
+		}
+		own = own || o.Library == "libown.so.*" && o.File == "own.toml"
+	}
+	if !own {
+		t.Errorf("%+v", r.Opens)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"\n[[opens]]\nlibrary = \"a\"\n", "x.toml:2: opens need"},
+		{"[[opens]]\nlibrary = \"a\"\nnames = [\"/b\"]\n", "x.toml:1: \"/b\" is not a SONAME"},
+		{"[[opens]]\nlibrary = \"a\"\nsame-version = [\"[\"]\n", "x.toml:1: pattern"},
+		{"\n\n[constants]\nexcept = [\"[\"]\n", "x.toml:3: constants: pattern"},
+		{"[constants]\nlargest = -1\n", "x.toml:1: constants: largest"},
+		{"[constants]\nsmallest = 1\n", "x.toml:2: unknown key"},
+	} {
+		if _, err := Parse("x.toml", []byte(c.text)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%q: %v", c.text, err)
+		}
+	}
+}

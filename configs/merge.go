@@ -112,6 +112,7 @@ func Merge(more []Source) (*Rules, error) {
 func (r *Rules) apply(o *Rules, c *checker) error {
 	r.Libc, r.Interop = union(r.Libc, o.Libc), union(r.Interop, o.Interop)
 	r.Directories = union(r.Directories, o.Directories)
+	r.applyOpens(o)
 	for n, f := range o.Families {
 		i := slices.IndexFunc(r.Families, func(x Family) bool { return x.Name == f.Name })
 		switch {

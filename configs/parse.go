@@ -11,17 +11,23 @@ func Parse(name string, data []byte) (*Rules, error) {
 	for i := range r.Families {
 		r.Families[i].File = name
 	}
+	for i := range r.Opens {
+		r.Opens[i].File = name
+	}
 	if err := (&checker{file: name, at: headers(string(data))}).check(&r); err != nil {
 		return nil, err
 	}
 	return &r, nil
 }
 
-// header is a line [[NAME]] of a file. The decoder does not keep where tables are.
+// header is a line [[NAME]] or [NAME] of a file. The decoder does not keep where tables are.
 type header struct {
 	name string
 	line int
 }
+
+// table returns the line of a table that there is once.
+func (c *checker) table(name string) int { return c.lineOf("", 0, name, 0) }
 
 func headers(text string) []header {
 	var out []header
@@ -29,8 +35,12 @@ func headers(text string) []header {
 	for l := range strings.Lines(text) {
 		n++
 		l, _, _ = strings.Cut(l, "#")
-		if l = strings.TrimSpace(l); strings.HasPrefix(l, "[[") && strings.HasSuffix(l, "]]") {
+		l = strings.TrimSpace(l)
+		switch {
+		case strings.HasPrefix(l, "[[") && strings.HasSuffix(l, "]]"):
 			out = append(out, header{strings.TrimSpace(l[2 : len(l)-2]), n})
+		case strings.HasPrefix(l, "[") && strings.HasSuffix(l, "]") && !strings.Contains(l, "="):
+			out = append(out, header{strings.TrimSpace(l[1 : len(l)-1]), n})
 		}
 	}
 	return out

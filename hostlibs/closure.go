@@ -19,8 +19,13 @@ func (d *discovery) closure() error {
 			return err
 		}
 	}
-	for i := 0; i < len(d.all); i++ { // d.all grows meanwhile: breadth first, as ld.so loads
-		l := d.all[i]
+	return d.closeOver()
+}
+
+// closeOver adds what the libraries need that are new since the last time, breadth first, as ld.so loads.
+func (d *discovery) closeOver() error {
+	for ; d.closed < len(d.all); d.closed++ { // d.all grows meanwhile
+		l := d.all[d.closed]
 		for _, name := range l.File.Needed {
 			dep, err := d.need(l, name)
 			if err != nil {
@@ -57,27 +62,33 @@ func (d *discovery) need(l *Library, name string) (*Library, error) {
 		return nil, err
 	}
 	if fresh {
-		dep.Role, dep.Why = RoleDependency, "DT_NEEDED of "+l.Name
+		dep.Role, dep.Why, dep.Found = RoleDependency, "DT_NEEDED of "+l.Name, FoundNeeded
 		d.parent[dep] = l
 	}
 	d.byName[name] = dep
 	return dep, nil
 }
 
-// symbols reads all libraries' symbols, the largest files first: one of them (LLVM) takes as long as all others.
+// symbols reads all libraries' symbols.
 func (d *discovery) symbols() error {
+	return d.each(d.all, func(_ int, l *Library) error { return d.readSymbols(l) })
+}
+
+// each calls f for all libraries with as many threads as there are processors, the largest files first: one of them (LLVM)
+// takes as long as all others.
+func (d *discovery) each(libraries []*Library, f func(i int, l *Library) error) error {
 	type job struct {
-		l    *Library
+		i    int
 		size int64
 		err  error
 	}
-	jobs := make([]job, len(d.all))
-	for i, l := range d.all {
+	jobs := make([]job, len(libraries))
+	for i, l := range libraries {
 		st, err := d.root.Stat(l.Path)
 		if err != nil {
 			return err
 		}
-		jobs[i] = job{l: l, size: st.Size}
+		jobs[i] = job{i: i, size: st.Size}
 	}
 	slices.SortStableFunc(jobs, func(a, b job) int { return int(min(max(b.size-a.size, -1), 1)) })
 	var next atomic.Int64
@@ -91,7 +102,7 @@ func (d *discovery) symbols() error {
 				if i >= len(jobs) {
 					return
 				}
-				jobs[i].err = d.readSymbols(jobs[i].l)
+				jobs[i].err = f(jobs[i].i, libraries[jobs[i].i])
 			}
 		}()
 	}

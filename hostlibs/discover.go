@@ -27,7 +27,8 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 		d.drivers,
 		d.manifests,
 		d.requested,
-		d.closure, // from here on the graph has no new library
+		d.closure,
+		d.opened, // from here on the graph has no new library
 		d.symbols,
 	} {
 		if err := stage(); err != nil {
@@ -41,7 +42,8 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	if err := d.dataFiles(); err != nil {
 		return nil, err
 	}
-	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs()}, nil
+	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
+		Problems: d.problems}, nil
 }
 
 // discovery is the state of one Discover.
@@ -61,8 +63,12 @@ type discovery struct {
 	data   []DataFile
 	byName map[string]*Library
 	byFile map[fileID]*Library
+	closed int                   // how many of all have their Deps
 	parent map[*Library]*Library // what made it needed first
 	shown  map[*Library]string   // the path by which it was found first
+
+	openedCount int
+	problems    []string
 }
 
 // fileID identifies a file whatever its name: hard links are one library to ld.so.
@@ -124,7 +130,7 @@ func (d *discovery) addRootFile(file, how string, use Use, why string) (*Library
 		return nil, err
 	}
 	if fresh {
-		l.Role, l.API, l.Why = use.Role, use.API, why
+		l.Role, l.API, l.Why, l.Found = use.Role, use.API, why, use.found()
 		d.roots = append(d.roots, l)
 	}
 	l.addUse(use)

@@ -32,7 +32,33 @@ const (
 	RoleFrontEnd   Role = "front-end" // a rule may name it too
 	RoleRequested  Role = "requested"
 	RoleDependency Role = "dependency"
+	RoleOpened     Role = "opened" // with dlopen, by another library
 )
+
+// Found is what tells that a library belongs to the stack. Of several the first in this order.
+type Found string
+
+const (
+	FoundRule     Found = "rule"            // its name, or its directory, is one of the rules'
+	FoundManifest Found = "manifest"        // a file names it
+	FoundRequest  Found = "request"         // the user does
+	FoundNeeded   Found = "DT_NEEDED"       // of another library
+	FoundNote     Found = ".note.dlopen"    // of another library
+	FoundList     Found = "list"            // the rules say that another library opens it
+	FoundVersion  Found = "same version"    // as another library
+	FoundConstant Found = "string constant" // of another library
+)
+
+// found is the sign that goes with a use.
+func (u *Use) found() Found {
+	switch {
+	case u.Role == RoleRequested:
+		return FoundRequest
+	case u.manifest:
+		return FoundManifest
+	}
+	return FoundRule
+}
 
 // Options of Discover.
 type Options struct {
@@ -54,6 +80,8 @@ type Stack struct {
 	Manifests []*Manifest
 	Data      []DataFile
 	Programs  []Program
+	// Problems are damaged files that were left out, each in one line.
+	Problems []string
 }
 
 // Library is a shared object of the host.
@@ -67,6 +95,7 @@ type Library struct {
 	API     string // the family's name, empty for a dependency
 	Why     string // one phrase, for people
 	How     string // by which rule the loader finds it (ldso.Searcher.Find)
+	Found   Found  // what tells that it belongs to the stack
 	// Uses are all that it is there for besides being needed, the first of which Role, API and Why tell of: NVIDIA's
 	// libGLX_nvidia.so.0 is a vendor of GLX and a driver of Vulkan.
 	Uses []Use
@@ -74,6 +103,7 @@ type Library struct {
 	File             *dynelf.File
 	Exports, Imports []dynelf.Symbol
 	Deps             []*Library // of DT_NEEDED, in order
+	Opens            []*Library // with dlopen, when it needs them
 	Unresolved       []string   // DT_NEEDED that the host does not have
 }
 
@@ -86,6 +116,8 @@ type Use struct {
 	// Module is the rule by which it was found in a directory, Names are the file names that it has there.
 	Module *configs.Modules
 	Names  []string
+
+	manifest bool
 }
 
 // Manifest is a file that names a driver, or a driver that an environment variable names in its place.

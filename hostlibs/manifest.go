@@ -29,7 +29,7 @@ func (d *discovery) manifests() error {
 			rule := &f.Manifests[j]
 			for _, file := range d.manifestFiles(rule) {
 				m, err := d.manifest(f.Name, rule, file)
-				if err != nil {
+				if err = d.tolerate(f, err); err != nil {
 					return err
 				}
 				if m == nil {
@@ -215,8 +215,10 @@ func (d *discovery) manifestLibrary(m *Manifest, why string) error {
 	if err != nil || m.Skipped != "" {
 		return err
 	}
-	use := Use{API: m.API, Role: Role(m.Rule.Role), Driver: m.Rule.Driver && !m.Rule.BothSides, Layer: m.Rule.BothSides}
-	m.Library, err = d.addRootFile(lib, how, use, why)
+	use := Use{API: m.API, Role: Role(m.Rule.Role), Driver: m.Rule.Driver && !m.Rule.BothSides, Layer: m.Rule.BothSides, manifest: true}
+	if m.Library, err = d.addRootFile(lib, how, use, why); err != nil {
+		m.Skipped = err.Error()
+	}
 	return err
 }
 

@@ -1,26 +1,44 @@
 package hostlibs
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 func (d *discovery) frontEnds() error {
 	for _, f := range d.rules.Families {
 		for _, name := range f.FrontEnds {
 			l, err := d.addRoot(name, Use{API: f.Name, Role: RoleFrontEnd}, fmt.Sprintf("front end of %s (%s)", f.Name, f.File))
-			if err != nil {
+			if err = d.tolerate(&f, err); err != nil {
 				return err
 			}
 			d.any = d.any || l != nil
 		}
 	}
 	return nil
+}
+
+// tolerate turns what is wrong with a file into a problem that is told, unless the API is one that no host is without: who
+// starts a game need not hear of a damaged driver for OpenCL first.
+func (d *discovery) tolerate(f *configs.Family, err error) error {
+	if err == nil || len(f.Loaders) > 0 && !f.Optional {
+		return err
+	}
+	for _, known := range []error{ErrManifest, dynelf.ErrNotELF, dynelf.ErrTruncated, dynelf.ErrCorrupt, rootfs.ErrTooLarge} {
+		if errors.Is(err, known) {
+			d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", f.Name, err))
+			return nil
+		}
+	}
+	return err
 }
 
 // drivers finds what front ends open without a manifest: vendor libraries by name, modules by directory.
@@ -52,7 +70,7 @@ func (d *discovery) driverLibraries(f *configs.Family, rule configs.Libraries) e
 	for _, name := range names {
 		why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, f.File)
 		l, err := d.addRoot(name, Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver}, why)
-		if err != nil {
+		if err = d.tolerate(f, err); err != nil {
 			return err
 		}
 		d.any = d.any || l != nil
@@ -75,10 +93,11 @@ func (d *discovery) modules(f *configs.Family, rule *configs.Modules) error {
 				continue // for another architecture, or a link to nothing
 			}
 			use := Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver, Module: rule, Names: []string{name}}
-			if _, err := d.addRootFile(file, how, use, fmt.Sprintf("%s in %s%s", rule.Role, dir, by)); err != nil {
+			l, err := d.addRootFile(file, how, use, fmt.Sprintf("%s in %s%s", rule.Role, dir, by))
+			if err = d.tolerate(f, err); err != nil {
 				return err
 			}
-			d.any = true
+			d.any = d.any || l != nil
 		}
 	}
 	return nil
@@ -98,7 +117,7 @@ func (d *discovery) requested() error {
 		}
 		d.any = true
 		if l.Role != RoleFrontEnd {
-			l.Role, l.Why = RoleRequested, "asked for by --library"
+			l.Role, l.Why, l.Found = RoleRequested, "asked for by --library", FoundRequest
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 // boundaries joins the configuration file's wishes and the flags, WHERE for all APIs and API=WHERE for one. Of two for
 // the same the last wins.
 func boundaries(c *config.Config, flags []string) (capsule.Boundaries, error) {
-	b := capsule.Boundaries{All: first(c.Boundary, capsule.BoundaryFrontend), ByAPI: map[string]string{}}
+	b := capsule.Boundaries{All: first(c.Boundary, capsule.BoundaryAuto), ByAPI: map[string]string{}}
 	maps.Copy(b.ByAPI, c.Boundaries)
 	for _, text := range flags {
 		if api, where, one := strings.Cut(text, "="); one {

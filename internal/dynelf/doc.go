@@ -40,6 +40,8 @@ type File struct {
 	Flags, Flags1 uint64
 	// BuildID is the descriptor of the NT_GNU_BUILD_ID note.
 	BuildID []byte
+	// Dlopen is what the object says that it opens by itself (.note.dlopen).
+	Dlopen []Dlopen
 	// HasRELR says that there is a DT_RELR table, which glibc before 2.36 cannot relocate.
 	HasRELR bool
 	// MarksPLT says that an x86-64 object was linked with -z mark-plt (DT_X86_64_PLT): its PLT relocations have addends,

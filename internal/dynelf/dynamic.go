@@ -49,7 +49,7 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 			f.RunPath = splitPath(s)
 		}
 	}
-	if f.BuildID, err = m.buildID(); err != nil {
+	if err = m.readNotes(f); err != nil {
 		return nil, err
 	}
 	if f.VersionDefs, err = m.versionDefs(); err != nil {
@@ -108,36 +108,4 @@ func (m *image) readDynamic() error {
 		}
 	}
 	return corrupt("dynamic section without an end")
-}
-
-// buildID returns the descriptor of the first NT_GNU_BUILD_ID note. A note that is cut short says nothing: ld.so
-// would not mind it either.
-func (m *image) buildID() ([]byte, error) {
-	for i := range m.progs {
-		p := &m.progs[i]
-		if p.typ != elf.PT_NOTE || p.filesz > maxNotes {
-			continue
-		}
-		b, err := m.fileBytes(p.off, p.filesz)
-		if err != nil {
-			return nil, fmt.Errorf("notes: %w", err)
-		}
-		pad := uint64(4)
-		if p.align == 8 {
-			pad = 8
-		}
-		for uint64(len(b)) >= 12 {
-			nameLen, descLen := uint64(m.order.Uint32(b)), uint64(m.order.Uint32(b[4:]))
-			desc := (12 + nameLen + pad - 1) &^ (pad - 1)
-			end := desc + descLen
-			if end > uint64(len(b)) {
-				break
-			}
-			if m.order.Uint32(b[8:]) == ntGNUBuildID && string(b[12:12+nameLen]) == "GNU\x00" {
-				return b[desc:end:end], nil
-			}
-			b = b[min((end+pad-1)&^(pad-1), uint64(len(b))):]
-		}
-	}
-	return nil, nil
 }

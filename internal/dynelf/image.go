@@ -21,6 +21,7 @@ const (
 // prog is a program header.
 type prog struct {
 	typ                              elf.ProgType
+	flags                            elf.ProgFlag
 	off, vaddr, filesz, memsz, align uint64
 }
 
@@ -145,12 +146,13 @@ func (m *image) readProgs() error {
 		e, p := b[i*int(want):], &m.progs[i]
 		p.typ = elf.ProgType(m.order.Uint32(e))
 		if m.is64() {
+			p.flags = elf.ProgFlag(m.order.Uint32(e[4:]))
 			p.off, p.vaddr = m.order.Uint64(e[8:]), m.order.Uint64(e[16:])
 			p.filesz, p.memsz, p.align = m.order.Uint64(e[32:]), m.order.Uint64(e[40:]), m.order.Uint64(e[48:])
 		} else {
 			p.off, p.vaddr = uint64(m.order.Uint32(e[4:])), uint64(m.order.Uint32(e[8:]))
 			p.filesz, p.memsz = uint64(m.order.Uint32(e[16:])), uint64(m.order.Uint32(e[20:]))
-			p.align = uint64(m.order.Uint32(e[28:]))
+			p.flags, p.align = elf.ProgFlag(m.order.Uint32(e[24:])), uint64(m.order.Uint32(e[28:]))
 		}
 		if p.typ != elf.PT_LOAD {
 			continue

@@ -122,7 +122,7 @@ func families(rules *configs.Rules) ([]capsule.Family, error) {
 }
 
 func (s *Side) host(rules *configs.Rules) capsule.Host {
-	var h capsule.Host
+	h := capsule.Host{Problems: s.Stack.Problems}
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
 		index[l] = i
@@ -131,8 +131,12 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 		out := &capsule.HostLibrary{Name: l.Name, Path: l.Path, Source: s.Stack.Root.HostPath(l.Path), Aliases: l.Aliases,
 			Reason: l.Why, Uses: uses(l), Requested: l.Role == hostlibs.RoleRequested,
 			File: l.File, Exports: l.Exports, Imports: l.Imports, Unresolved: l.Unresolved}
+		out.Found = string(l.Found)
 		for _, d := range l.Deps {
 			out.Deps = append(out.Deps, index[d])
+		}
+		for _, o := range l.Opens {
+			out.Opens = append(out.Opens, index[o])
 		}
 		h.Libraries = append(h.Libraries, out)
 	}

@@ -37,8 +37,8 @@ var apis = []api{
 	{"EGL surfaceless", []command{{argv: "/probes/bin/egl_small", want: `(?s)llvmpipe.*Mesa MESA`}}},
 	{"Wayland", []command{
 		{argv: "eglinfo", want: `(?s)Wayland platform.*EGL vendor string: Mesa`, wayland: true},
-		{argv: "stdbuf -oL weston-simple-egl", want: `\d+ frames in \d`, only: "runtime11$", wayland: true, endless: true},
-		{argv: "stdbuf -oL es2gears_wayland", want: `\d+ frames in \d`, only: "runtime1[23]", wayland: true, endless: true}}},
+		{argv: "stdbuf -oL weston-simple-egl", want: `\d+ frames in \d`, only: "(runtime|full)11$", wayland: true, endless: true},
+		{argv: "stdbuf -oL es2gears_wayland", want: `\d+ frames in \d`, only: "(runtime|full)1[23]", wayland: true, endless: true}}},
 	{"GLES", []command{{argv: "es2_info", want: `GL_VERSION: OpenGL ES 3.2 Mesa MESA`}}},
 	{"Vulkan", []command{{argv: "vulkaninfo", want: `deviceName.*llvmpipe`}, {argv: "vkcube --c 20", want: ``}}},
 }

@@ -87,7 +87,8 @@ func document(tables []table) string {
 
 What was seen when programs of each runtime ran on each host's Mesa (llvmpipe and lavapipe, no GPU). "make matrix" writes
 this file. Programs: glxinfo, es2_info, eglinfo, es2gears_wayland or weston-simple-egl, vulkaninfo and vkcube as the
-runtime's release has them, and this repository's probes compiled on Debian 11.
+runtime's release has them, and this repository's probes compiled on Debian 11. A runtime "with loaders" has libglvnd,
+libvulkan and Mesa of its own: the capsule begins at the driver boundary there, elsewhere at the frontend.
 `)
 	for _, t := range tables {
 		fmt.Fprintf(&b, "\n## %s\n\n| host | Mesa | glibc | runtime | glibc |", t.port.name)

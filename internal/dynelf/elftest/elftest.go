@@ -16,6 +16,9 @@ type Lib struct {
 	RPath   string
 	RunPath string
 	Interp  string
+	// Dlopen is the JSON of a .note.dlopen, ReadOnly further bytes of the segment, such as strings.
+	Dlopen   string
+	ReadOnly string
 	// Versions are the version definitions behind the base one.
 	Versions []string
 	// Exports are functions, "name" or "name@@version". Imports are undefined symbols without a version.
@@ -89,13 +92,17 @@ func (l Lib) Bytes() []byte {
 	hash = append(hash, make([]byte, 4*count)...)
 
 	var body []byte
-	const start = 64 + 3*56
+	const start = 64 + 4*56
 	place := func(b []byte) uint64 {
 		body = append(body, make([]byte, -len(body)&7)...)
 		at := uint64(start + len(body))
 		body = append(body, b...)
 		return at
 	}
+	place([]byte(l.ReadOnly))
+	note := append(pack([]uint32{4, uint32(len(l.Dlopen) + 1), 0x407c0c0a}), "FDO\x00"+l.Dlopen+"\x00\x00\x00\x00"...)
+	note = note[:(16+len(l.Dlopen)+1+3)&^3]
+	noteAt := place(note)
 	interp := place(append([]byte(l.Interp), 0))
 	tag(elf.DT_SYMTAB, place(symbols))
 	tag(elf.DT_SYMENT, 24)
@@ -117,11 +124,17 @@ func (l Lib) Bytes() []byte {
 			Memsz: size, Align: 8})
 	}
 	out := pack(elf.Header64{Ident: ident, Type: uint16(elf.ET_DYN), Machine: uint16(l.Machine), Version: 1, Phoff: 64,
-		Ehsize: 64, Phentsize: 56, Phnum: 3})
+		Ehsize: 64, Phentsize: 56, Phnum: 4})
 	out = append(out, prog(elf.PT_LOAD, 0, size)...)
 	out = append(out, prog(elf.PT_DYNAMIC, at, uint64(len(dynamic)))...)
 	if l.Interp != "" {
 		out = append(out, prog(elf.PT_INTERP, interp, uint64(len(l.Interp)+1))...)
+	} else {
+		out = append(out, prog(elf.PT_NULL, 0, 0)...)
+	}
+	if l.Dlopen != "" {
+		out = append(out, pack(elf.Prog64{Type: uint32(elf.PT_NOTE), Flags: uint32(elf.PF_R), Off: noteAt, Vaddr: noteAt,
+			Filesz: uint64(len(note)), Memsz: uint64(len(note)), Align: 4})...)
 	} else {
 		out = append(out, prog(elf.PT_NULL, 0, 0)...)
 	}
