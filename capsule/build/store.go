@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -29,15 +30,19 @@ import (
 //
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
-// generations that nobody holds are removed.
+// generations that nobody holds, and no container shows, are removed: older ones of a request when it is built again, all
+// of a request that nobody has made for long (collect).
 type Store struct {
 	dir string
 	// Keep is how many older generations of a key stay, for LookupAny.
 	Keep int
+	// MaxAge and MaxRequests bound what stays of requests that are not made any more.
+	MaxAge      time.Duration
+	MaxRequests int
 }
 
 // NewStore is the store below dir.
-func NewStore(dir string) *Store { return &Store{dir: dir} }
+func NewStore(dir string) *Store { return &Store{dir: dir, MaxAge: MaxAge, MaxRequests: MaxRequests} }
 
 // ErrNoCacheDir says that there is no place for the cache.
 var ErrNoCacheDir = errors.New("no cache directory: neither XDG_CACHE_HOME nor HOME names one")
@@ -50,7 +55,7 @@ func DefaultStore(getenv func(string) string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir: filepath.Join(dir, "builds")}, nil
+	return NewStore(filepath.Join(dir, "builds")), nil
 }
 
 // CacheDir is capsule-run's directory below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
@@ -162,15 +167,29 @@ func (s *Store) open(dir string) (*Built, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	b := &Built{Dir: dir, lock: lock}
-	text, err := os.ReadFile(filepath.Join(dir, InputsFile))
-	if err == nil {
-		err = json.Unmarshal(text, &b.Record)
-	}
-	if err != nil {
+	if err := b.read(); err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return b, nil
+}
+
+func (b *Built) read() error {
+	f, err := os.Open(filepath.Join(b.Dir, InputsFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	stamp(b.Dir, info)
+	return json.Unmarshal(text, &b.Record)
 }
 
 // Build writes the plan's artefacts as the current generation of key. On an error nothing of it stays.
@@ -185,14 +204,12 @@ func (s *Store) BuildInPlace(key string, plan *capsule.Plan, record Record) (*Bu
 
 func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace bool) (*Built, error) {
 	parent := filepath.Join(s.dir, key)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, fmt.Errorf("create build cache: %w", err)
+	dir, err := newDir(parent)
+	if err != nil {
+		return nil, err
 	}
 	s.prune(parent)
-	dir, err := os.MkdirTemp(parent, ".new-")
-	if err != nil {
-		return nil, fmt.Errorf("create build directory: %w", err)
-	}
+	s.collect(key)
 	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
 	root := ""
 	if inPlace {
@@ -209,6 +226,22 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 		return nil, err
 	}
 	return s.open(generation)
+}
+
+// newDir makes a directory for a build. Another process may remove the empty entry in between.
+func newDir(parent string) (string, error) {
+	for try := 0; ; try++ {
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return "", fmt.Errorf("create build cache: %w", err)
+		}
+		dir, err := os.MkdirTemp(parent, ".new-")
+		if err == nil {
+			return dir, nil
+		}
+		if try == 10 || !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("create build directory: %w", err)
+		}
+	}
 }
 
 func (s *Store) fill(dir, root string, plan *capsule.Plan, record Record) error {
@@ -243,10 +276,8 @@ func publish(dir, generation string) error {
 	return nil
 }
 
-// prune removes what nobody uses: old generations without a lock, and what a killed build left behind. A generation
-// that has just been made is not yet locked, hence the grace period.
+// prune removes of one entry what nobody uses: old generations, and what a killed build left behind.
 func (s *Store) prune(parent string) {
-	const grace = time.Minute
 	entries, err := os.ReadDir(parent)
 	if err != nil {
 		return
@@ -254,6 +285,7 @@ func (s *Store) prune(parent string) {
 	now, _ := os.Readlink(filepath.Join(parent, current))
 	keep := s.generations(filepath.Base(parent))
 	keep = append(keep[:min(s.Keep, len(keep))], current, now)
+	var mounts mounted
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || slices.Contains(keep, e.Name()) || time.Since(info.ModTime()) < grace {
@@ -264,13 +296,6 @@ func (s *Store) prune(parent string) {
 			os.Remove(path)
 			continue
 		}
-		d, err := os.Open(path)
-		if err != nil {
-			continue
-		}
-		if unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			os.RemoveAll(path)
-		}
-		d.Close()
+		s.remove(path, &mounts)
 	}
 }

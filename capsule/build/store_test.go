@@ -2,7 +2,9 @@ package build_test
 
 import (
 	"bytes"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -242,4 +244,120 @@ func TestLookupAny(t *testing.T) {
 	if s.LookupAny("other", func(*build.Built) bool { return true }) != nil {
 		t.Error("another key finds them")
 	}
+}
+
+// build makes an entry and makes it look as if it had last been used that long ago.
+func used(t *testing.T, s *build.Store, key string, ago time.Duration) *build.Built {
+	t.Helper()
+	b, err := s.Build(key, plan(t), build.Record{Launch: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	then := time.Now().Add(-ago)
+	for _, name := range []string{b.Dir + "/" + build.InputsFile, b.Dir, filepath.Dir(b.Dir)} {
+		if err := os.Chtimes(name, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func TestCollectRemovesWhatIsOldAndNotInUse(t *testing.T) {
+	s := store(t)
+	held := used(t, s, "held", 2*build.MaxAge)
+	for key, ago := range map[string]time.Duration{"old": 2 * build.MaxAge, "recent": build.MaxAge / 2, "young": 0} {
+		used(t, s, key, ago).Close()
+	}
+	again := used(t, s, "again", 2*build.MaxAge)
+	again.Close()
+	if b := s.Lookup("again"); b == nil { // which is a use
+		t.Fatal("an old build is not found")
+	} else {
+		b.Close()
+	}
+	used(t, s, "new", 0).Close()
+	for key, want := range map[string]bool{"held": true, "old": false, "recent": true, "young": true, "again": true, "new": true} {
+		if _, err := os.Stat(filepath.Join(s.Dir(), key)); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", key, err == nil, want)
+		}
+		b := s.Lookup(key)
+		if (b != nil) != want {
+			t.Errorf("%s is found: %v, want %v", key, b != nil, want)
+		}
+		if b != nil {
+			b.Close()
+		}
+	}
+	held.Close()
+	left, err := os.ReadDir(s.Dir())
+	if err != nil || len(left) != 5 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestCollectKeepsSoMany(t *testing.T) {
+	s := store(t)
+	s.MaxRequests = 3
+	for i, key := range []string{"a", "b", "c", "d", "e"} {
+		used(t, s, key, time.Duration(10-i)*time.Hour).Close()
+	}
+	for key, want := range map[string]bool{"a": false, "b": false, "c": true, "d": true, "e": true} {
+		if _, err := os.Stat(filepath.Join(s.Dir(), key)); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", key, err == nil, want)
+		}
+	}
+}
+
+// A container may outlive the launcher or the hook that made it, and so the lock.
+func TestCollectKeepsWhatIsMounted(t *testing.T) {
+	s := store(t)
+	b := used(t, s, "mounted", 2*build.MaxAge)
+	b.Close()
+	cmd := exec.Command("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", `mount --bind "$0" "$0" && echo ready && read x`,
+		b.Dir+"/x86_64-linux-gnu/lib")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make([]byte, 6)
+	if _, err := io.ReadFull(out, ready); err != nil {
+		cmd.Wait()
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal("no mount namespace: ", err)
+		}
+		t.Skip("no mount namespace: ", err)
+	}
+	used(t, s, "new", 0).Close()
+	if _, err := os.Stat(b.Dir + "/x86_64-linux-gnu/lib/libcapsule.so"); err != nil {
+		t.Errorf("it was removed under a container: %v", err)
+	}
+	in.Close()
+	cmd.Wait()
+	used(t, s, "newer", 0).Close()
+	if _, err := os.Stat(b.Dir); err == nil {
+		t.Error("it stays when the container has ended")
+	}
+}
+
+func TestRacingCollectionsAndBuilds(t *testing.T) {
+	s := store(t)
+	s.MaxRequests = 2
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 5 {
+				used(t, s, []string{"a", "b", "c"}[i%3], time.Hour).Close()
+			}
+		}()
+	}
+	wg.Wait()
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -54,10 +55,14 @@ func once(ctx context.Context, name, hash string, fill func(ctx context.Context,
 		return "", err
 	}
 	final := filepath.Join(cache, name+"-"+hash)
+	lockFile := filepath.Join(cache, ".lock-"+name+"-"+hash)
 	if isDir(final) {
+		now := time.Now()
+		os.Chtimes(lockFile, now, now) // of its last use
 		return final, nil
 	}
-	unlock, err := lock(ctx, filepath.Join(cache, ".lock-"+name+"-"+hash))
+	tidy(cache, name, hash)
+	unlock, err := lock(ctx, lockFile)
 	if err != nil {
 		return "", err
 	}
@@ -84,6 +89,32 @@ func once(ctx context.Context, name, hash string, fill func(ctx context.Context,
 	}
 	fmt.Fprintf(Progress, "trees: made %s in %.0f s\n", name, time.Since(begin).Seconds())
 	return final, nil
+}
+
+// keepUnused is how long a tree stays that another recipe of its name has replaced. Branches with different recipes may
+// take turns.
+const keepUnused = 7 * 24 * time.Hour
+
+// tidy removes the trees of a name that nobody has asked for of late. When that was is in the time of the lock's file:
+// that of the tree's root belongs to the tree.
+func tidy(cache, name, hash string) {
+	locks, _ := filepath.Glob(filepath.Join(cache, ".lock-"+name+"-*"))
+	for _, file := range locks {
+		other := strings.TrimPrefix(filepath.Base(file), ".lock-"+name+"-")
+		info, err := os.Stat(file)
+		if err != nil || other == hash || strings.Contains(other, "-") || time.Since(info.ModTime()) < keepUnused {
+			continue
+		}
+		unlock, err := tryLock(file)
+		if err != nil {
+			continue
+		}
+		temp := filepath.Join(cache, ".new-"+name+"-"+other)
+		if os.Rename(filepath.Join(cache, name+"-"+other), temp) == nil {
+			removeTree(temp)
+		}
+		unlock()
+	}
 }
 
 func isDir(path string) bool {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Many askers get one directory, made once; what fails leaves nothing and can be tried again.
@@ -86,5 +87,43 @@ func TestHashFollowsParent(t *testing.T) {
 	}
 	if after, _ := (Recipe{Name: "child", From: "full11"}).hash(); after == before {
 		t.Error("the child's hash does not follow its parent's recipe")
+	}
+}
+
+// A new tree of a name replaces those that have not been used for long, and nothing else.
+func TestTidy(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("CAPSULE_TREES", cache)
+	Progress = io.Discard
+	defer func() { Progress = os.Stderr }()
+	make := func(name, hash string) {
+		t.Helper()
+		_, err := once(context.Background(), name, hash, func(_ context.Context, dir string) error {
+			return os.WriteFile(filepath.Join(dir, "file"), nil, 0o444)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	age := func(name string) {
+		t.Helper()
+		then := time.Now().Add(-2 * keepUnused)
+		if err := os.Chtimes(filepath.Join(cache, ".lock-"+name), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, hash := range []string{"1", "2", "3"} {
+		make("x", hash)
+	}
+	make("x-y", "1")
+	for _, name := range []string{"x-1", "x-2", "x-y-1"} {
+		age(name)
+	}
+	make("x", "2") // is there, and used now
+	make("x", "4")
+	for name, want := range map[string]bool{"x-1": false, "x-2": true, "x-3": true, "x-4": true, "x-y-1": true} {
+		if got := isDir(filepath.Join(cache, name)); got != want {
+			t.Errorf("%s is there: %v, want %v", name, got, want)
+		}
 	}
 }
