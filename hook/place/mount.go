@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -128,16 +127,17 @@ func (c *Container) mountCapsule(w *What) (*os.File, error) {
 }
 
 func (c *Container) fill(tree, target *os.File, w *What) error {
+	own := writer{int(tree.Fd()), map[string]bool{}}
 	for _, f := range w.Files {
-		if err := writeFile(tree, f.Path, f.Text, f.Mode); err != nil {
+		if err := own.write(f.Path, f.Text, f.Mode); err != nil {
 			return err
 		}
 	}
-	if err := writeFile(tree, cacheName, w.Cache, 0o644); err != nil {
+	if err := own.write(cacheName, w.Cache, 0o644); err != nil {
 		return err
 	}
 	for _, b := range w.Binds {
-		if err := writeFile(tree, b.Path, nil, 0o444); err != nil {
+		if err := own.write(b.Path, nil, 0o444); err != nil {
 			return err
 		}
 	}
@@ -149,13 +149,7 @@ func (c *Container) fill(tree, target *os.File, w *What) error {
 	}
 	// Onto a detached tree nothing can be mounted before Linux 6.15. Nobody but us can write to this one.
 	for _, b := range w.Binds {
-		at, err := openAt(tree, b.Path, unix.O_PATH, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
-		if err != nil {
-			return err
-		}
-		err = unix.MoveMount(int(b.Tree.Fd()), "", int(at.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-		at.Close()
-		if err != nil {
+		if err := unix.MoveMount(int(b.Tree.Fd()), "", own.tree, b.Path, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 			return fmt.Errorf("mount %s in the container: %w", b.Tree.Name(), err)
 		}
 	}
@@ -243,31 +237,37 @@ func (c *Container) makeCache() error {
 	return err
 }
 
-// writeFile writes a file below our own tmpfs, with its directories.
-func writeFile(tree *os.File, name string, text []byte, mode uint32) error {
-	if !path.IsAbs("/"+name) || path.Clean("/"+name) != "/"+name || strings.HasSuffix(name, "/") {
+// writer writes below our own tmpfs, which nobody else knows yet.
+type writer struct {
+	tree int
+	made map[string]bool // directories
+}
+
+// write writes a file, with its directories.
+func (w *writer) write(name string, text []byte, mode uint32) error {
+	if path.Clean("/"+name) != "/"+name || name == "" {
 		return fmt.Errorf("write the capsule's %q: not a clean path", name)
 	}
-	dir := int(tree.Fd())
 	for i, c := range name {
-		if c != '/' {
+		if c != '/' || w.made[name[:i]] {
 			continue
 		}
-		if err := unix.Mkdirat(dir, name[:i], 0o755); err != nil && err != unix.EEXIST {
+		if err := unix.Mkdirat(w.tree, name[:i], 0o755); err != nil {
 			return fmt.Errorf("make the capsule's %s: %w", name[:i], err)
 		}
+		w.made[name[:i]] = true
 	}
-	fd, err := unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	fd, err := unix.Openat(w.tree, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 	if err != nil {
 		return fmt.Errorf("write the capsule's %s: %w", name, err)
 	}
-	f := os.NewFile(uintptr(fd), name)
-	_, err = f.Write(text)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("write the capsule's %s: %w", name, err)
+	defer unix.Close(fd)
+	for len(text) > 0 {
+		n, err := unix.Write(fd, text)
+		if err != nil {
+			return fmt.Errorf("write the capsule's %s: %w", name, err)
+		}
+		text = text[n:]
 	}
 	return nil
 }

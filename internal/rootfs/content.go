@@ -1,11 +1,12 @@
 package rootfs
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -46,12 +47,17 @@ type File struct {
 	reads *reads
 }
 
-// reads are the bytes of one file that were looked at. A file that is opened twice has one list.
+// reads are the bytes of one file that were looked at. A file that is opened twice has one list. The bytes are kept, not
+// read once more for the digest: a file that is changed in between must not pass for what was looked at.
 type reads struct {
 	mu     sync.Mutex
 	size   int64
-	ranges []int64
-	digest hash.Hash
+	pieces []piece
+}
+
+type piece struct {
+	off   int64
+	bytes []byte
 }
 
 func (r *Root) readsOf(canonical string) *reads {
@@ -62,7 +68,7 @@ func (r *Root) readsOf(canonical string) *reads {
 	defer r.mu.Unlock()
 	a := r.access[canonical]
 	if a.reads == nil {
-		a.reads = &reads{size: a.n.size, digest: sha256.New()}
+		a.reads = &reads{size: a.n.size}
 	}
 	return a.reads
 }
@@ -80,8 +86,32 @@ func (f *File) note(b []byte, off int64) {
 	}
 	f.reads.mu.Lock()
 	defer f.reads.mu.Unlock()
-	f.reads.ranges = append(f.reads.ranges, off, int64(len(b)))
-	f.reads.digest.Write(b)
+	f.reads.pieces = append(f.reads.pieces, piece{off, bytes.Clone(b)})
+}
+
+// joined returns the pieces in the order of the file, as few ranges as possible, and a digest of all bytes in them. ok is
+// false if a byte was read twice and differed: then the file was changed meanwhile.
+func (r *reads) joined() (ranges []int64, digest string, ok bool) {
+	slices.SortStableFunc(r.pieces, func(a, b piece) int { return cmp.Compare(a.off, b.off) })
+	h := sha256.New()
+	var all []byte // of the current range
+	for _, p := range r.pieces {
+		if n := len(ranges); n > 0 && p.off <= ranges[n-2]+ranges[n-1] {
+			at := p.off - ranges[n-2]
+			common := min(int64(len(all))-at, int64(len(p.bytes)))
+			if !bytes.Equal(all[at:at+common], p.bytes[:common]) {
+				return nil, "", false
+			}
+			all = append(all, p.bytes[common:]...)
+			ranges[n-1] = int64(len(all))
+			continue
+		}
+		h.Write(all)
+		all = append(all[:0], p.bytes...)
+		ranges = append(ranges, p.off, int64(len(all)))
+	}
+	h.Write(all)
+	return ranges, hex.EncodeToString(h.Sum(nil)), true
 }
 
 // readAll reads to the end, or limit+1 bytes.
@@ -116,8 +146,11 @@ func (r *Root) Contents() []Content {
 		}
 		c := Content{Path: p, Type: a.n.mode & unix.S_IFMT, Link: a.n.target, Names: a.names}
 		if a.reads != nil {
-			c.Size, c.Ranges = a.reads.size, a.reads.ranges
-			c.Digest = hex.EncodeToString(a.reads.digest.Sum(nil))
+			c.Size = a.reads.size
+			var ok bool
+			if c.Ranges, c.Digest, ok = a.reads.joined(); !ok {
+				c.Digest = "changed" // no file has it
+			}
 		}
 		out = append(out, c)
 	}
