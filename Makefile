@@ -9,9 +9,10 @@ SETUPS := setup-build setup-demo setup-test setup-bench
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
-# The launcher: one static binary with the C parts inside. GOARCH=arm64 makes one for another machine.
+# The launcher: one static binary with the C parts inside, and the hook, another. GOARCH=arm64 makes one for another machine.
 build: cshim
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS_STATIC) -o bin/capsule-run ./cmd/capsule-run
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/capsule-hook ./cmd/capsule-hook
 
 # The machine's own architecture, and those that there is a compiler for: a launcher without the C parts for one runs no
 # programs of it. On Debian: libc6-dev-i386; gcc-aarch64-linux-gnu and libc6-dev-arm64-cross.
@@ -91,7 +92,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/capsule-run $(SHARE)/bash-completion/completions \
 	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
-	install -m 755 bin/capsule-run $(DESTDIR)$(PREFIX)/bin/capsule-run
+	install -m 755 bin/capsule-run bin/capsule-hook $(DESTDIR)$(PREFIX)/bin
 	rm -rf build/man && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
 	  $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run man build/man \
 	  && install -m 644 build/man/*.1 $(SHARE)/man/man1

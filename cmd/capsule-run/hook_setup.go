@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/hook"
+	"github.com/capsule-run/capsule-run/hook/serve"
 	"github.com/capsule-run/capsule-run/hook/setup"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/run"
@@ -30,7 +31,7 @@ type hookFlags struct {
 
 func (f *hookFlags) add(c *cobra.Command) *cobra.Command {
 	verbose := false
-	stageFlags(c, &f.Options, &verbose)
+	serve.Flags(c.Flags(), &f.Options, &verbose)
 	_ = c.Flags().MarkHidden("verbose")
 	f.Version = run.Version
 	f.Verbose = func(string, ...any) {}
@@ -38,14 +39,26 @@ func (f *hookFlags) add(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// entry is the call that is written down, with this very program in it.
-func (f *hookFlags) entry() (setup.Entry, error) {
+// program is what engines are to start: capsule-hook beside this program, or this program.
+func program() (string, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
 	}
 	if err != nil {
-		return setup.Entry{}, fmt.Errorf("find my own path: %w", err)
+		return "", fmt.Errorf("find my own path: %w", err)
+	}
+	if small := filepath.Join(filepath.Dir(self), serve.Name); unix.Access(small, unix.X_OK) == nil {
+		return small, nil
+	}
+	return self, nil
+}
+
+// entry is the call that is written down.
+func (f *hookFlags) entry() (setup.Entry, error) {
+	self, err := program()
+	if err != nil {
+		return setup.Entry{}, err
 	}
 	if os.Geteuid() == 0 {
 		var st unix.Stat_t

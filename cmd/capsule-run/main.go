@@ -4,15 +4,17 @@ package main
 import (
 	"os"
 
+	"github.com/capsule-run/capsule-run/hook/serve"
 	"github.com/capsule-run/capsule-run/internal/launch"
+	"github.com/capsule-run/capsule-run/internal/run"
 )
 
 func main() {
 	if launch.IsInit() {
 		launch.Init() // the second half of a launch, in its own namespaces: never returns
 	}
-	if args, ok := hookArgs(os.Args); ok {
-		os.Exit(serveHook(args)) // called by a container engine, perhaps beside a hostile container
+	if args, ok := serve.Args(os.Args); ok {
+		os.Exit(serve.Main(args, run.Version)) // called by a container engine, perhaps beside a hostile container
 	}
 	os.Exit(execute(os.Args[1:]))
 }

@@ -3,7 +3,10 @@
 // (cmd/capsule-run) prints them. It never prints.
 package fault
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Exit statuses, as env(1) and bubblewrap have them.
 const (
@@ -58,3 +61,14 @@ func ExitCode(err error) int {
 	}
 	return ExitFailure
 }
+
+// Text is an error as a person sees it: one line that names the object, and one that says what to do, if there is a hint.
+func Text(err error) string {
+	text := "capsule-run: error: " + oneLine(err.Error()) + "\n"
+	if hint := Hint(err); hint != "" {
+		text += "capsule-run: hint: " + oneLine(hint) + "\n"
+	}
+	return text
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -16,7 +16,8 @@ const module = "github.com/capsule-run/capsule-run/"
 // layers from the top; a package may import packages of lower layers only. Packages of one layer do not know each
 // other.
 var layers = [][]string{
-	{"cmd/capsule-run"},
+	{"cmd/capsule-run", "cmd/capsule-hook"},
+	{"hook/serve"},
 	{"internal/run", "hook"},
 	{"hook/ask", "hook/place", "hook/setup"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},

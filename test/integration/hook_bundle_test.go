@@ -35,7 +35,7 @@ func TestHookBundles(t *testing.T) {
 		for _, engine := range engines {
 			for _, stage := range []string{"createRuntime", "createContainer", "prestart"} {
 				t.Run(name+"/"+engine+"/"+stage, func(t *testing.T) {
-					unmounted(t)
+					uncapsuled(t)
 					b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", drivers).show(display)
 					got := b.hook(stage, config, "--gpu=all").ok().stdout
 					if got != want {
@@ -116,7 +116,7 @@ func TestHookImages(t *testing.T) {
 	} {
 		for _, engine := range engines {
 			t.Run(c.name+"/"+engine, func(t *testing.T) {
-				unmounted(t)
+				uncapsuled(t)
 				root := writableRoot(t, tree)
 				b := newBundle(t, engine, root, "sh", "-c", show)
 				c.make(t, b, root)
@@ -172,7 +172,7 @@ func TestHookRefuses(t *testing.T) {
 	} {
 		for _, engine := range engines {
 			t.Run(c.name+"/"+engine, func(t *testing.T) {
-				unmounted(t)
+				uncapsuled(t)
 				untouched(t, c.tree, volume)
 				root := writableRoot(t, c.tree)
 				b := newBundle(t, engine, root, "true")

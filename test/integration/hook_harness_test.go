@@ -139,7 +139,10 @@ func (b *bundle) write() {
 // hook enters a call of the hook.
 func (b *bundle) hook(stage, config string, flags ...string) *bundle {
 	args := append([]string{"capsule-hook", stage, "--config=" + config, "--cache=" + hookCache()}, flags...)
-	h := specs.Hook{Path: binary, Args: args, Env: []string{"PATH=/usr/bin:/bin"}}
+	h := specs.Hook{Path: filepath.Join(filepath.Dir(binary), "capsule-hook"), Args: args, Env: []string{"PATH=/usr/bin:/bin"}}
+	if stage == "prestart" { // the launcher serves as well, by either name
+		h.Path, h.Args = binary, append([]string{"capsule-run", "hook"}, args[1:]...)
+	}
 	if b.spec.Hooks == nil {
 		b.spec.Hooks = &specs.Hooks{}
 	}
@@ -189,8 +192,9 @@ func (b *bundle) ok() result {
 const keepsMounts = `
 if [ "$1" = crun ] && [ -d /sys/fs/cgroup/unified ]; then umount /sys/fs/cgroup/unified; fi
 shift
-before=$(cut -d' ' -f4- /proc/self/mountinfo); "$@"; status=$?
-after=$(cut -d' ' -f4- /proc/self/mountinfo)
+mounts() { grep -v -e ' - overlay overlay ' -e /mmdebstrap. /proc/self/mountinfo | cut -d' ' -f4-; } # other tests' come and go
+before=$(mounts); "$@"; status=$?
+after=$(mounts)
 if [ "$before" != "$after" ]; then echo "MOUNTS CHANGED"; echo "$before"; echo "--"; echo "$after"; fi >&2
 exit $status`
 
@@ -226,6 +230,21 @@ func inEngine(t *testing.T, engine, dir string, env []string, argv ...string) re
 		t.Errorf("something stayed mounted:\n%s", r.stderr)
 	}
 	return r
+}
+
+// uncapsuled complains if a capsule is mounted in the tests' own namespace at the end of a test. What else is mounted there
+// is for keepsMounts to see, where other processes of the machine do not disturb.
+func uncapsuled(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		text, err := os.ReadFile("/proc/self/mountinfo")
+		must(t, err)
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "/run/capsule") || strings.Contains(line, " - tmpfs capsule-run ") {
+				t.Errorf("stayed mounted: %s", line)
+			}
+		}
+	})
 }
 
 // untouched compares file trees before and after a test: names, types, modes, sizes, times, link texts.

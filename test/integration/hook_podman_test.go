@@ -93,7 +93,7 @@ func TestHookPodman(t *testing.T) {
 		untouched(t, host, tree, "/etc/containers", "/dev")
 		for _, engine := range engines {
 			t.Run(name+"/"+engine, func(t *testing.T) {
-				unmounted(t)
+				uncapsuled(t)
 				args := append(withDisplay(display), "--annotation", "dev.capsule.gpu=all", "--rootfs", tree+":O", "sh", "-c", drivers)
 				if r := p.container(engine, args...); r.stdout != want {
 					t.Errorf("exit status %d\n%s\nby the launcher:\n%s", r.status, r.both(), want)
@@ -114,7 +114,7 @@ func TestHookPodman(t *testing.T) {
 		{"read-only", []string{"--annotation", "dev.capsule.gpu=all", "--read-only"}, "Mesa"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			unmounted(t)
+			uncapsuled(t)
 			r := p.container("runc", append(c.args, "--rootfs", tree+":O", "sh", "-c", show)...)
 			if r.status != 0 || !strings.Contains(r.stdout, c.want) {
 				t.Errorf("exit status %d\n%s", r.status, r.both())
@@ -122,7 +122,7 @@ func TestHookPodman(t *testing.T) {
 		})
 	}
 	t.Run("refused", func(t *testing.T) {
-		unmounted(t)
+		uncapsuled(t)
 		r := p.container("runc", "--annotation", "dev.capsule.gpu=all", "--rootfs", trees.Tree(t, "musl")+":O", "true")
 		if r.status == 0 || !strings.Contains(r.stderr, "built on musl") || !strings.Contains(r.stderr, "hint: the host's driver needs glibc") {
 			t.Errorf("exit status %d\n%s", r.status, r.stderr)
@@ -234,7 +234,7 @@ func TestHookRootless(t *testing.T) {
 	for _, engine := range engines {
 		for _, more := range [][]string{nil, {"--userns=keep-id"}} {
 			t.Run(engine+fmt.Sprint(more), func(t *testing.T) {
-				unmounted(t)
+				uncapsuled(t)
 				args := append(append(more, withDisplay(display)...), "--annotation", "dev.capsule.gpu=all", "localhost/debian12", "sh", "-c", drivers)
 				if r := p.container(engine, args...); r.stdout != want {
 					t.Errorf("exit status %d\n%s\nby the launcher:\n%s", r.status, r.both(), want)
