@@ -48,6 +48,11 @@ func (c *comparison) checks() []check {
 
 func (c *comparison) compare(ctx context.Context) error {
 	describeMachine(c.out)
+	fmt.Fprintf(c.out, "isolation: %s\n", c.isolation)
+	if c.forbidden != "" {
+		fmt.Fprintf(c.out, "because: %s\n", c.forbidden)
+	}
+	fmt.Fprintln(c.out)
 	var absent []string
 	done, different := 0, 0
 	for _, k := range c.checks() {

@@ -9,7 +9,7 @@ import (
 	"os/signal"
 )
 
-var errUsage = errors.New("usage: gpu-check prepare [DIR] | run [--software] [--rounds N] [--from DIR]")
+var errUsage = errors.New("usage: gpu-check prepare [DIR] | run [--software] [--rounds N] [--isolation HOW] [--from DIR]")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -41,6 +41,7 @@ func command(ctx context.Context, args []string) error {
 		flags := flag.NewFlagSet("gpu-check run", flag.ExitOnError)
 		c := &comparison{out: os.Stdout}
 		flags.BoolVar(&c.software, "software", false, "take drivers that compute on the processor for GPUs")
+		flags.StringVar(&c.isolation, "isolation", "auto", "capsule-run's: userns, none, or auto")
 		flags.IntVar(&c.rounds, "rounds", 5, "how often each program is run; times are medians")
 		flags.StringVar(&c.from, "from", "", "the directory that prepare made (default: where this program lies)")
 		if err := flags.Parse(rest); err != nil {

@@ -130,5 +130,5 @@ func describeMachine(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s\n", file, line)
 		}
 	}
-	fmt.Fprintf(w, "user: %d\n\n", os.Geteuid())
+	fmt.Fprintf(w, "user: %d\n", os.Geteuid())
 }

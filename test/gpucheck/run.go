@@ -19,8 +19,11 @@ type comparison struct {
 	from     string // what prepare made
 	software bool
 	rounds   int
+	// isolation is capsule-run's: "userns", "none", or "auto", which becomes one of the two.
+	isolation string
 
-	work string // a temporary directory: the runtime, the build cache, the pictures
+	forbidden string // why there are no namespaces
+	work      string // a temporary directory: the runtime, the build cache, the pictures
 }
 
 // Where the two directories are seen inside; /gpu-check is no name that a runtime or a host has.
@@ -57,8 +60,33 @@ func (c *comparison) run(ctx context.Context) error {
 	if err := unpack(filepath.Join(c.from, runtimeTar), filepath.Join(c.work, "runtime")); err != nil {
 		return fmt.Errorf("unpack the small runtime: %w", err)
 	}
+	if err := c.chooseIsolation(ctx); err != nil {
+		return err
+	}
 	return c.compare(ctx)
 }
+
+// chooseIsolation tries whether capsules can have namespaces here. Where they cannot, all programs are run without: paths
+// differ between the two.
+func (c *comparison) chooseIsolation(ctx context.Context) error {
+	if c.isolation != "auto" {
+		return nil
+	}
+	// A program that every runtime has, and that needs nothing: ld.so looks at a file.
+	trial := []string{"/lib64/ld-linux-x86-64.so.2", "--verify", libc}
+	for _, c.isolation = range []string{"userns", "none"} {
+		r, err := c.once(ctx, place{name: "trial", boundary: "auto"}, trial)
+		if err != nil || r.status != launcherFailed {
+			return err
+		}
+		c.forbidden = strings.TrimSpace(r.stderr)
+	}
+	// Something else is wrong, which the programs will tell.
+	c.isolation, c.forbidden = "userns", ""
+	return nil
+}
+
+const libc = "/usr/lib/" + multiarch + "/libc.so.6"
 
 // A place is where a program runs: natively, or in the runtime at a boundary.
 type place struct {
@@ -82,7 +110,7 @@ func (c *comparison) command(ctx context.Context, p place, argv []string) *exec.
 	}
 	argv = append([]string(nil), argv...)
 	dir, work := c.from, c.work
-	if p.boundary != "" {
+	if p.boundary != "" && c.isolation != "none" {
 		dir, work = insideFrom, insideWork
 	}
 	if own {
@@ -92,9 +120,12 @@ func (c *comparison) command(ctx context.Context, p place, argv []string) *exec.
 		argv[i] = strings.ReplaceAll(argv[i], "@work", work)
 	}
 	if p.boundary != "" {
-		argv = append([]string{filepath.Join(c.from, "capsule-run"), "--runtime", filepath.Join(c.work, "runtime"),
-			"--boundary", p.boundary, "--bind", c.from + ":" + insideFrom + ":ro", "--bind", c.work + ":" + insideWork + ":rw",
-			"--"}, argv...)
+		launcher := []string{filepath.Join(c.from, "capsule-run"), "--runtime", filepath.Join(c.work, "runtime"),
+			"--boundary", p.boundary, "--isolation", c.isolation}
+		if c.isolation != "none" {
+			launcher = append(launcher, "--bind", c.from+":"+insideFrom+":ro", "--bind", c.work+":"+insideWork+":rw")
+		}
+		argv = append(append(launcher, "--"), argv...)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// The build cache goes with the directory: the machine is left as it was.

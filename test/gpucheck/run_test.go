@@ -19,20 +19,28 @@ shift 2
 INSIDE=1 exec "$program" "$@"
 `
 
+// forbidding begins a stand-in that only does without namespaces.
+const forbidding = `#!/bin/sh
+case "$*" in *"--isolation none"*) ;; *) echo 'capsule-run: error: no namespaces' >&2; exit 125;; esac
+`
+
 // What is not the same is found and told; what cannot be run at all is no difference.
 func TestCompare(t *testing.T) {
 	for _, test := range []struct {
 		name, cuda, launcher string
+		isolation            string
 		want, wantErr        string
 	}{
-		{"the same", "echo device; echo time launch 0.$$ ms", launcher, "capsule, frontend: the same", ""},
-		{"text", "echo device ${INSIDE-0}", launcher, "DIFFERENT: another text:\ndevice 1", "1 of 1 programs do not do"},
-		{"status", "[ -z \"$INSIDE\" ] || exit 3", launcher, "DIFFERENT: exit status 3 instead of 0", "1 of 1 programs"},
-		{"changing", "echo $$", launcher, "DIFFERENT: its output changes from run to run", "1 of 1 programs"},
-		{"no GPU", "echo cuInit: 100; exit 77", launcher, "not compared: CUDA: natively: cuInit: 100", "no GPU"},
-		{"broken natively", "echo lost; exit 1", launcher, "CUDA: it fails natively (exit status 1): lost", "no GPU"},
-		{"no namespaces", "echo device", "#!/bin/sh\necho 'capsule-run: error: no namespaces' >&2\nexit 125\n", "",
+		{"the same", "echo device; echo time launch 0.$$ ms", launcher, "userns", "capsule, frontend: the same", ""},
+		{"text", "echo device ${INSIDE-0}", launcher, "userns", "DIFFERENT: another text:\ndevice 1", "1 of 1 programs do not do"},
+		{"status", "[ -z \"$INSIDE\" ] || exit 3", launcher, "userns", "DIFFERENT: exit status 3 instead of 0", "1 of 1 programs"},
+		{"changing", "echo $$", launcher, "userns", "DIFFERENT: its output changes from run to run", "1 of 1 programs"},
+		{"no GPU", "echo cuInit: 100; exit 77", launcher, "userns", "not compared: CUDA: natively: cuInit: 100", "no GPU"},
+		{"broken natively", "echo lost; exit 1", launcher, "userns", "CUDA: it fails natively (exit status 1): lost", "no GPU"},
+		{"no namespaces", "echo device", "#!/bin/sh\necho 'capsule-run: error: no namespaces' >&2\nexit 125\n", "userns", "",
 			"no capsule can be started here:\ncapsule-run: error: no namespaces"},
+		{"no namespaces, and auto", "echo device", forbidding + launcher[len("#!/bin/sh\n"):], "auto",
+			"isolation: none\nbecause: capsule-run: error: no namespaces", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("CAPSULE_MUST_WORK", "1")
@@ -49,7 +57,7 @@ func TestCompare(t *testing.T) {
 				write(other, "#!/bin/sh\nexit 77\n")
 			}
 			var out bytes.Buffer
-			c := &comparison{out: &out, from: dir, rounds: 2}
+			c := &comparison{out: &out, from: dir, rounds: 2, isolation: test.isolation}
 			err := c.run(t.Context())
 			if (err == nil) != (test.wantErr == "") || err != nil && !strings.Contains(err.Error(), test.wantErr) {
 				t.Errorf("error %v, want %q", err, test.wantErr)

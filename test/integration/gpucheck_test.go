@@ -37,6 +37,10 @@ func TestGPUCheck(t *testing.T) {
 			t.Errorf("nothing says %q:\n%s", want, out)
 		}
 	}
+	out, err = check("1", "--software", "--rounds", "1", "--isolation", "none")
+	if err != nil || strings.Count(out, ": the same\n") < 4 || !strings.Contains(out, "isolation: none\n") {
+		t.Errorf("without namespaces: %v\n%s", err, out)
+	}
 	withoutLoaders(t, dir)
 	if gpus, _ := filepath.Glob("/dev/dri/renderD*"); len(gpus) > 0 {
 		return // what it does then is what it is for

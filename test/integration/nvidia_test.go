@@ -23,8 +23,11 @@ import (
 type nvidia struct {
 	launch
 	t    *testing.T
-	home string // for an ordinary user, empty if the tests run as one
-	dir  string // of the probes
+	home string   // for an ordinary user, empty if the tests run as one
+	dir  string   // of the probes
+	own  []string // flags without --bind
+	// inPlace says that there are no namespaces: paths inside are the machine's.
+	inPlace bool
 }
 
 func newNVIDIA(t *testing.T, runtime string, flags ...string) *nvidia {
@@ -32,9 +35,9 @@ func newNVIDIA(t *testing.T, runtime string, flags ...string) *nvidia {
 }
 
 func newNVIDIAWith(t *testing.T, probes, runtime string, flags ...string) *nvidia {
-	n := &nvidia{t: t, dir: probes}
+	n := &nvidia{t: t, dir: probes, own: flags}
 	n.launch = launch{runtime: trees.Tree(t, runtime), host: trees.Tree(t, "hostnvidia"),
-		flags: append(flags, "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro")}
+		flags: append(slices.Clone(flags), "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro")}
 	if os.Geteuid() == 0 {
 		n.home = nobodysHome(t)
 	}
@@ -62,7 +65,11 @@ func (n *nvidia) inside(argv ...string) string {
 	n.t.Helper()
 	l := n.launch
 	l.argv = slices.Clone(argv)
-	l.argv[0] = strings.NewReplacer("/gpu/", "/gpu/bin/", "/probes/", "/probes/bin/").Replace(l.argv[0])
+	gpu, probes := "/gpu", "/probes"
+	if n.inPlace {
+		gpu, probes, l.flags = n.dir, trees.Probes(n.t), append([]string{"--isolation", "none"}, n.own...)
+	}
+	l.argv[0] = strings.NewReplacer("/gpu/", gpu+"/bin/", "/probes/", probes+"/bin/").Replace(l.argv[0])
 	cmd := l.command(n.t.Context())
 	if n.home != "" {
 		args := []string{"setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups", n.home + "/capsule-run"}
@@ -164,6 +171,12 @@ func TestNVIDIACompilers(t *testing.T) {
 	n.same("machine code for --gpu-name=sm_90: ", "/gpu/compilers", "ptx")
 	n.same("Parsing error near 'this': syntax error", "/gpu/compilers", "ptx")
 	n.same("mul.f32", "/gpu/compilers", "nvvm")
+	n.inPlace = true // and without namespaces
+	n.same("machine code for --gpu-name=sm_90: ", "/gpu/compilers", "ptx")
+	n.same("mul.f32", "/gpu/compilers", "nvvm")
+	n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: ", "/gpu/cuda")
+	n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
+	n.same("NVIDIA-SMI has failed", "nvidia-smi")
 }
 
 // At the driver boundary the runtime's loaders meet stubs for the vendor's libraries.
