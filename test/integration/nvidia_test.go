@@ -4,9 +4,12 @@ package integration
 
 import (
 	"debug/elf"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +113,12 @@ func (n *nvidia) same(want string, argv ...string) {
 func functionsOf(t *testing.T, host, triplet, library string) []string {
 	t.Helper()
 	f, err := elf.Open(filepath.Join(host, "usr/lib", triplet, "nvidia/current", library))
+	if errors.Is(err, fs.ErrNotExist) { // one of libglvnd or libvulkan, which Debian moves out of NVIDIA's way
+		f, err = elf.Open(filepath.Join(host, "usr/lib/mesa-diverted", triplet, library))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = elf.Open(filepath.Join(host, "usr/lib", triplet, library))
+	}
 	must(t, err)
 	defer f.Close()
 	symbols, err := f.DynamicSymbols()
@@ -123,10 +132,39 @@ func functionsOf(t *testing.T, host, triplet, library string) []string {
 	return names
 }
 
+// resolves looks up the entry points of GL, EGL and Vulkan by each way that there is.
+func (n *nvidia) resolves() {
+	n.t.Helper()
+	gl := functionsOf(n.t, n.host, "x86_64-linux-gnu", "libGL.so.1")
+	egl := functionsOf(n.t, n.host, "x86_64-linux-gnu", "libEGL.so.1")
+	vulkan := functionsOf(n.t, n.host, "x86_64-linux-gnu", "libvulkan.so.1")
+	for _, c := range []struct {
+		library, resolver string
+		names             []string
+		want              string
+	}{
+		{"libGL.so.1", "", gl, ", 0 missing"},
+		{"libEGL.so.1", "", egl, ", 0 missing"},
+		{"libvulkan.so.1", "", vulkan, ", 0 missing"},
+		{"libGL.so.1", "glXGetProcAddress", gl, ", 0 missing"},
+		{"libEGL.so.1", "eglGetProcAddress", append(egl, gl...), " found, "},
+		// Without an instance only a few have an address.
+		{"libvulkan.so.1", "vkGetInstanceProcAddr", vulkan, "missing: vkCreateDevice\n"},
+	} {
+		n.stdin = strings.Join(c.names, "\n") + "\n"
+		argv := []string{"/gpu/entries", c.library}
+		if c.resolver != "" {
+			argv = append(argv, c.resolver)
+		}
+		n.same(c.want, argv...)
+	}
+	n.stdin = ""
+}
+
 func TestNVIDIA(t *testing.T) {
 	for _, runtime := range []string{"runtime11", "full11"} {
 		t.Run(runtime, func(t *testing.T) {
-			n := newNVIDIA(t, runtime)
+			n := newNVIDIA(t, runtime, "--boundary", "frontend")
 			n.same("cuInit: 100 CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected", "/gpu/cuda")
 			n.same("nvmlInit_v2: 9: Driver Not Loaded", "/gpu/nvml")
 			n.same("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", "nvidia-smi")
@@ -143,6 +181,7 @@ func TestNVIDIA(t *testing.T) {
 				n.same(", 0 missing\nexit status 0", "/gpu/entries", library)
 				n.stdin = ""
 			}
+			n.resolves()
 			n.env = []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
 			n.same("eglQueryDevicesEXT: 1, 0 devices", "/gpu/egl_draw")
 			// Its GLX meets an X server that is not its own: an error of the extension that only NVIDIA's has.
@@ -225,5 +264,35 @@ func TestNVIDIAComputeOnly(t *testing.T) {
 	native, inside := n.natively("/usr/local/nvidia/bin/nvidia-smi"), n.inside("nvidia-smi")
 	if native != inside || !strings.Contains(native, "NVIDIA-SMI has failed") {
 		t.Errorf("nvidia-smi natively:\n%s\nin the capsule:\n%s", native, inside)
+	}
+}
+
+// What NVIDIA's libraries open while they run, and is no DT_NEEDED of theirs, the capsule must have too. ld.so itself tells
+// what was loaded.
+func TestNVIDIALoads(t *testing.T) {
+	initialised := regexp.MustCompile(`calling init: (\S*/)(lib\S*?)\.so`)
+	loaded := func(out, below string) (names []string) {
+		for _, m := range initialised.FindAllStringSubmatch(out, -1) {
+			if strings.HasPrefix(m[1], below) && regexp.MustCompile(`nvidia|cuda|nvcuvid|nvoptix`).MatchString(m[2]) {
+				names = append(names, m[2])
+			}
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
+	n := newNVIDIA(t, "runtime11")
+	n.display = xvfb.Start(t)
+	n.env = []string{"LD_DEBUG=files", "__GLX_VENDOR_LIBRARY_NAME=nvidia",
+		"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
+	all := 0
+	for _, argv := range [][]string{{"/gpu/cuda"}, {"/gpu/egl_draw"}, {"/gpu/vk_draw"}, {"/gpu/media"}, {"/probes/contexts", "glx"}} {
+		want, got := loaded(n.natively(argv...), "/"), loaded(n.inside(argv...), "/run/capsule/x86_64-linux-gnu/host/")
+		if !slices.Equal(got, want) {
+			t.Errorf("%s loads natively\n%q\nin the capsule\n%q", argv[0], want, got)
+		}
+		all += len(want)
+	}
+	if all < 20 { // 9 of vk_draw alone
+		t.Errorf("ld.so told of %d libraries only", all)
 	}
 }
