@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,73 +15,74 @@ import (
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
 
-// podmanCDI runs Podman with a directory as the only one with CDI specifications. Podman has their names compiled in, so it
-// runs in a mount namespace in which that directory is /run/cdi, and /etc/cdi and the hook's cache are empty.
-func podmanCDI(t *testing.T, specs, rootfs string, args ...string) (string, error) {
-	t.Helper()
-	for _, tool := range []string{"podman", "runc"} {
-		if _, err := exec.LookPath(tool); err != nil || os.Geteuid() != 0 {
-			if os.Getenv("CAPSULE_MUST_WORK") == "1" {
-				t.Fatalf("%s as root is needed: %v", tool, err)
-			}
-			t.Skipf("%s as root is needed: %v", tool, err)
-		}
+// withCDI lets a podman find the specifications of a directory, and no others. Podman has the names of their directories
+// compiled in, so it runs in a mount namespace in which they have been mounted over, as has the cache of root's hook.
+func (p *podman) withCDI(specs string) *podman {
+	dirs := []string{"/run/cdi", "/etc/cdi", "/var/cache/capsule-run/builds"}
+	for _, dir := range dirs {
+		must(p.t, os.MkdirAll(dir, 0o755))
+		p.t.Cleanup(func() { os.Remove(dir) }) // if it is empty
 	}
-	for _, dir := range []string{"/run/cdi", "/etc/cdi", "/var/cache/capsule-run/builds"} { // to be mounted over
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		defer os.Remove(dir) // if it is empty
-	}
-	const script = `set -e
-specs=$1; shift
-for d in /run/cdi /etc/cdi /var/cache/capsule-run/builds; do
-  mount -t tmpfs -o mode=755 tmpfs "$d"
-done
+	script := "set -e; specs=$1; shift\nfor d in " + strings.Join(dirs, " ") + `; do mount -t tmpfs -o mode=755 tmpfs "$d"; done
 cp "$specs"/* /run/cdi/
-exec podman "$@"`
-	store := t.TempDir()
-	argv := []string{"-m", "--propagation", "private", "sh", "-c", script, "sh", specs, "--root", store + "/root", "--runroot", store + "/run",
-		"--cgroup-manager", "cgroupfs", "--runtime", "runc", "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:2048",
-		"--ulimit", "nproc=1024:2048", "-v", "/tmp/.X11-unix:/tmp/.X11-unix"}
-	cmd := exec.CommandContext(t.Context(), "unshare", append(append(argv, args[:len(args)-1]...), "--rootfs", rootfs+":O", "sh", "-c", args[len(args)-1])...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if err != nil {
-		return out.String() + errs.String(), err
-	}
-	return out.String(), nil
+exec "$@"`
+	p.prefix = append([]string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", specs}, p.prefix...)
+	return p
 }
 
-// Debian 11's glxinfo in a container of Podman's says by CDI what it says under the launcher: the same driver of Debian 13.
-func TestCDIWithPodman(t *testing.T) {
-	display := xvfb.Start(t)
-	runtime, host := trees.Tree(t, "full11"), trees.Tree(t, "host13")
-	specs := t.TempDir()
-	file := filepath.Join(specs, "capsule-gpu.json")
-	if out, err := exec.Command(binary, "cdi", "generate", "--no-groups", "--host", host, "--output", file).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Fatalf("cdi generate: %v\n%s", err, out)
+// generated makes a specification as it would be on a host, and returns its directory.
+func generated(t *testing.T, host string, more ...string) string {
+	t.Helper()
+	specs := shared(t)
+	argv := append([]string{binary, "cdi", "generate", "--no-groups", "--host", host, "--output", specs + "/capsule-gpu.json"}, more...)
+	if out := outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, argv...); out != "" {
+		t.Errorf("cdi generate says: %s", out)
 	}
-	const glxinfo = "glxinfo -B | grep -vi 'memory'; cat /etc/debian_version; ls -d /run/capsule/*-linux-gnu/lib"
-	want := launch{runtime: runtime, host: host, display: display, argv: []string{"sh", "-c", glxinfo}}.ok(t).stdout
-	if !strings.Contains(want, "llvmpipe") || !strings.Contains(want, "Mesa 25") {
-		t.Fatalf("not the host's driver:\n%s", want)
-	}
-	got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=all", "-e", display.Env()[0], glxinfo)
-	if err != nil {
-		t.Fatalf("podman: %v\n%s", err, tail(got))
-	}
-	if strings.ReplaceAll(got, "\r", "") != want {
-		t.Errorf("by the launcher:\n%s\nby CDI:\n%s", want, got)
-	}
+	return specs
+}
 
-	// A container that asks for nothing gets nothing, and a GPU that is not there starts no container.
-	if got, err := podmanCDI(t, specs, runtime, "ls -d /run/capsule || true"); err != nil || strings.Contains(got, "/run/capsule\n") {
-		t.Errorf("without the device: %v\n%s", err, got)
+const gpuAll = "capsule.dev/gpu=all"
+
+// Debian 11's and 12's programs in a container say by CDI what they say under the launcher: the same driver of Debian 13.
+func TestCDIPodman(t *testing.T) {
+	needsPodman(t)
+	host, display := trees.Tree(t, "host13"), xvfb.Start(t)
+	specs := generated(t, host)
+	p := asRoot(t, shared(t)).withCDI(specs)
+	for name, tree := range hookTrees(t) {
+		want := reference(t, tree, host, display, "sh", "-c", drivers)
+		untouched(t, host, tree)
+		for _, engine := range engines {
+			t.Run(name+"/"+engine, func(t *testing.T) {
+				r := p.container(engine, append(withDisplay(display), "--device", gpuAll, "--rootfs", tree+":O", "sh", "-c", drivers)...)
+				if r.stdout != want {
+					t.Errorf("exit status %d\n%s\nby the launcher:\n%s", r.status, r.both(), want)
+				}
+			})
+		}
 	}
-	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=99", "echo started"); err == nil || !strings.Contains(got, "capsule.dev/gpu=99") {
-		t.Errorf("a GPU that is not there: %v\n%s", err, got)
+	// A container that asks for nothing gets nothing, and a GPU that is not there starts no container.
+	tree := trees.Tree(t, "runtime11")
+	if r := p.container("runc", "--rootfs", tree+":O", "sh", "-c", "ls -d /run/capsule || echo without"); r.stdout != "without\n" {
+		t.Errorf("without the device: %s", r.both())
+	}
+	if r := p.container("runc", "--device", "capsule.dev/gpu=99", "--rootfs", tree+":O", "echo", "started"); r.status == 0 ||
+		!strings.Contains(r.stderr, "capsule.dev/gpu=99") {
+		t.Errorf("a GPU that is not there: exit status %d, %s", r.status, r.both())
+	}
+}
+
+// The same for a user's own podman.
+func TestCDIRootless(t *testing.T) {
+	needsPodman(t)
+	host, tree, display := trees.Tree(t, "host13"), trees.Tree(t, "runtime12"), xvfb.Start(t)
+	want := reference(t, tree, host, display, "sh", "-c", drivers)
+	self := filepath.Join(shared(t), "capsule-run") // where the user may execute it
+	must(t, exec.Command("cp", binary, self).Run())
+	p := asUser(t, newUser(t)).withCDI(generated(t, host, "--hook", self))
+	p.image(tree, "localhost/debian12")
+	if r := p.container("runc", append(withDisplay(display), "--device", gpuAll, "localhost/debian12", "sh", "-c", drivers)...); r.stdout != want {
+		t.Errorf("exit status %d\n%s\nby the launcher:\n%s", r.status, r.both(), want)
 	}
 }
 
@@ -109,9 +109,9 @@ func fakeGPU(t *testing.T, machine, address, vendor, driver, render, number stri
 
 // One of two GPUs, by its PCI address: the container has its nodes, those with the kernel's numbers, and no others. The
 // machine is Debian 13 with a sysfs in miniature, in which harmless devices stand for GPUs.
-func TestCDINodesWithPodman(t *testing.T) {
-	unmounted(t)
-	machine, runtime := writable(t, trees.Tree(t, "host13")), trees.Tree(t, "full11")
+func TestCDINodes(t *testing.T) {
+	needsPodman(t)
+	machine, runtime := writableRoot(t, trees.Tree(t, "host13")), trees.Tree(t, "runtime11")
 	fakeGPU(t, machine, "0000:01:00.0", "8086", "i915", "renderD128", "1:5")
 	fakeGPU(t, machine, "0000:02:00.0", "8086", "i915", "renderD129", "1:7")
 	fakeGPU(t, machine, "0000:03:00.0", "8086", "i915", "renderD130", "1:9") // whose node is something else
@@ -120,10 +120,9 @@ func TestCDINodesWithPodman(t *testing.T) {
 		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o660, int(unix.Mkdev(1, minor))))
 		must(t, os.Chmod(machine+"/dev/dri/"+name, 0o660)) // whatever the umask
 	}
-	specs := t.TempDir()
-	out, err := exec.Command(binary, "cdi", "generate", "--no-groups", "--host", machine, "--output", specs+"/gpu.json").CombinedOutput()
-	if err != nil {
-		t.Fatalf("cdi generate: %v\n%s", err, out)
+	p := asRoot(t, shared(t)).withCDI(generated(t, machine))
+	in := func(args ...string) result {
+		return p.container("runc", append(args[:len(args)-1:len(args)-1], "--rootfs", runtime+":O", "sh", "-c", args[len(args)-1])...)
 	}
 	const look = "cd /dev/dri && stat -c '%n %F %t:%T' *; ls -d /run/capsule/*-linux-gnu/lib"
 	const device = " character special file 1:"
@@ -132,17 +131,16 @@ func TestCDINodesWithPodman(t *testing.T) {
 		"0":            "renderD128" + device + "5\n",
 		"all":          "renderD128" + device + "5\nrenderD129" + device + "7\n",
 	} {
-		got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu="+name, look)
-		if err != nil || !strings.HasPrefix(got, want+"/run/capsule/") {
-			t.Errorf("%s: %v\n%s", name, err, got)
+		if r := in("--device", "capsule.dev/gpu="+name, look); r.status != 0 || !strings.HasPrefix(r.stdout, want+"/run/capsule/") {
+			t.Errorf("%s: exit status %d, %s", name, r.status, r.both())
 		}
 	}
 	// Somebody else than root in the container can open the node, though its mode says nothing of others.
-	got, err := podmanCDI(t, specs, runtime, "--user", "1000:1000", "--device", "capsule.dev/gpu=0", "head -c 3 /dev/dri/renderD128 | od -An -tx1; id -u")
-	if err != nil || strings.Join(strings.Fields(got), " ") != "00 00 00 1000" {
-		t.Errorf("as a user: %v\n%s", err, got)
+	r := in("--user", "1000:1000", "--device", "capsule.dev/gpu=0", "head -c 3 /dev/dri/renderD128 | od -An -tx1; id -u")
+	if strings.Join(strings.Fields(r.stdout), " ") != "00 00 00 1000" {
+		t.Errorf("as a user: exit status %d, %s", r.status, r.both())
 	}
-	if got, err := podmanCDI(t, specs, runtime, "--device", "capsule.dev/gpu=2", look); err == nil {
-		t.Errorf("a GPU whose node is another device was given:\n%s", got)
+	if r := in("--device", "capsule.dev/gpu=2", look); r.status == 0 {
+		t.Errorf("a GPU whose node is another device was given:\n%s", r.stdout)
 	}
 }
