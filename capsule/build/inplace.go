@@ -34,7 +34,8 @@ func moveArtefacts(a *capsule.Artefacts, root string) *capsule.Artefacts {
 		moved.Manifest.Aliases = append(moved.Manifest.Aliases, alias)
 	}
 	for _, m := range a.Manifest.Maps {
-		m.To = Moved(m.To, root)
+		m.From, m.To = Moved(m.From+"/", root), Moved(m.To, root) // From may be a directory of the container
+		m.From = strings.TrimSuffix(m.From, "/")
 		moved.Manifest.Maps = append(moved.Manifest.Maps, m)
 	}
 	quoted, _ := json.Marshal(root) // a string always can be

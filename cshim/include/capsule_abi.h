@@ -45,8 +45,7 @@ struct capsule_alias {
 };
 
 /* A directory or file of the host that drivers name by an absolute path, and where it is inside the container, which is
- * below CAPSULE_DIR. To anywhere else: from is a link to it (struct capsule_path_rule). */
-#define CAPSULE_DIR "/run/capsule"
+ * below /run/capsule, or below the build in its place. To anywhere else: from is a link to it (struct capsule_path_rule). */
 struct capsule_path_map {
     uint32_t from, to;
 };

@@ -149,8 +149,23 @@ static void add_names(struct capsule_path_rules *all, const char *path, size_t l
     all->first |= first;
 }
 
+/* The length of /run/capsule, or of the build that stands for it (capsule/build/inplace.go): the host's libraries are two
+ * directories further down. */
+static size_t capsule_dir_length(void)
+{
+    const char *dir = manifest_host_dir();
+    size_t n = path_length(dir);
+    for (int up = 0; up < 2; up++) {
+        while (n && dir[n - 1] != '/')
+            n--;
+        n -= n > 0;
+    }
+    return n;
+}
+
 struct capsule_path_rules manifest_path_rules(void)
 {
+    size_t dir_len = capsule_dir_length();
     struct capsule_path_rule *rules = reserve(header->map_count, sizeof *rules);
     struct capsule_path_rules all = {.rules = rules};
     for (uint32_t i = 0; rules && i < header->map_count; i++) {
@@ -159,7 +174,7 @@ struct capsule_path_rules manifest_path_rules(void)
         if (from[0] != '/' || to[0] != '/' || !from_len)
             continue;
         struct capsule_path_rule *rule = &rules[all.count++];
-        bool link = to_len < sizeof CAPSULE_DIR || memcmp(to, CAPSULE_DIR "/", sizeof CAPSULE_DIR);
+        bool link = to_len <= dir_len || memcmp(to, manifest_host_dir(), dir_len + 1);
         *rule = (struct capsule_path_rule){from, to, from_len, to_len, link};
         if (!rule->link && to_len > from_len + all.headroom)
             all.headroom = to_len - from_len;
