@@ -150,6 +150,7 @@ func (p *planner) planMounts() {
 				ReadOnly: true, Why: p.hostReason(l)})
 		}
 	}
+	p.mountTools(add)
 	seen := map[string]bool{}
 	for _, d := range p.in.Host.Data {
 		for _, f := range d.Files {

@@ -42,6 +42,8 @@ type Host struct {
 	Layers []LayerManifest
 	// Links are those at the top of the host's root, such as /lib in a merged-/usr tree.
 	Links []HostLink
+	// Tools are programs that drivers start.
+	Tools []HostTool
 }
 
 // HostLink is a symbolic link to a directory; To is canonical.

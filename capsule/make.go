@@ -83,6 +83,7 @@ func makeArch(in *ArchInput, rules Rules, boundary Boundaries, main bool) (*Arch
 		return nil, err
 	}
 	p.planData()       // files that drivers name by path
+	p.planTools()      // programs that they start
 	p.planStaticTLS()  // whether ld.so has set aside enough for it
 	p.planMounts()     // what has to be visible
 	p.planPrograms()   // what users expect beside the libraries

@@ -93,6 +93,7 @@ type ArchPlan struct {
 	Symbols     Symbols            `json:"symbols"`
 	Programs    []Program          `json:"programs,omitempty"`
 	PathMap     []PathMap          `json:"path_map"`
+	Tools       []Tool             `json:"tools,omitempty"`
 	StaticTLS   StaticTLS          `json:"static_tls"`
 	Warnings    []string           `json:"warnings,omitempty"`
 

@@ -52,6 +52,11 @@ func (c *checker) check(r *Rules) error {
 			return c.wrong(c.lineOf("", 0, "program", i), "program %q: %s", r.Programs[i].Name, message)
 		}
 	}
+	for i := range r.Tools {
+		if message := r.Tools[i].wrong(); message != "" {
+			return c.wrong(c.lineOf("", 0, "tool", i), "tool %s: %s", r.Tools[i].Path, message)
+		}
+	}
 	return nil
 }
 

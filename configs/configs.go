@@ -26,6 +26,7 @@ type Rules struct {
 	Constants   Constants `toml:"constants"`
 	Data        []Data    `toml:"data"`
 	Programs    []Program `toml:"program"`
+	Tools       []Tool    `toml:"tool"`
 }
 
 // Family is an API with the libraries, modules and manifests that implement it.

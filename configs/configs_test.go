@@ -79,6 +79,10 @@ func TestParseErrors(t *testing.T) {
 		{"[[family]]\nname = \"a\"\n[[family.criteria]]\nloader = \"l\"\nwhy = \"w\"\nloader-file = '(\\d'\ndriver-symbol = '(\\d)'\n", "regular expression"},
 		{"[[family]]\nname = \"a\"\nextend = true\nremove = true\n", "x.toml:1: family a: extend and remove"},
 		{"[[data]]\npath = \"/a\"\n", "x.toml:1: data /a: "},
+		{"[[tool]]\npath = \"/a\"\nwhy = \"w\"\n", "x.toml:1: tool /a: "},
+		{"libc = []\n[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"l\"]\nfiles = [\"b\"]\n", "x.toml:2: tool /a: files"},
+		{"[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"[\"]\n", "x.toml:1: tool /a: pattern"},
+		{"[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"l\"]\narguments = [\"a\\nb\"]\n", "x.toml:1: tool /a: a line break"},
 		{"[[data]]\npath = \"/a/../b\"\nwhy = \"w\"\n", "x.toml:1: data /a/../b: "},
 	} {
 		r, err := Parse("x.toml", []byte(c.text))
@@ -126,6 +130,13 @@ remove = true
 path = "/usr/share/libdrm"
 match = "own.ids"
 why = "ours"
+[[tool]]
+path = "/usr/bin/ld"
+remove = true
+[[tool]]
+path = "/usr/bin/own"
+why = "ours"
+libraries = ["libown.so.1"]
 `, `
 [[family]]
 name = "GL"
@@ -157,6 +168,9 @@ front-ends = ["libown2.so.1"]
 			t.Errorf("%+v", d)
 		}
 	}
+	if len(r.Tools) != 1 || r.Tools[0].Path != "/usr/bin/own" {
+		t.Errorf("%+v", r.Tools)
+	}
 	if n := slices.Index(r.Interop, "libown.so.1"); n < 0 || !slices.Contains(r.Directories, "/opt/driver/lib") {
 		t.Errorf("interop %q, directories %q", r.Interop, r.Directories)
 	}
@@ -165,6 +179,7 @@ front-ends = ["libown2.so.1"]
 	}
 	for _, c := range []struct{ text, want string }{
 		{"\n[[family]]\nname = \"Opencl\"\nremove = true\n", "own.toml:2: there is no family Opencl to change (there are GL, EGL"},
+		{"[[tool]]\npath = \"/nowhere\"\nremove = true\n", "own.toml:1: there is no tool /nowhere"},
 		{"[[data]]\npath = \"/nowhere\"\nremove = true\n", "own.toml:1: there is no data /nowhere"},
 	} {
 		if _, err := merged(t, c.text); err == nil || !strings.HasPrefix(err.Error(), c.want) {

@@ -141,6 +141,9 @@ func (r *Rules) apply(o *Rules, c *checker) error {
 			r.Data = append(r.Data, d)
 		}
 	}
+	if err := r.applyTools(o.Tools, c); err != nil {
+		return err
+	}
 	return r.applyPrograms(o.Programs, c)
 }
 

@@ -42,8 +42,9 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	if err := d.dataFiles(); err != nil {
 		return nil, err
 	}
+	d.findTools()
 	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
-		Problems: d.problems}, nil
+		Tools: d.tools, Problems: d.problems}, nil
 }
 
 // discovery is the state of one Discover.
@@ -61,6 +62,7 @@ type discovery struct {
 	all    []*Library
 	found  []*Manifest
 	data   []DataFile
+	tools  []*Tool
 	byName map[string]*Library
 	byFile map[fileID]*Library
 	closed int                   // how many of all have their Deps

@@ -80,6 +80,7 @@ type Stack struct {
 	Manifests []*Manifest
 	Data      []DataFile
 	Programs  []Program
+	Tools     []*Tool
 	// Problems are damaged files that were left out, each in one line.
 	Problems []string
 }

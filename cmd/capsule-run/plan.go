@@ -160,6 +160,12 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 	if t := p.StaticTLS; t.Tunable != "" {
 		fmt.Fprintf(w, "\nStatic TLS: %d bytes needed, %d set aside, so the program gets GLIBC_TUNABLES=%s\n", t.Needed, t.Surplus, t.Tunable)
 	}
+	if len(p.Tools) > 0 {
+		fmt.Fprintf(w, "\nTools, programs of the host that drivers start:\n")
+		for _, g := range p.Tools {
+			fmt.Fprintf(w, "  %s: %s\n", g.Path, g.Reason)
+		}
+	}
 	if len(p.PathMap) > 0 {
 		fmt.Fprintf(w, "\nPaths that drivers find the host's files at:\n")
 		for _, m := range p.PathMap {

@@ -1,5 +1,5 @@
-/* Running programs by path. What a driver starts is a program of its own, without a capsule: one of the host that the plan
- * maps runs with the runtime's loader and libraries.
+/* Running programs by path. What a driver starts is a process of its own, without a capsule. In the place of the host's
+ * programs that the plan knows are scripts, which start them with the host's loader and libraries.
  *
  * What is legal here: the caller's stack, as the child of a vfork has it. polyfill_spawn.c has posix_spawn. */
 #include <alloca.h>

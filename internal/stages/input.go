@@ -158,13 +158,28 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 			Reason: p.Why, File: p.File})
 	}
 	for _, d := range s.Stack.Data {
-		out := capsule.HostData{Path: d.Path, Reason: d.Why, Tree: d.Tree}
-		for _, f := range d.Files {
-			out.Files = append(out.Files, capsule.DataFile{Path: f.Path, Source: f.Source})
-		}
-		h.Data = append(h.Data, out)
+		h.Data = append(h.Data, capsule.HostData{Path: d.Path, Reason: d.Why, Tree: d.Tree, Files: dataFiles(d.Files)})
 	}
+	h.Tools = tools(s.Stack)
 	return h
+}
+
+func tools(s *hostlibs.Stack) []capsule.HostTool {
+	var out []capsule.HostTool
+	for _, p := range s.Tools {
+		out = append(out, capsule.HostTool{Path: p.Path, Reason: p.Rule.Why, File: capsule.DataFile(p.File),
+			Loader: capsule.DataFile(p.Loader), Libraries: dataFiles(p.Libraries), Files: dataFiles(p.Files),
+			Arguments: p.Rule.Arguments, DirectoryArgument: p.Rule.DirectoryArgument})
+	}
+	return out
+}
+
+func dataFiles(files []hostlibs.File) []capsule.DataFile {
+	var out []capsule.DataFile
+	for _, f := range files {
+		out = append(out, capsule.DataFile(f))
+	}
+	return out
 }
 
 // layer in the plan's terms; index is nil for the runtime's, whose libraries the plan need not know.

@@ -4,11 +4,14 @@ package integration
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/capsule-run/capsule-run/test/trees"
 )
@@ -35,10 +38,11 @@ var openCL = []struct{ runtime, boundary string }{{"runtime11compute", "frontend
 // temporary is the name of a file that pocl makes to compile it.
 var temporary = regexp.MustCompile(`\S*/tempfile_\w+`)
 
-// Kernels of rusticl, on llvmpipe: the same numbers as natively.
+// Kernels of pocl, which compiles and links them for the processor, and of rusticl, on llvmpipe: the same numbers as
+// natively, and the same once more from pocl's cache.
 func TestOpenCL(t *testing.T) {
 	host, probes := trees.Tree(t, "host13compute"), trees.ComputeProbes(t)
-	for _, platform := range []string{"rusticl"} {
+	for _, platform := range []string{"Portable Computing Language", "rusticl"} {
 		environ := func() []string { return []string{"RUSTICL_ENABLE=llvmpipe", "POCL_CACHE_DIR=" + t.TempDir()} }
 		want := natively(t, host, probes, environ(), "/mnt/bin/opencl", platform)
 		if want.status != 0 || !strings.Contains(want.stdout, "callbacks: 5\ndevices: 1\n") {
@@ -56,13 +60,20 @@ func TestOpenCL(t *testing.T) {
 				}
 			})
 		}
+		t.Run("without namespaces/"+platform, func(t *testing.T) {
+			l := launch{runtime: trees.Tree(t, "runtime11compute"), host: host, env: environ(),
+				flags: []string{"--isolation=none"}, argv: []string{probes + "/bin/opencl", platform}}
+			if out := l.ok(t); temporary.ReplaceAllString(out.stdout, "TEMPORARY") != text {
+				t.Errorf("natively:\n%s\nin the capsule:\n%s", text, out.both())
+			}
+		})
 	}
 }
 
 // All that Debian 11's clinfo knows of a driver.
 func TestClinfo(t *testing.T) {
 	host, full := trees.Tree(t, "host13compute"), trees.Tree(t, "full11compute")
-	for _, driver := range []string{"rusticl", "mesa"} {
+	for _, driver := range []string{"pocl", "rusticl", "mesa"} {
 		environ := func() []string {
 			return []string{"RUSTICL_ENABLE=llvmpipe", "OCL_ICD_VENDORS=/etc/OpenCL/vendors/" + driver + ".icd", "POCL_CACHE_DIR=" + t.TempDir()}
 		}
@@ -86,4 +97,17 @@ func TestClinfo(t *testing.T) {
 func beforeLoader(clinfo string) string {
 	out, _, _ := strings.Cut(clinfo, "ICD loader properties")
 	return out
+}
+
+// A program with kernels of its own, in its own directory, finds what hashes to a value.
+func TestHashcat(t *testing.T) {
+	sum := md5.Sum([]byte("plan"))
+	hash := hex.EncodeToString(sum[:])
+	l := launch{runtime: trees.Tree(t, "runtime11compute"), host: trees.Tree(t, "host13compute"), limit: 5 * time.Minute,
+		flags: []string{"--bind", t.TempDir() + ":/root:rw"}, // the home that /etc/passwd names
+		argv: []string{"hashcat", "--quiet", "--force", "--potfile-disable", "--self-test-disable", "--opencl-device-types", "1",
+			"-m", "0", "-a", "3", hash, "?l?l?l?l"}}
+	if out := l.ok(t).stdout; !strings.Contains(out, hash+":plan\n") {
+		t.Errorf("hashcat says:\n%s", out)
+	}
 }
