@@ -106,7 +106,7 @@ install: build
 
 # A Debian package of the same, in build/.
 deb: build
-	MAKE="$(MAKE)" packaging/deb.sh $(VERSION)
+	MAKE="$(MAKE)" packaging/deb.sh $(VERSION) $(patsubst 386,i386,$(GOARCH))
 
 clean:
 	for arch in $(ARCHITECTURES); do $(MAKE) --no-print-directory -C cshim ARCH=$$arch clean; done

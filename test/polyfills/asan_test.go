@@ -19,7 +19,7 @@ func TestAddressSanitizer(t *testing.T) {
 	}
 	dir := t.TempDir()
 	run(t, "make", "-s", "-C", cshim, "ARCH=x86_64", "ASAN=1", "OUT="+dir, "WORK="+filepath.Join(dir, "work"))
-	driver := buildWith(t, []string{"-fsanitize=address"},
+	driver := x8664.buildWith(t, []string{"-fsanitize=address"},
 		[]string{strings.TrimSpace(string(libasan)), "-Wl,--allow-shlib-undefined"})
 	cmd := exec.CommandContext(t.Context(), filepath.Join(driver, "driver"), filepath.Join(dir, "libcapsule-root.so"))
 	cmd.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1")

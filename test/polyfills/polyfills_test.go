@@ -19,12 +19,18 @@ import (
 
 const cshim = "../../cshim"
 
-// baseVersion is the version of the driver's references, so that it runs under any glibc; these names are younger.
-const baseVersion = "GLIBC_2.2.5"
-
-var younger = map[string]string{
-	"dlmopen": "GLIBC_2.3.4", "epoll_create": "GLIBC_2.3.2", "epoll_ctl": "GLIBC_2.3.2", "openat": "GLIBC_2.4", "unlinkat": "GLIBC_2.4", "unshare": "GLIBC_2.4",
+// A port is an architecture that the driver is compiled for.
+type port struct {
+	arch, compiler string
+	flags          []string
+	// base is the version of the driver's references, so that it runs under any glibc; the names in younger are younger.
+	base    string
+	younger map[string]string
 }
+
+var x8664 = port{arch: "x86_64", compiler: "gcc", base: "GLIBC_2.2.5", younger: map[string]string{
+	"dlmopen": "GLIBC_2.3.4", "epoll_create": "GLIBC_2.3.2", "epoll_ctl": "GLIBC_2.3.2", "openat": "GLIBC_2.4", "unlinkat": "GLIBC_2.4", "unshare": "GLIBC_2.4",
+}}
 
 // The driver wants these loaded before 2.34, when their functions were not in libc.
 var oldLibraries = []string{"libdl.so.2", "libpthread.so.0"}
@@ -33,8 +39,8 @@ func TestOnThisMachine(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		missing(t, "no gcc to build the driver with")
 	}
-	root := capsuleRoot(t)
-	dir := build(t)
+	root := x8664.capsuleRoot(t)
+	dir := x8664.build(t)
 	judge(t, root, exec.CommandContext(t.Context(), filepath.Join(dir, "driver"), root))
 }
 
@@ -43,15 +49,7 @@ func TestInTrees(t *testing.T) {
 	if os.Getenv("CAPSULE_TREES") == "" && os.Getenv("CAPSULE_MUST_WORK") != "1" {
 		t.Skip("real file trees are looked for only if CAPSULE_TREES says where")
 	}
-	root := capsuleRoot(t)
-	dir := build(t)
-	data, err := os.ReadFile(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, filepath.Base(root)), data, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	root, dir := x8664.beside(t)
 	for _, name := range []string{"runtime11", "runtime12", "runtime13"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // it sleeps most of the time
@@ -59,6 +57,20 @@ func TestInTrees(t *testing.T) {
 			judge(t, root, trees.Enter(t.Context(), tree, dir, nil, "/mnt/driver", "/mnt/"+filepath.Base(root)))
 		})
 	}
+}
+
+// beside builds the driver and puts the capsule root into its directory.
+func (p port) beside(t *testing.T) (root, dir string) {
+	t.Helper()
+	root, dir = p.capsuleRoot(t), p.build(t)
+	data, err := os.ReadFile(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, filepath.Base(root)), data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return root, dir
 }
 
 func missing(t *testing.T, why string) {
@@ -69,9 +81,9 @@ func missing(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-func capsuleRoot(t *testing.T) string {
+func (p port) capsuleRoot(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(cshim, "out/x86_64/libcapsule-root.so"))
+	path, err := filepath.Abs(filepath.Join(cshim, "out", p.arch, "libcapsule-root.so"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +96,25 @@ func capsuleRoot(t *testing.T) string {
 // judge runs the driver and requires that it fails no statement and passes over no polyfill.
 func judge(t *testing.T, root string, cmd *exec.Cmd) {
 	t.Helper()
+	failed, judged := observe(t, cmd)
+	for _, line := range failed {
+		t.Error(line)
+	}
+	for _, name := range polyfills(t, root) {
+		if !judged[name] {
+			t.Errorf("no check judges %s", name)
+		}
+	}
+}
+
+// observe runs the driver to its end and returns the statements that failed, and the polyfills that were judged.
+func observe(t *testing.T, cmd *exec.Cmd) (failed []string, judged map[string]bool) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	judged, compared, done := map[string]bool{}, 0, false
+	judged = map[string]bool{}
+	compared, done := 0, false
 	for lines := bufio.NewScanner(&stdout); lines.Scan(); {
 		line := lines.Text()
 		switch {
@@ -96,22 +123,18 @@ func judge(t *testing.T, root string, cmd *exec.Cmd) {
 		case strings.HasPrefix(line, "compared "):
 			compared++
 		case strings.HasPrefix(line, "FAIL "):
-			t.Error(line)
+			failed = append(failed, line)
 		case strings.HasPrefix(line, "done, "):
 			done = true
 		default:
 			t.Log(line)
 		}
 	}
-	if err != nil || !done {
+	if (err != nil) != (len(failed) > 0) || !done {
 		t.Errorf("the driver did not get to its end well: %v\n%s", err, &stderr)
 	}
-	for _, name := range polyfills(t, root) {
-		if !judged[name] {
-			t.Errorf("no check judges %s", name)
-		}
-	}
 	t.Logf("%d polyfills, %d comparisons with the runtime's own function", len(judged), compared)
+	return failed, judged
 }
 
 // polyfills lists what the capsule root exports, as the plan reads it.
@@ -145,9 +168,9 @@ func otherLibrary(name string) bool {
 }
 
 // build compiles the driver into a directory of its own.
-func build(t *testing.T) string { return buildWith(t, nil, nil) }
+func (p port) build(t *testing.T) string { return p.buildWith(t, nil, nil) }
 
-func buildWith(t *testing.T, compileFlags, linkFlags []string) string {
+func (p port) buildWith(t *testing.T, compileFlags, linkFlags []string) string {
 	t.Helper()
 	dir := t.TempDir()
 	sources, err := filepath.Glob("driver/*.c")
@@ -158,14 +181,14 @@ func buildWith(t *testing.T, compileFlags, linkFlags []string) string {
 	// Without PIC the linker would copy the runtime's variables, of which the stand-ins have none.
 	compile := []string{"-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-fno-builtin", "-fno-stack-protector",
 		"-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror", "-I" + cshim + "/include", "-nostdlib", "-r", "-o", object}
-	run(t, "gcc", slices.Concat(compile, compileFlags, sources)...)
+	run(t, p.compiler, slices.Concat(compile, p.flags, compileFlags, sources)...)
 	link := []string{"-nostdlib", "-pie", "-o", filepath.Join(dir, "driver"), object, "-lgcc", "-Wl,--no-as-needed"}
-	run(t, "gcc", slices.Concat(link, linkFlags, standIns(t, dir, object))...)
+	run(t, p.compiler, slices.Concat(link, linkFlags, p.standIns(t, dir, object))...)
 	return dir
 }
 
 // standIns makes libraries that define what the object lacks, with the oldest versions.
-func standIns(t *testing.T, dir, object string) []string {
+func (p port) standIns(t *testing.T, dir, object string) []string {
 	t.Helper()
 	f, err := elf.Open(object)
 	if err != nil {
@@ -184,14 +207,14 @@ func standIns(t *testing.T, dir, object string) []string {
 			continue
 		}
 		seen[s.Name] = true
-		version := baseVersion
-		if v, ok := younger[s.Name]; ok {
+		version := p.base
+		if v, ok := p.younger[s.Name]; ok {
 			version = v
 		}
 		fmt.Fprintf(&list, "libc.so.6 %s %s\n", version, s.Name)
 	}
 	for _, soname := range oldLibraries {
-		fmt.Fprintf(&list, "%s %s stand_in_for_%s\n", soname, baseVersion, strings.SplitN(soname, ".", 2)[0])
+		fmt.Fprintf(&list, "%s %s stand_in_for_%s\n", soname, p.base, strings.SplitN(soname, ".", 2)[0])
 	}
 	imports := filepath.Join(dir, "imports")
 	if err := os.WriteFile(imports, []byte(list.String()), 0o644); err != nil {
@@ -200,7 +223,7 @@ func standIns(t *testing.T, dir, object string) []string {
 	var paths []string
 	for _, soname := range append([]string{"libc.so.6"}, oldLibraries...) {
 		path := filepath.Join(dir, soname)
-		run(t, "sh", cshim+"/abi/imports.sh", imports, soname, path)
+		run(t, "env", "CC="+p.compiler, "sh", cshim+"/abi/imports.sh", imports, soname, path)
 		paths = append(paths, path)
 	}
 	sort.Strings(paths)

@@ -6,6 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // emulation is how a program of a tree is run on a machine of another architecture. The machine need not have qemu
@@ -41,4 +44,38 @@ func emulate(root string) (e emulation, err error) {
 	}
 	// /dev is bwrap's own and writable, the tree is not.
 	return emulation{bind: []string{"--ro-bind", qemu, EmulatorInside}, command: []string{EmulatorInside}}, nil
+}
+
+// Registered makes the command run in a user namespace whose binfmt_misc knows the emulator, so that programs of
+// a tree start others of it. The machine's own binfmt_misc stays as it is. False: the machine's kernel (before Linux 6.7)
+// has but one.
+func Registered(cmd *exec.Cmd) (*exec.Cmd, bool) {
+	systems, err := os.ReadFile("/proc/filesystems")
+	qemu, missing := exec.LookPath(Emulator)
+	if err != nil || missing != nil || !strings.Contains(string(systems), "binfmt_misc") || !linuxSince(6, 7) {
+		return nil, false
+	}
+	cmd.Args = append([]string{"unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", register, qemu}, cmd.Args...)
+	cmd.Path, cmd.Err = exec.LookPath(cmd.Args[0])
+	return cmd, true
+}
+
+// register tells the kernel by what an executable for aarch64 is known (<linux/binfmts.h>): class, byte order and machine
+// in its ELF header. "F": the emulator is opened now, not by its path inside of a container.
+const register = `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&
+printf '%s' ':aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'\
+':\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$0:F" \
+>/proc/sys/fs/binfmt_misc/register && exec "$@"`
+
+// linuxSince says whether the kernel is of a release or a later one.
+func linuxSince(major, minor int) bool {
+	var name unix.Utsname
+	var a, b int
+	if unix.Uname(&name) != nil {
+		return false
+	}
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &a, &b); n != 2 {
+		return false
+	}
+	return a > major || a == major && b >= minor
 }

@@ -160,7 +160,7 @@ var recipes = []Recipe{
 	{Name: "host13arm64", Suite: "trixie", Arch: "arm64", Variant: "extract", Include: append(unconfigured, hostPackages...),
 		Ldconfig: true},
 	{Name: "runtime11arm64", Suite: "bullseye", Arch: "arm64", Variant: "extract", Include: append(unconfigured, "mesa-utils",
-		"mesa-utils-extra", "vulkan-tools", "libegl1", "libgles2", "libgl1", "libx11-xcb1", "libstdc++6", "libjemalloc2"),
+		"mesa-utils-extra", "vulkan-tools", "libegl1", "libgles2", "libgl1", "libx11-xcb1", "libstdc++6"),
 		Prune: gpuLibraries(arm64), Ldconfig: true},
 	{Name: "sdk11arm64", Suite: "bullseye", Arch: "amd64,arm64", Include: cross(sdkPackages)},
 	{Name: "sdk13arm64", Suite: "trixie", Arch: "amd64,arm64", Include: cross(sdkPackages)},

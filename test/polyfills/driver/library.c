@@ -257,9 +257,10 @@ static void judge_find_object(void *implementation)
 {
     int (*f)(void *, struct found *) = implementation;
     struct found found;
-    static int here;
-    EQUAL(f((void *)judge_find_object, &found), 0);
-    EXPECT((char *)&here >= (char *)found.start && (char *)&here < (char *)found.end && found.eh_frame);
+    /* Of an object with holes between its segments glibc tells the one segment. */
+    char *here = (char *)judge_find_object;
+    EQUAL(f(here, &found), 0);
+    EXPECT(here >= (char *)found.start && here < (char *)found.end && found.eh_frame);
     void *start = found.start;
     EQUAL(f(runtime("qsort"), &found), 0);
     EXPECT(found.start != start && found.eh_frame);
