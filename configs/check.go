@@ -20,8 +20,8 @@ func (c *checker) wrong(line int, format string, args ...any) error {
 
 func (c *checker) check(r *Rules) error {
 	for _, d := range r.Directories {
-		if !path.IsAbs(d) {
-			return c.wrong(1, "directories: %q is not an absolute path", d)
+		if !path.IsAbs(d) && !strings.HasPrefix(d, "$HOME/") {
+			return c.wrong(1, "directories: %q is not an absolute path, nor below $HOME", d)
 		}
 	}
 	for _, l := range slices.Concat(r.Libc, r.Interop) {
@@ -160,7 +160,7 @@ func (m *Manifests) wrong() string {
 		switch b {
 		case "$XDG_CONFIG_HOME", "$XDG_CONFIG_DIRS", "$XDG_DATA_HOME", "$XDG_DATA_DIRS":
 		default:
-			if !path.IsAbs(b) {
+			if !path.IsAbs(b) && !strings.HasPrefix(b, "$HOME/") {
 				return fmt.Sprintf("below: %q is neither an absolute path nor a known variable", b)
 			}
 		}

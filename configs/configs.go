@@ -13,7 +13,7 @@ import (
 
 // devices.toml has another form: devices.go reads it.
 //
-//go:embed base.toml gl.toml vulkan.toml video.toml compute.toml nvidia.toml xr.toml data.toml
+//go:embed base.toml gl.toml vulkan.toml video.toml compute.toml nvidia.toml wsl.toml xr.toml data.toml
 var embedded embed.FS
 
 // Rules are what all files together say.
@@ -145,7 +145,8 @@ var defaults = sync.OnceValues(func() (*Rules, error) { return Merge(nil) })
 func Default() (*Rules, error) { return defaults() }
 
 // order of the embedded files, which is that of the families in a plan.
-var order = []string{"base.toml", "gl.toml", "vulkan.toml", "video.toml", "compute.toml", "nvidia.toml", "xr.toml", "data.toml"}
+var order = []string{"base.toml", "gl.toml", "vulkan.toml", "video.toml", "compute.toml", "nvidia.toml", "wsl.toml", "xr.toml",
+	"data.toml"}
 
 // Embedded returns the files inside the program.
 func Embedded() ([]Source, error) {

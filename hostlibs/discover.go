@@ -28,6 +28,7 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 		d.manifests,
 		d.requested,
 		d.closure,
+		d.checkLibc,
 		d.opened, // from here on the graph has no new library
 		d.symbols,
 	} {
@@ -55,6 +56,7 @@ type discovery struct {
 	getenv   func(string) string
 	wanted   []string
 	searcher *ldso.Searcher
+	dirs     []string // the configured ones
 	libDirs  []string // where modules may be: the loader's directories and the configured ones
 
 	any    bool       // a front end or a driver was found
@@ -93,7 +95,8 @@ func newDiscovery(root *rootfs.Root, a *arch.Arch, o Options) (*discovery, error
 		return nil, fault.WithHint(fmt.Errorf("host %s: %w", root.Dir(), err), "make the cache again with: ldconfig -r "+root.Dir())
 	}
 	d.libDirs = d.searcher.Dirs()
-	for _, dir := range d.rules.Directories {
+	d.dirs = d.directories()
+	for _, dir := range d.dirs {
 		if _, err := root.Stat(dir); err == nil {
 			d.libDirs = append(d.libDirs, dir)
 		}
@@ -107,7 +110,7 @@ func (d *discovery) find(name string, from ...ldso.Loader) (file, how string, er
 	if !errors.Is(err, ldso.ErrNotFound) || strings.Contains(name, "/") {
 		return file, how, err
 	}
-	extra := ldso.Loader{Path: "/", File: &dynelf.File{RunPath: d.rules.Directories}}
+	extra := ldso.Loader{Path: "/", File: &dynelf.File{RunPath: d.dirs}}
 	if file, _, err := d.searcher.Find(name, extra); err == nil {
 		return file, "directory of the rules", nil
 	}

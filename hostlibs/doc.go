@@ -19,6 +19,8 @@ import (
 var (
 	// ErrNoStack says that the host has neither a front end of any API nor a driver.
 	ErrNoStack = errors.New("no GPU stack (GL, EGL, Vulkan, OpenCL or another)")
+	// ErrLibc says that the host's drivers are built for another C library.
+	ErrLibc = errors.New("built for the C library musl")
 	// ErrManifest says that a manifest cannot be understood.
 	ErrManifest = errors.New("corrupt manifest")
 	// ErrRequested says that a library that the user asked for is not on the host.

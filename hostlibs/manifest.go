@@ -146,7 +146,7 @@ func (d *discovery) patterns(rule *configs.Manifests) []string {
 // manifestDirs expands the variables of the XDG Base Directory Specification 0.8, with its defaults.
 func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 	home := func(variable, below string) string {
-		if v := d.getenv(variable); v != "" {
+		if v := d.getenv(variable); variable != "" && v != "" {
 			return v
 		}
 		if h := d.getenv("HOME"); h != "" {
@@ -162,6 +162,9 @@ func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 	}
 	var dirs []string
 	for _, b := range rule.Below {
+		if below, ok := strings.CutPrefix(b, "$HOME/"); ok {
+			b = home("", below)
+		}
 		switch b {
 		case "$XDG_CONFIG_HOME":
 			b = home("XDG_CONFIG_HOME", ".config")

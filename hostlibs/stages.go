@@ -64,7 +64,7 @@ func (d *discovery) driverLibraries(f *configs.Family, rule configs.Libraries) e
 	if err != nil {
 		return err
 	}
-	for _, dir := range d.rules.Directories {
+	for _, dir := range d.dirs {
 		names = append(names, d.matching(dir, rule.Match)...)
 	}
 	for _, name := range names {

@@ -1,0 +1,49 @@
+package hostlibs
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// otherLibc are names of C libraries that a process cannot have besides the runtime's: musl's, as Alpine and as Void name
+// it, and its loader.
+var otherLibc = []string{"libc.musl-*.so.1", "ld-musl-*.so.1", "libc.so"}
+
+// checkLibc refuses a stack that needs another C library than glibc. One musl driver among others would be loaded with a
+// second libc, and fail in ways that nobody could explain.
+func (d *discovery) checkLibc() error {
+	for _, l := range d.all {
+		if len(l.Uses) == 0 && l.Role != RoleRequested {
+			continue
+		}
+		for _, name := range l.File.Needed {
+			if matchesAny(otherLibc, name) {
+				return fault.WithHint(fmt.Errorf("host library %s: %w, and not glibc (it needs %s)", d.outside(l.Path), ErrLibc, path.Base(name)),
+					"a host with musl has no drivers that a glibc program could load: give --host a tree of a glibc distribution")
+			}
+		}
+	}
+	return nil
+}
+
+// directories are those of the rules, with $HOME as the environment has it.
+func (d *discovery) directories() []string {
+	var out []string
+	for _, dir := range d.rules.Directories {
+		if below, ok := strings.CutPrefix(dir, "$HOME/"); ok {
+			home := d.getenv("HOME")
+			if !path.IsAbs(home) {
+				continue
+			}
+			dir = path.Join(home, below)
+		}
+		if !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
