@@ -27,8 +27,9 @@ var piglitTests string
 //go:embed testdata/piglit.sh
 var piglitScript string
 
-// piglitRun is one side: it runs a list of commands, jobs at a time, and returns what was printed.
-type piglitRun func(t *testing.T, jobs string, list []string) string
+// piglitRun is one side: it runs a list of commands, jobs at a time, each for so many seconds at most, and returns what was
+// printed.
+type piglitRun func(t *testing.T, jobs, seconds string, list []string) string
 
 // A peer's tests of GL, on Debian 12's Mesa: each gives the same result through the capsule as it gives natively, its
 // subtests too, whether that is a pass or not.
@@ -41,37 +42,37 @@ func TestPiglit(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
 	must(t, os.WriteFile(dir+"/piglit.sh", []byte(piglitScript), 0o755))
-	natively := func(t *testing.T, jobs string, list []string) string {
+	natively := func(t *testing.T, jobs, seconds string, list []string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), piglitLimit)
 		defer cancel()
-		cmd := trees.Enter(ctx, full, dir, xvfb.Start(t).Env(), "/mnt/piglit.sh", jobs)
+		cmd := trees.Enter(ctx, full, dir, xvfb.Start(t).Env(), "/mnt/piglit.sh", jobs, seconds)
 		cmd.Stdin = strings.NewReader(strings.Join(list, "\n"))
 		out, _ := cmd.Output() // of xargs, which says that some program failed
 		return string(out)
 	}
-	inCapsule := func(t *testing.T, jobs string, list []string) string {
-		l := launch{runtime: runtime, host: full, display: xvfb.Start(t), argv: []string{"/mnt/piglit.sh", jobs},
+	inCapsule := func(t *testing.T, jobs, seconds string, list []string) string {
+		l := launch{runtime: runtime, host: full, display: xvfb.Start(t), argv: []string{"/mnt/piglit.sh", jobs, seconds},
 			flags: []string{"--bind", dir + ":/mnt:ro"}, stdin: strings.Join(list, "\n"), limit: piglitLimit}
 		return l.run(t).stdout
 	}
 	if os.Getenv("CAPSULE_PIGLIT") != "all" && len(list) < 300 {
 		t.Fatalf("the list has only %d programs", len(list))
 	}
-	want, got := piglit(t, natively, "3", list), piglit(t, inCapsule, "3", list)
+	want, got := piglit(t, natively, "3", "60", list), piglit(t, inCapsule, "3", "60", list)
 	var again []string
 	for _, command := range list {
 		if want[command] != got[command] && !(crashesNatively[command] && verdict(want[command]) == "crash" && verdict(got[command]) == "pass") {
 			again = append(again, command)
 		}
 	}
-	// Some measure time, or share the X server badly: what differs is repeated alone.
+	// Some measure time, share the X server badly, or do not come to their end: what differs is repeated, alone and for longer.
 	t.Logf("%d programs, %d to repeat: %q", len(list), len(again), again)
 	if len(again) > len(list)/10 {
 		t.Errorf("%d of %d programs differ", len(again), len(list))
 		again = again[:10]
 	}
 	if len(again) > 0 {
-		want2, got2 := piglit(t, natively, "1", again), piglit(t, inCapsule, "1", again)
+		want2, got2 := piglit(t, natively, "1", "600", again), piglit(t, inCapsule, "1", "600", again)
 		for _, command := range again {
 			natively := []string{want[command], want2[command]}
 			if !slices.Contains(natively, got[command]) && !slices.Contains(natively, got2[command]) {
@@ -96,10 +97,10 @@ var crashesNatively = map[string]bool{"egl_khr_fence_sync -auto -fbo": true}
 const piglitLimit = 3 * time.Hour
 
 // piglit runs a list and returns what was said for each command. A command without a line has an empty text.
-func piglit(t *testing.T, run piglitRun, jobs string, list []string) map[string]string {
+func piglit(t *testing.T, run piglitRun, jobs, seconds string, list []string) map[string]string {
 	t.Helper()
 	results := map[string]string{}
-	for _, line := range strings.Split(run(t, jobs, list), "\n") {
+	for _, line := range strings.Split(run(t, jobs, seconds, list), "\n") {
 		if command, said, ok := strings.Cut(line, "\t"); ok && slices.Contains(list, command) {
 			results[command] = said
 		}

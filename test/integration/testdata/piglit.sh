@@ -1,9 +1,9 @@
 #!/bin/bash
-# piglit.sh JOBS <LIST: runs the piglit programs of a list, a command a line, and prints for each a line with the
+# piglit.sh JOBS SECONDS <LIST: runs the piglit programs of a list, a command a line, each for a time at most, and prints for each a line with the
 # command, its exit status, and what it says of itself and its subtests.
-export bin=/usr/lib/x86_64-linux-gnu/piglit/bin
+export limit=$2 bin=/usr/lib/x86_64-linux-gnu/piglit/bin
 one() {
-	said=$(cd /tmp && timeout -k 5 60 $bin/$1 2>/dev/null </dev/null)
+	said=$(cd /tmp && timeout -k 5 $limit $bin/$1 2>/dev/null </dev/null)
 	status=$?
 	printf '%s\t%s\t%s\n' "$1" $status "$(grep -a '^PIGLIT: ' <<<"$said" | grep -v '"enumerate' | tr '\n' ' ')"
 }
