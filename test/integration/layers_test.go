@@ -133,7 +133,8 @@ func TestVulkanLayerOfTheProgram(t *testing.T) {
 			lib, err := os.ReadFile(filepath.Join(runtime, "usr/lib/x86_64-linux-gnu", library))
 			must(t, err)
 			must(t, os.WriteFile(filepath.Join(own, library), lib, 0o644))
-			l := launch{runtime: runtime, host: trees.Tree(t, "host13"), env: append(env, "CAPSULE_DEBUG=1"),
+			l := launch{runtime: runtime, host: trees.Tree(t, "host13"), flags: []string{"--boundary", "frontend"},
+				env: append(env, "CAPSULE_DEBUG=1"),
 				argv: []string{"sh", "-c", c.variable + "=" + filepath.Join(dir, "own") +
 					" VK_INSTANCE_LAYERS=VK_LAYER_TEST_own vulkaninfo"}}
 			r := l.ok(t)
