@@ -33,6 +33,9 @@ type built struct {
 	record record
 }
 
+// maxRead is in bytes: what may be read of a container's tree. Debian's libraries take 2 MB.
+const maxRead = 64 << 20
+
 // prepare returns what is to be mounted: from the cache while nothing of the host has changed and the container has what
 // an earlier one had, else made now.
 func prepare(o *Options, in *inside) (*built, error) {
@@ -93,7 +96,7 @@ func prepare(o *Options, in *inside) (*built, error) {
 // decide inspects the container, discovers what the host has, and plans.
 func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	o.Verbose("inspecting the container's file tree")
-	in.tree.RecordContents()
+	in.tree.RecordContents(maxRead)
 	tree, err := runtimetree.InspectRoot(in.tree)
 	if err != nil {
 		return nil, explain(err, "the image is damaged or no ordinary one: pull or build it again, or start it without GPU")

@@ -34,7 +34,7 @@ for group; do
 		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston podman=podman runc=runc
 		crun=crun uidmap=newuidmap fuse-overlayfs=fuse-overlayfs slirp4netns=slirp4netns passwd=useradd
 		systemd=systemd-analyze $aarch64" ;;
-	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears" ;;
+	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears podman=podman runc=runc" ;;
 	*) usage ;;
 	esac
 done

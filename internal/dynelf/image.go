@@ -15,7 +15,11 @@ const (
 	// blockSize is what is read at once where a table's size is not known beforehand.
 	blockSize = 4096
 	maxInterp = 4096
-	maxNotes  = 1 << 20
+	// maxTable bounds what is read at once, in bytes: a sparse file may have any size. The largest tables known are some
+	// 60 MB. maxSymbols bounds a symbol table likewise.
+	maxTable   = 256 << 20
+	maxSymbols = 1 << 22
+	maxNotes   = 1 << 20
 )
 
 // prog is a program header.
@@ -180,6 +184,9 @@ func (m *image) prog(t elf.ProgType) *prog {
 func (m *image) fileBytes(off, n uint64) ([]byte, error) {
 	if off > m.size || n > m.size-off {
 		return nil, truncated("%d bytes at offset %#x of %d", n, off, m.size)
+	}
+	if n > maxTable {
+		return nil, corrupt("%d bytes in one piece", n)
 	}
 	b := make([]byte, n)
 	if k, err := m.r.ReadAt(b, int64(off)); uint64(k) < n {

@@ -4,7 +4,6 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
-	"math"
 )
 
 // version is what a DT_VERSYM index stands for.
@@ -34,7 +33,7 @@ func Symbols(r io.ReaderAt, size int64) (defined, undefined []Symbol, err error)
 	if s, ok := m.dyn[elf.DT_SYMENT]; ok && s != entry {
 		return nil, nil, corrupt("symbols of %d bytes", s)
 	}
-	if count > m.size/entry || count > math.MaxUint32 {
+	if count > m.size/entry || count > maxSymbols {
 		return nil, nil, corrupt("%d symbols in a file of %d bytes", count, m.size)
 	}
 	if err := m.loadStrings(); err != nil {
@@ -227,7 +226,9 @@ func (m *image) gnuHashCount(addr uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		last++
+		if last++; last > maxSymbols {
+			return 0, corrupt("more than %d symbols", maxSymbols)
+		}
 		if m.order.Uint32(b)&1 != 0 {
 			return last, nil
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,13 +39,18 @@ type Content struct {
 // maxRange bounds what Same reads at once, in bytes. Nothing here reads more of a file at a time.
 const maxRange = 64 << 20
 
-// RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents can be called.
-func (r *Root) RecordContents() { r.recording = true }
+// RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents can be called. Beyond most
+// bytes of all files together, reading fails with ErrTooLarge: they are kept in memory, and a hostile tree has any number.
+func (r *Root) RecordContents(most int64) {
+	r.recording = true
+	r.budget.Store(most)
+}
 
 // File is an open regular file. It is read by ReadAt where the reads are to be remembered.
 type File struct {
 	*os.File
-	reads *reads
+	reads  *reads
+	budget *atomic.Int64
 }
 
 // reads are the bytes of one file that were looked at. A file that is opened twice has one list. The bytes are kept, not
@@ -75,10 +81,16 @@ func (r *Root) readsOf(canonical string) *reads {
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(b []byte, off int64) (int, error) {
+	if !f.afford(int64(len(b))) {
+		return 0, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
+	}
 	n, err := f.File.ReadAt(b, off)
 	f.note(b[:n], off)
 	return n, err
 }
+
+// afford says whether so many bytes may be read.
+func (f *File) afford(n int64) bool { return f.reads == nil || f.budget.Add(-n) >= 0 }
 
 func (f *File) note(b []byte, off int64) {
 	if f.reads == nil || len(b) == 0 {
@@ -117,6 +129,9 @@ func (r *reads) joined() (ranges []int64, digest string, ok bool) {
 // readAll reads to the end, or limit+1 bytes.
 func (f *File) readAll(limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f.File, limit+1))
+	if err == nil && !f.afford(int64(len(b))) {
+		return nil, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
+	}
 	f.note(b, 0)
 	return b, err
 }

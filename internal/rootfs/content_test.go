@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +10,7 @@ import (
 // consult asks the questions whose answers a Content stands for.
 func consult(t *testing.T, r *Root) {
 	t.Helper()
-	r.RecordContents()
+	r.RecordContents(1 << 20)
 	f, err := r.OpenFile("/lib/a.so")
 	if err != nil {
 		t.Fatal(err)
@@ -82,5 +83,25 @@ func TestContentsHoldForACopy(t *testing.T) {
 	}
 	if len(contents) < 5 {
 		t.Errorf("only %d contents: %+v", len(contents), contents)
+	}
+}
+
+// A tree cannot make us keep more than was allowed.
+func TestContentsAreBounded(t *testing.T) {
+	r := open(t, makeTree(t, "a = 0123456789"))
+	r.RecordContents(15)
+	if _, err := r.ReadFile("/a", 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadFile("/a", 100); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	f, err := r.OpenFile("/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.ReadAt(make([]byte, 5), 0); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
 	}
 }

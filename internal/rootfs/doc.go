@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,7 @@ type Root struct {
 	fd      *os.File
 
 	recording bool // contents too, see RecordContents
+	budget    atomic.Int64
 
 	mu     sync.Mutex
 	nodes  map[string]*node

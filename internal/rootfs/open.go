@@ -28,7 +28,7 @@ func (r *Root) OpenFile(p string) (*File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
 	}
-	return &File{f, r.readsOf(canonical)}, nil
+	return &File{f, r.readsOf(canonical), &r.budget}, nil
 }
 
 // OpenPath returns a descriptor (O_PATH) of what a path leads to, whatever that is. It opens nothing but the name, which

@@ -25,6 +25,7 @@ var sections = []section{
 	{"launch", measureLaunch},
 	{"frames", measureFrames},
 	{"newpair", measureNewPair},
+	{"hook", measureHook},
 	{"memory", measureMemory},
 }
 
