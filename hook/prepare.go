@@ -31,6 +31,13 @@ type record struct {
 type built struct {
 	*build.Built
 	record record
+	done   func()
+}
+
+// Close lets go of the build. What was opened of it stays usable.
+func (b *built) Close() {
+	b.Built.Close()
+	b.done()
 }
 
 // maxRead is in bytes: what may be read of a container's tree. Debian's libraries take 2 MB.
@@ -39,10 +46,20 @@ const maxRead = 64 << 20
 // prepare returns what is to be mounted: from the cache while nothing of the host has changed and the container has what
 // an earlier one had, else made now.
 func prepare(o *Options, in *inside) (*built, error) {
-	store, err := openStore(o)
+	store, done, err := openStore(o)
 	if err != nil {
 		return nil, err
 	}
+	out, err := prepareIn(store, o, in)
+	if err != nil {
+		done()
+		return nil, err
+	}
+	out.done = done
+	return out, nil
+}
+
+func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	w := o.wishes()
 	sources, err := configs.Sources(configs.MachineDir)
 	if err != nil {

@@ -23,16 +23,32 @@ const keep = 16
 var errNoHome = fault.WithHint(errors.New("cannot tell whose cache to use"),
 	"name a directory with --cache in the hook's entry, as `capsule-run hook install --user` does")
 
-// openStore opens the cache. Its directories must be ours, and nobody else may write to them: what is in them is loaded
-// into every container.
-func openStore(o *Options) (*build.Store, error) {
-	dir := o.Cache
-	if dir == "" {
-		var err error
-		if dir, err = defaultCache(); err != nil {
-			return nil, err
+// openStore opens the cache, and returns what is to be done with it in the end. Its directories must be ours, and nobody else
+// may write to them: what is in them is loaded into every container. Where the default cannot be used (a hook that runs as
+// a user of the container's) there is one for this call alone.
+func openStore(o *Options) (*build.Store, func(), error) {
+	keepIt := func() {}
+	if o.Cache != "" {
+		s, err := storeIn(o.Cache)
+		return s, keepIt, err
+	}
+	dir, err := defaultCache()
+	if err == nil {
+		var s *build.Store
+		if s, err = storeIn(dir); err == nil {
+			return s, keepIt, nil
 		}
 	}
+	o.Verbose("no cache: %v", err)
+	dir, tempErr := os.MkdirTemp("", "capsule-build-")
+	if tempErr != nil {
+		return nil, nil, err
+	}
+	s, err := storeIn(dir)
+	return s, func() { os.RemoveAll(dir) }, err
+}
+
+func storeIn(dir string) (*build.Store, error) {
 	hint := "make " + dir + " usable, or name another directory with --cache in the hook's entry"
 	if !filepath.IsAbs(dir) {
 		return nil, fault.WithHint(fmt.Errorf("cache %s is no absolute path", dir), hint)

@@ -58,7 +58,7 @@ func (c *Container) makeDir(parent *os.File, name string) (*os.File, error) {
 		if err := c.mayCreate(parent, name); err != nil {
 			return nil, err
 		}
-		if err := unix.Mkdirat(int(parent.Fd()), name, 0o755); err != nil {
+		if err := asOwner(parent, func() error { return unix.Mkdirat(int(parent.Fd()), name, 0o755) }); err != nil {
 			return nil, &os.PathError{Op: "mkdir", Path: "the container's " + parent.Name() + "/" + name, Err: err}
 		}
 		c.later(parent, func(up *os.File) error { return unix.Unlinkat(int(up.Fd()), name, unix.AT_REMOVEDIR) })
@@ -80,13 +80,38 @@ func (c *Container) makeFile(parent *os.File, name string, mode uint32) error {
 		return err
 	}
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_RDONLY | unix.O_CLOEXEC
-	fd, err := unix.Openat(int(parent.Fd()), name, flags, mode)
+	var fd int
+	err := asOwner(parent, func() (err error) {
+		fd, err = unix.Openat(int(parent.Fd()), name, flags, mode)
+		return err
+	})
 	if err != nil {
 		return &os.PathError{Op: "create", Path: "the container's " + parent.Name() + "/" + name, Err: err}
 	}
 	unix.Close(fd)
 	c.later(parent, func(up *os.File) error { return unix.Unlinkat(int(up.Fd()), name, 0) })
 	return nil
+}
+
+// asOwner creates something in a directory: as who we are, or, where the file system belongs to a user namespace that has no
+// number for us (EOVERFLOW), as the directory's owner. Only the calling thread changes.
+func asOwner(dir *os.File, create func() error) error {
+	err := create()
+	if err != unix.EOVERFLOW {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return err
+	}
+	uid, gid := unix.Geteuid(), unix.Getegid()
+	// The group first: a user id that is not 0 loses the right to change it.
+	if err = unix.Setfsgid(int(st.Gid)); err == nil {
+		if err = unix.Setfsuid(int(st.Uid)); err == nil {
+			err = create()
+		}
+	}
+	return errors.Join(err, unix.Setfsuid(uid), unix.Setfsgid(gid))
 }
 
 // later notes how something is undone in a directory, whose descriptor may be closed by then.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,6 +252,38 @@ func TestHookDevices(t *testing.T) {
 			if out := b.hook("createRuntime", config, "--gpu="+gpu).ok().stdout; out != want+"\nrenderD128\n" {
 				t.Errorf("%s, %s: %s", engine, gpu, out)
 			}
+		}
+	}
+}
+
+// In a container with a user namespace the hook is, at createContainer, a user who owns nothing on the host: it has no cache
+// to write to, and does without.
+func TestHookUserNamespace(t *testing.T) {
+	needsRoot(t, engines...)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime12")
+	config := hookConfig(t, host)
+	for _, engine := range engines {
+		for _, stage := range []string{"createRuntime", "createContainer"} {
+			t.Run(engine+"/"+stage, func(t *testing.T) {
+				uncapsuled(t)
+				b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", "vulkaninfo --summary 2>/dev/null; ls -nd /run/capsule")
+				ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 65536}}
+				b.spec.Linux.UIDMappings, b.spec.Linux.GIDMappings = ids, ids
+				b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+				b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "tmpfs", Source: "tmpfs"})
+				b.hook(stage, config, "--gpu=all")
+				if stage == "createContainer" {
+					h := &b.spec.Hooks.CreateContainer[0]
+					h.Args = slices.DeleteFunc(h.Args, func(a string) bool { return strings.HasPrefix(a, "--cache=") })
+				}
+				r := b.run()
+				if r.status != 0 || !strings.Contains(r.stdout, "Mesa "+mesaVersion(t, host)) {
+					t.Errorf("exit status %d\n%s", r.status, r.both())
+				}
+				if left, _ := filepath.Glob("/tmp/capsule-build-*"); len(left) > 0 {
+					t.Errorf("left behind: %v", left)
+				}
+			})
 		}
 	}
 }
