@@ -34,7 +34,7 @@ import (
 // of a request that nobody has made for long (collect).
 type Store struct {
 	dir string
-	// Keep is how many older generations of a key stay, for LookupAny.
+	// Keep is how many generations of a key stay, for LookupAny.
 	Keep int
 	// MaxAge and MaxRequests bound what stays of requests that are not made any more.
 	MaxAge      time.Duration
@@ -124,8 +124,8 @@ func (b *Built) unchanged() bool {
 	return !slices.ContainsFunc(b.Record.Inputs, func(in rootfs.Access) bool { return !in.Unchanged() })
 }
 
-// LookupAny returns the newest generation of a key that suits and whose inputs are unchanged, else nil: one key may have
-// builds for several runtimes, which suits tells apart.
+// LookupAny returns the generation of a key, last used or made first, that suits and whose inputs are unchanged, else nil: one
+// key may have builds for several runtimes, which suits tells apart.
 func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
 	for _, name := range s.generations(key) {
 		b, err := s.open(filepath.Join(s.dir, key, name))
@@ -133,6 +133,8 @@ func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
 			continue
 		}
 		if suits(b) && b.unchanged() {
+			now := time.Now()
+			_ = os.Chtimes(b.Dir, now, now) // what is used stays longest; a cache that cannot be written keeps its order
 			return b
 		}
 		b.Close()
@@ -140,7 +142,7 @@ func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
 	return nil
 }
 
-// generations are the names of a key's complete builds, the newest first.
+// generations are the names of a key's complete builds, last used or made first.
 func (s *Store) generations(key string) []string {
 	entries, err := os.ReadDir(filepath.Join(s.dir, key))
 	if err != nil {
