@@ -10,6 +10,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hook/place"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
@@ -37,7 +38,8 @@ func gather(o *Options, b *built, gpus []string) (*place.What, error) {
 func gatherMount(w *place.What, dir string, op mount.Op) error {
 	below, ok := strings.CutPrefix(op.Target, capsule.Dir+"/")
 	if op.Kind != mount.Bind || !ok {
-		return fmt.Errorf("%s: a hook cannot do that", op)
+		return fault.WithHint(fmt.Errorf("%s: a hook changes nothing in a container but below %s", op, capsule.Dir),
+			"set boundary = \"frontend\" below [hook] in the configuration")
 	}
 	source := op.Source
 	if !filepath.IsAbs(source) {

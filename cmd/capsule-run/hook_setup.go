@@ -16,7 +16,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
-// Directories of hooks.d files. Podman 4 and 5 read the first without being told, with and without root; CRI-O reads
+// Directories of hooks.d files. Podman 4.3 reads the first without being told, with and without root; CRI-O reads
 // /etc/containers/oci/hooks.d too, Podman only where containers.conf lists it.
 const (
 	systemHooks = "/usr/share/containers/oci/hooks.d"
