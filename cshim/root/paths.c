@@ -122,7 +122,7 @@ static inline uintptr_t has_zero(uintptr_t word)
 }
 
 /* The first dot, or the end of the text: by aligned words, which never reach into a page that the text does not. */
-static inline const char *find_dot(const char *text)
+__attribute__((no_sanitize("address"))) static inline const char *find_dot(const char *text)
 {
     for (; (uintptr_t)text % sizeof(word_t); text++)
         if (!*text || *text == '.')

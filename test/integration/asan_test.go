@@ -69,7 +69,7 @@ func TestAddressSanitizer(t *testing.T) {
 		for _, lib := range hostlibraries.HostLibraries {
 			l.flags = append(l.flags, "--library", lib)
 		}
-		for _, probe := range []string{"egl_small", "one_libc", "unwind", "gl_threads 8 5", "gl_forks 5", "abi"} {
+		for _, probe := range []string{"egl_small", "one_libc", "unwind", "gl_threads 8 5", "gl_forks 5", "abi", "paths libcapsuletest-paths.so ct_paths"} {
 			t.Run(r+"/"+probe, func(t *testing.T) {
 				l.argv = strings.Fields(dir + "/bin/" + probe)
 				r := l.run(t)
