@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capsule-run/capsule-run/cdi"
+	"github.com/capsule-run/capsule-run/hook/serve"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/run"
 )
@@ -47,7 +48,7 @@ func cdiGenerate(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&g.output, "output", "", "`FILE` to write, - for standard output")
-	c.Flags().StringVar(&g.hook, "hook", "", "absolute `PATH` of the capsule-run that engines are to run (default: this one's)")
+	c.Flags().StringVar(&g.hook, "hook", "", "absolute `PATH` of the capsule-hook or capsule-run that engines are to run (default: this one's)")
 	c.Flags().BoolVar(&g.noGroups, "no-groups", false, "leave out the groups of device nodes, for engines that do not know CDI 0.7")
 	return c
 }
@@ -61,15 +62,21 @@ func generateCDI(cmd *cobra.Command, f *flags, g *cdiFlags) error {
 		return err
 	}
 	if g.hook == "" {
-		if g.hook, err = os.Executable(); err != nil {
-			return fault.WithHint(fmt.Errorf("find my own binary: %w", err), "name it with --hook PATH")
+		if g.hook, err = program(); err != nil {
+			return fault.WithHint(err, "name it with --hook PATH")
 		}
+	}
+	if err := rootsOwn(g.hook); err != nil {
+		return err
 	}
 	devices, err := run.Devices(o)
 	if err != nil {
 		return err
 	}
-	args := []string{"hook", "createContainer", "--gpu", cdi.All, "--no-devices"}
+	args := []string{"createContainer", "--gpu", cdi.All, "--no-devices"}
+	if filepath.Base(g.hook) != serve.Name {
+		args = append([]string{"hook"}, args...)
+	}
 	if o.Host != "/" {
 		host, err := filepath.Abs(o.Host)
 		if err != nil {

@@ -54,18 +54,24 @@ func program() (string, error) {
 	return self, nil
 }
 
+// rootsOwn refuses a program that root's engines are to run and others can write to.
+func rootsOwn(program string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(program, &st); os.Geteuid() == 0 && err == nil && (st.Uid != 0 || st.Mode&0o022 != 0) {
+		return fault.WithHint(fmt.Errorf("others than root can write to %s, which root is to run", program),
+			"install capsule-run first: make install, or a package")
+	}
+	return nil
+}
+
 // entry is the call that is written down.
 func (f *hookFlags) entry() (setup.Entry, error) {
 	self, err := program()
 	if err != nil {
 		return setup.Entry{}, err
 	}
-	if os.Geteuid() == 0 {
-		var st unix.Stat_t
-		if err := unix.Stat(self, &st); err == nil && (st.Uid != 0 || st.Mode&0o022 != 0) {
-			return setup.Entry{}, fault.WithHint(fmt.Errorf("others than root can write to %s, which root is to run", self),
-				"install capsule-run first: make install, or a package")
-		}
+	if err := rootsOwn(self); err != nil {
+		return setup.Entry{}, err
 	}
 	for _, p := range []*string{&f.Host, &f.Config, &f.Cache} {
 		if *p != "" {

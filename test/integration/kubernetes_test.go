@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,9 +19,11 @@ import (
 func TestKubernetesInstaller(t *testing.T) {
 	unmounted(t)
 	image, node := writable(t, trees.Tree(t, "full12")), writable(t, trees.Tree(t, "host13"))
-	copyFile(t, binary, image+"/usr/bin/capsule-run")
+	for _, name := range []string{"capsule-run", "capsule-hook"} {
+		copyFile(t, filepath.Join(filepath.Dir(binary), name), image+"/usr/bin/"+name)
+	}
 	copyFile(t, "../../configs/kubernetes/install.sh", image+"/install.sh")
-	for _, f := range []string{"/usr/bin/capsule-run", "/install.sh"} {
+	for _, f := range []string{"/usr/bin/capsule-run", "/usr/bin/capsule-hook", "/install.sh"} {
 		must(t, os.Chmod(image+f, 0o755))
 	}
 	install := func() result {
@@ -33,7 +36,7 @@ func TestKubernetesInstaller(t *testing.T) {
 	if r := install(); r.status != 0 || r.stderr != "" {
 		t.Fatal(r.both())
 	}
-	const spec, program = "/run/cdi/capsule-gpu.json", "/opt/capsule-run/bin/capsule-run"
+	const spec, program = "/run/cdi/capsule-gpu.json", "/opt/capsule-run/bin/capsule-hook"
 	text := readFile(t, node+spec)
 	var s struct {
 		Kind    string
@@ -45,7 +48,7 @@ func TestKubernetesInstaller(t *testing.T) {
 	if s.Kind != "capsule.dev/gpu" || !strings.Contains(text, `"path": "`+program+`"`) || strings.Contains(text, "/mnt") {
 		t.Errorf("not the node's:\n%s", text)
 	}
-	if a, b := readFile(t, binary), readFile(t, node+program); a != b {
+	if a, b := readFile(t, image+"/usr/bin/capsule-hook"), readFile(t, node+program); a != b {
 		t.Error("another program was installed")
 	}
 	out, err := exec.Command(binary, "cdi", "list", "--spec-dir", node+"/run/cdi").CombinedOutput()
@@ -70,7 +73,7 @@ func TestKubernetesInstaller(t *testing.T) {
 		}
 	}
 	slices.Sort(added)
-	if want := []string{"/opt/capsule-run", "/opt/capsule-run/bin", program, "/run/cdi", spec}; !slices.Equal(added, want) || len(after) != len(before)+len(added) {
+	if want := []string{"/opt/capsule-run", "/opt/capsule-run/bin", program, "/opt/capsule-run/bin/capsule-run", "/run/cdi", spec}; !slices.Equal(added, want) || len(after) != len(before)+len(added) {
 		t.Errorf("on the node now: %q", added)
 	}
 }
