@@ -60,7 +60,7 @@ func Run(o *Options) error {
 	// state: which container, and what its configuration asks for.
 	container, err := oci.Read(o.State)
 	if err != nil {
-		return err
+		return advise(err, "the hook is for an engine to call: `capsule-run hook install` and `hook inject` say how")
 	}
 
 	// asked: what the administrator's configuration makes of it.
@@ -104,7 +104,7 @@ func Run(o *Options) error {
 		return err
 	}
 	if err := inside.place.Put(what); err != nil {
-		return fmt.Errorf("container %s: %w", container.ID, err)
+		return fmt.Errorf("container %s: %w", container.ID, advise(err, hintTree))
 	}
 	o.Verbose("container %s has its capsule", container.ID)
 	return nil

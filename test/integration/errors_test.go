@@ -131,6 +131,7 @@ func compileFor(t *testing.T, interp string) string {
 // namespace made for this test (user_namespaces(7)); the machine's own is left alone.
 func TestUserNamespacesForbidden(t *testing.T) {
 	l := quick(t, "true")
+	l.flags = []string{"--isolation=userns"}
 	l.ok(t) // it is built, and works without the limit
 	shell := `echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$0" "$@"`
 	inside := l.command(t.Context())
