@@ -86,19 +86,20 @@ fuzz:
 	sh test/fuzz.sh $(FUZZTIME)
 
 # The program, its man pages and completions, below DESTDIR. The pages and completions are what the program itself
-# writes, so they cannot disagree with --help.
+# writes, so they cannot disagree with --help; HERE is the program for the machine that writes them.
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
+HERE = env -u GOARCH $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/capsule-run $(SHARE)/bash-completion/completions \
 	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	install -m 755 bin/capsule-run bin/capsule-hook $(DESTDIR)$(PREFIX)/bin
 	rm -rf build/man && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
-	  $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run man build/man \
+	  $(HERE) man build/man \
 	  && install -m 644 build/man/*.1 $(SHARE)/man/man1
-	bin/capsule-run completion bash >$(SHARE)/bash-completion/completions/capsule-run
-	bin/capsule-run completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
-	bin/capsule-run completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
+	$(HERE) completion bash >$(SHARE)/bash-completion/completions/capsule-run
+	$(HERE) completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
+	$(HERE) completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
 	install -m 644 README.md docs/*.md $(SHARE)/doc/capsule-run
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
