@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
-	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 // dataFiles lists what drivers open by an absolute path: the data of the rules, and the manifests themselves, which
@@ -17,7 +16,7 @@ func (d *discovery) dataFiles() error {
 		if !d.wants(rule.Libraries) {
 			continue
 		}
-		paths := glob(d.root, rule.Path)
+		paths := d.root.Glob(rule.Path, maxGlob)
 		if p := d.getenv(rule.Environment); path.IsAbs(p) {
 			paths = []string{path.Clean(p)}
 		}
@@ -81,31 +80,6 @@ func (d *discovery) dataAt(p string, rule configs.Data) DataFile {
 
 // maxGlob bounds what one pattern stands for.
 const maxGlob = 64
-
-// glob expands a path with wildcards in its components. One without stands for itself.
-func glob(root *rootfs.Root, pattern string) []string {
-	found := []string{"/"}
-	for _, part := range strings.Split(strings.TrimPrefix(pattern, "/"), "/") {
-		var next []string
-		for _, dir := range found {
-			if !strings.ContainsAny(part, `*?[\`) {
-				next = append(next, path.Join(dir, part))
-				continue
-			}
-			names, err := root.ReadDir(dir)
-			if err != nil {
-				continue
-			}
-			for _, n := range names {
-				if ok, err := path.Match(part, n); err == nil && ok {
-					next = append(next, path.Join(dir, n))
-				}
-			}
-		}
-		found = next[:min(len(next), maxGlob)]
-	}
-	return found
-}
 
 // emptyManifestDirs are the directories in which loaders look for manifests, but for those of the user, which are the
 // same on both sides.

@@ -52,7 +52,7 @@ func (d *discovery) tool(rule *configs.Tool) (*Tool, error) {
 		return nil, err
 	}
 	for _, pattern := range rule.Files {
-		for _, name := range glob(d.root, pattern) {
+		for _, name := range d.root.Glob(pattern, maxGlob) {
 			if st, err := d.root.Stat(name); err == nil && st.Mode.IsRegular() {
 				t.Files = append(t.Files, File{Path: name, Source: d.root.HostPath(st.Path)})
 			}

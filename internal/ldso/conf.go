@@ -58,7 +58,7 @@ func (c *conf) read(file string) error {
 			if !path.IsAbs(pattern) {
 				pattern = path.Join(path.Dir(file), pattern)
 			}
-			for _, f := range glob(c.root, pattern) {
+			for _, f := range c.root.Glob(pattern, maxConfFiles) {
 				if err := c.read(f); err != nil {
 					return err
 				}
@@ -92,35 +92,4 @@ func parseConf(text string) (dirs []string, includes [][]string) {
 		}
 	}
 	return dirs, includes
-}
-
-// glob expands a pattern inside the root; each component may have wildcards. The result is sorted.
-func glob(root *rootfs.Root, pattern string) []string {
-	found := []string{"/"}
-	for _, part := range strings.Split(path.Clean(pattern), "/") {
-		if part == "" {
-			continue
-		}
-		var next []string
-		for _, dir := range found {
-			if !strings.ContainsAny(part, `*?[\`) {
-				next = append(next, path.Join(dir, part))
-				continue
-			}
-			names, err := root.ReadDir(dir)
-			if err != nil {
-				continue
-			}
-			for _, n := range names {
-				// As for a shell, a wildcard does not stand for a leading dot.
-				if ok, err := path.Match(part, n); err == nil && ok && (n[0] != '.' || part[0] == '.') {
-					next = append(next, path.Join(dir, n))
-				}
-			}
-		}
-		if found = next; len(found) > maxConfFiles {
-			found = found[:maxConfFiles]
-		}
-	}
-	return found
 }

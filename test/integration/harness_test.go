@@ -102,10 +102,16 @@ func (l launch) run(t *testing.T) result {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	var out, errs bytes.Buffer
 	cmd := l.command(ctx)
-	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return toEnd(t, ctx, cmd)
+}
+
+// toEnd runs a command; if ctx cuts it off its status is -1.
+func toEnd(t *testing.T, ctx context.Context, cmd *exec.Cmd) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 5 * time.Second
 	err := cmd.Run()
 	r := result{stdout: out.String(), stderr: errs.String()}

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -212,20 +211,7 @@ func inEngine(t *testing.T, engine, dir string, env []string, argv ...string) re
 		env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + home, "LANG=C.UTF-8"}
 	}
 	cmd.Dir, cmd.Env = dir, env
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.WaitDelay = 5 * time.Second
-	err := cmd.Run()
-	r := result{stdout: out.String(), stderr: errs.String()}
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		r.status = -1
-	case errors.As(err, &exit):
-		r.status = exit.ExitCode()
-	case err != nil:
-		t.Fatal(err)
-	}
+	r := toEnd(t, ctx, cmd)
 	if strings.Contains(r.stderr, "MOUNTS CHANGED") {
 		t.Errorf("something stayed mounted:\n%s", r.stderr)
 	}

@@ -88,7 +88,7 @@ func TestInspectBoundaries(t *testing.T) {
 
 // Two GPUs of two vendors on Debian 13's Mesa and NVIDIA's libraries: each has its own drivers.
 func TestInspectTwoVendors(t *testing.T) {
-	machine := writable(t, trees.Tree(t, "hostnvidia"))
+	machine := writableRoot(t, trees.Tree(t, "hostnvidia"))
 	fakeGPU(t, machine, "0000:00:02.0", "8086", "i915", "renderD128", "226:128")
 	fakeGPU(t, machine, "0000:01:00.0", "10de", "nvidia", "", "")
 	must(t, os.MkdirAll(machine+"/proc/driver/nvidia/gpus/0000:01:00.0", 0o755))

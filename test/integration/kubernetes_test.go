@@ -18,7 +18,7 @@ import (
 // specification are on the node afterwards, a second time nothing changes, and nothing else is there.
 func TestKubernetesInstaller(t *testing.T) {
 	unmounted(t)
-	image, node := writable(t, trees.Tree(t, "full12")), writable(t, trees.Tree(t, "host13"))
+	image, node := writableRoot(t, trees.Tree(t, "full12")), writableRoot(t, trees.Tree(t, "host13"))
 	for _, name := range []string{"capsule-run", "capsule-hook"} {
 		copyFile(t, filepath.Join(filepath.Dir(binary), name), image+"/usr/bin/"+name)
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
@@ -30,7 +28,7 @@ func TestDebianPackage(t *testing.T) {
 	for _, release := range []string{"full12", "host13"} {
 		t.Run(release, func(t *testing.T) {
 			unmounted(t)
-			root := writable(t, trees.Tree(t, release))
+			root := writableRoot(t, trees.Tree(t, release))
 			must(t, os.Remove(root+"/etc/dpkg/dpkg.cfg.d/99mmdebstrap")) // which leaves man pages out of the trees
 			copyFile(t, deb, root+"/capsule-run.deb")
 			in := func(user string, argv ...string) result { return inTree(t, root, runtime, user, display, argv...) }
@@ -68,18 +66,6 @@ func TestDebianPackage(t *testing.T) {
 			}
 		})
 	}
-}
-
-// writable is a tree to write to, over another that stays as it is.
-func writable(t *testing.T, lower string) string {
-	t.Helper()
-	dir := beside(t)
-	for _, d := range []string{"upper", "work", "root"} {
-		must(t, os.Mkdir(dir+"/"+d, 0o755))
-	}
-	must(t, unix.Mount("overlay", dir+"/root", "overlay", 0, "lowerdir="+lower+",upperdir="+dir+"/upper,workdir="+dir+"/work"))
-	t.Cleanup(func() { must(t, unix.Unmount(dir+"/root", 0)) })
-	return dir + "/root"
 }
 
 // inTree runs a command as a user of a tree, which is the root directory: in a chroot(2) the kernel refuses user
