@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/hook/confine"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
@@ -86,12 +87,18 @@ func ours(dir string) error {
 // defaultCache is SystemCache for the real root. In a user namespace, that of a rootless engine, user 0 is somebody else
 // outside, and the cache is below the home directory that /etc/passwd gives for them.
 func defaultCache() (string, error) {
-	text, err := os.ReadFile("/proc/self/uid_map")
+	proc, err := confine.OpenProc()
 	if err != nil {
-		return "", errNoHome
+		return "", err
 	}
+	defer proc.Close()
+	ids, err := proc.Open("self/uid_map", unix.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer ids.Close()
 	var inside, outside, count int64
-	if _, err := fmt.Sscan(string(text), &inside, &outside, &count); err != nil {
+	if _, err := fmt.Fscan(ids, &inside, &outside, &count); err != nil {
 		return "", errNoHome
 	}
 	if uid := int64(os.Geteuid()); inside <= uid && uid < inside+count {

@@ -116,13 +116,18 @@ func trusted(f *os.File, name string) error {
 }
 
 // inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
-// number here.
+// number here. What is no proc file system says nothing.
 func inUserNamespace() bool {
-	text, err := os.ReadFile("/proc/self/uid_map")
-	var inside, outside, count uint64
+	f, err := os.Open("/proc/self/uid_map")
 	if err != nil {
 		return false
 	}
-	_, err = fmt.Sscan(string(text), &inside, &outside, &count)
+	defer f.Close()
+	var proc unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &proc); err != nil || proc.Type != unix.PROC_SUPER_MAGIC {
+		return false
+	}
+	var inside, outside, count uint64
+	_, err = fmt.Fscan(f, &inside, &outside, &count)
 	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
 }
