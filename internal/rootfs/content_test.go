@@ -1,6 +1,9 @@
 package rootfs
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -104,4 +107,45 @@ func TestContentsAreBounded(t *testing.T) {
 	if _, err := f.ReadAt(make([]byte, 5), 0); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
+}
+
+// Whatever is read of a file, in whatever order and however often: the ranges are apart, and the digest is of the bytes in them.
+func FuzzJoined(f *testing.F) {
+	f.Add([]byte("0123456789"), []byte{0, 4, 2, 5, 8, 2, 0, 4})
+	f.Add([]byte("x"), []byte{0, 1})
+	f.Fuzz(func(t *testing.T, data, at []byte) {
+		var r reads
+		for ; len(at) >= 2; at = at[2:] {
+			off := min(int(at[0]), len(data))
+			end := min(off+int(at[1]), len(data))
+			if off < end {
+				r.pieces = append(r.pieces, piece{int64(off), data[off:end]})
+			}
+		}
+		ranges, digest, ok := r.joined()
+		if !ok {
+			t.Fatal("the same bytes differ")
+		}
+		for i := 2; i < len(ranges); i += 2 {
+			if ranges[i] <= ranges[i-2]+ranges[i-1] {
+				t.Errorf("ranges %v", ranges)
+			}
+		}
+		h := sha256.New()
+		if err := copyRanges(h, bytes.NewReader(data), ranges, int64(len(data))); err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(h.Sum(nil)); got != digest {
+			t.Errorf("%v: %s, %s", ranges, got, digest)
+		}
+		for _, p := range r.pieces {
+			inside := false
+			for i := 0; i < len(ranges); i += 2 {
+				inside = inside || p.off >= ranges[i] && p.off+int64(len(p.bytes)) <= ranges[i]+ranges[i+1]
+			}
+			if !inside {
+				t.Errorf("piece at %d of %d bytes is not in %v", p.off, len(p.bytes), ranges)
+			}
+		}
+	})
 }
