@@ -10,7 +10,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/config"
 )
 
-// boundaries joins the configuration file's wishes and the flags, WHERE for all APIs and API=WHERE for one. Of two for
+// boundaries joins the configuration's wishes and the flags, WHERE for all APIs and API=WHERE for one. Of two for
 // the same the last wins.
 func boundaries(c *config.Config, flags []string) (capsule.Boundaries, error) {
 	b := capsule.Boundaries{All: first(c.Boundary, capsule.BoundaryAuto), ByAPI: map[string]string{}}
@@ -22,10 +22,18 @@ func boundaries(c *config.Config, flags []string) (capsule.Boundaries, error) {
 			b.All = text
 		}
 	}
-	for _, where := range append(slices.Sorted(maps.Values(b.ByAPI)), b.All) {
-		if !slices.Contains([]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, where) {
-			return b, usage(fmt.Sprintf("unknown boundary %q", where), "it is frontend, driver or auto, or for one API API=WHERE")
+	for _, api := range append(slices.Sorted(maps.Keys(b.ByAPI)), "") {
+		where, said, from := b.All, c.Boundary, "boundary"
+		if api != "" {
+			where, said, from = b.ByAPI[api], c.Boundaries[api], "boundaries."+api
 		}
+		if slices.Contains([]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, where) {
+			continue
+		}
+		if where != said {
+			from = "" // a flag
+		}
+		return b, usage(fmt.Sprintf("%sunknown boundary %q", in(c.From(from)), where), "it is frontend, driver or auto, or for one API API=WHERE")
 	}
 	return b, nil
 }

@@ -35,6 +35,7 @@ func buildCommand(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	gameFlag(c, f)
 	return c
 }
 

@@ -45,6 +45,7 @@ func planCommand(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "print the whole plan as JSON")
+	gameFlag(c, f)
 	return c
 }
 

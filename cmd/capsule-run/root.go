@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capsule-run/capsule-run/capsule"
-	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/run"
@@ -24,6 +23,7 @@ const exitSetup = 125
 // flags of the command line, before a configuration file fills the gaps.
 type flags struct {
 	runtime, host, config, mountAPI, isolation string
+	game                                       string // the command, or Steam's number of a game
 	libraries, binds, setenv, boundaries       []string
 	verbose, json                              bool
 }
@@ -82,6 +82,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 				}
 				return usage("no command given", "put the program after --, as in: capsule-run --runtime DIR -- ./game")
 			}
+			f.game = args[0]
 			o, err := f.options()
 			if err != nil {
 				return err
@@ -103,7 +104,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
 	p.StringArrayVar(&f.boundaries, "boundary", nil, "`[API=]WHERE` the capsule begins: frontend, driver, auto; repeatable")
 	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
-	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE`; flags win")
+	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE` too; flags win")
 	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
 	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
@@ -129,18 +130,15 @@ func usage(message, hint string) error {
 	return fault.WithExit(fault.WithHint(errors.New(message), hint), fault.ExitUsage)
 }
 
-// options merges flags, configuration file and environment, in this order of precedence.
+// options merges flags, configuration files and environment, in this order of precedence.
 func (f *flags) options() (*run.Options, error) {
-	c := &config.Config{}
-	if f.config != "" {
-		var err error
-		if c, err = config.Load(f.config); err != nil {
-			return nil, err
-		}
-	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("working directory: %w", err), "change to a directory that exists")
+	}
+	c, err := f.configuration(cwd)
+	if err != nil {
+		return nil, err
 	}
 	o := &run.Options{
 		Runtime:   first(f.runtime, c.Runtime),
@@ -154,7 +152,7 @@ func (f *flags) options() (*run.Options, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Setenv)) { // sorted, for the build cache's key depends on the order
 		if value := c.Setenv[name]; name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
-			return nil, usage(fmt.Sprintf("%s: setenv: %q cannot be the name of a variable, or has NUL in its value", f.config, name),
+			return nil, usage(fmt.Sprintf("%s: setenv: %q cannot be the name of a variable, or has NUL in its value", c.From("setenv."+name), name),
 				"write it as NAME = \"VALUE\" below [setenv]")
 		}
 		o.Environ = setenv(o.Environ, name, c.Setenv[name])
@@ -166,16 +164,24 @@ func (f *flags) options() (*run.Options, error) {
 		}
 		o.Environ = setenv(o.Environ, name, value)
 	}
-	for _, b := range append(c.Bind, f.binds...) {
+	for i, b := range append(c.Bind, f.binds...) {
 		bind, err := parseBind(b, cwd)
 		if err != nil {
-			return nil, usage(err.Error(), "write it as --bind SRC[:DST[:ro|rw]]")
+			from := ""
+			if i < len(c.Bind) {
+				from = in(c.From("bind"))
+			}
+			return nil, usage(from+err.Error(), "write it as --bind SRC[:DST[:ro|rw]]")
 		}
 		o.Binds = append(o.Binds, bind)
 	}
 	o.Isolation = first(f.isolation, c.Isolation, run.IsolationAuto)
 	if !slices.Contains([]string{run.IsolationUserNS, run.IsolationNone, run.IsolationAuto}, o.Isolation) {
-		return nil, usage(fmt.Sprintf("unknown isolation %q", o.Isolation), "it is userns, none or auto")
+		from := ""
+		if f.isolation == "" {
+			from = in(c.From("isolation"))
+		}
+		return nil, usage(fmt.Sprintf("%sunknown isolation %q", from, o.Isolation), "it is userns, none or auto")
 	}
 	if o.MountAPI, err = mountAPI(f.mountAPI); err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
-// Package config reads the configuration file of --config. It exists so that a game can keep its options in a file;
-// flags win over it. It never looks for files on its own and knows no defaults: the launcher has those.
+// Package config reads configuration files: the administrator's, the user's, and the one of --config. It exists so that
+// there is one reader with one rule for what wins (layers.go), and errors that name file and line. It knows no defaults
+// and judges no values: the launcher and the hook do.
 package config
 
 import (
@@ -9,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -21,67 +21,73 @@ import (
 // maxSize of a configuration file, in bytes.
 const maxSize = 1 << 20
 
-// Config is the file's content; each key means the same as the flag of its name. Relative paths count from the
-// file's directory.
-type Config struct {
-	Runtime  string `toml:"runtime"`
-	Host     string `toml:"host"`
+// Options are what a file may say about launches, at its top or for one game; each key means the same as the flag of its
+// name. The tag "path" marks what counts from the file's directory if it is relative, and may begin with "~/".
+type Options struct {
+	Runtime  string `toml:"runtime" path:"or name"`
+	Host     string `toml:"host" path:"plain"`
 	Boundary string `toml:"boundary"`
 	// Boundaries are those of single APIs.
 	Boundaries map[string]string `toml:"boundaries"`
 	Isolation  string            `toml:"isolation"`
 	Libraries  []string          `toml:"libraries"`
-	Bind       []string          `toml:"bind"`
+	Bind       []string          `toml:"bind" path:"bind"`
 	Setenv     map[string]string `toml:"setenv"`
 }
 
-const knownKeys = "known keys: runtime, host, boundary, isolation (strings), libraries, bind (lists of strings), setenv, boundaries (tables of strings)"
+// file is what a file may have.
+type file struct {
+	Options
+	Hook *Hook              `toml:"hook"`
+	Game map[string]Options `toml:"game"`
+
+	name  string
+	order []string // the games, as the file has them
+}
+
+const knownKeys = "known keys: runtime, host, boundary, isolation (strings), libraries, bind (lists of strings), setenv, " +
+	"boundaries (tables of strings), and tables [game.\"NAME\"] of the same"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)
 
-// Load reads a file. Errors name the file and the line, and have fault.ExitUsage; unknown keys are errors.
-func Load(name string) (*Config, error) {
-	text, err := read(name)
-	if err != nil {
-		return nil, wrong(fmt.Errorf("read configuration: %w", err), "give --config the path of a TOML file")
+// parse reads a file's text. Errors name the file and the line, and have fault.ExitUsage; unknown keys are errors, and so
+// is a section of the hook in a file that is not the administrator's.
+func parse(name, text string, system bool) (*file, error) {
+	known := knownKeys
+	if system {
+		known = systemKeys + "; " + knownKeys
 	}
-	var c Config
-	if err := decode(name, text, &c, knownKeys); err != nil {
-		return nil, err
-	}
-	base := filepath.Dir(name)
-	c.Runtime, c.Host = below(base, c.Runtime), below(base, c.Host)
-	for i, bind := range c.Bind {
-		src, _, _ := strings.Cut(bind, ":")
-		c.Bind[i] = below(base, src) + bind[len(src):]
-	}
-	return &c, nil
-}
-
-// decode fills to from TOML; known names the keys for whoever mistyped one.
-func decode(name, text string, to any, known string) error {
-	meta, err := toml.Decode(text, to)
+	f := &file{name: name}
+	meta, err := toml.Decode(text, f)
 	if parse := (toml.ParseError{}); errors.As(err, &parse) {
-		return wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), known)
+		return nil, wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), known)
 	}
 	if err != nil {
 		if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
-			return wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), known)
+			return nil, wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), known)
 		}
-		return wrong(fmt.Errorf("%s: %w", name, err), known)
+		return nil, wrong(fmt.Errorf("%s: %w", name, err), known)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), known)
+		return nil, wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), known)
 	}
-	return nil
-}
-
-func below(base, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
+	if f.Hook != nil && !system {
+		return nil, wrong(fmt.Errorf("%s:%d: [hook] is for %s alone", name, lineOf(text, toml.Key{"hook"}), SystemFile),
+			"the hook runs as root, and asks nobody but the administrator")
 	}
-	return filepath.Join(base, path)
+	seen := map[string]bool{}
+	for _, key := range meta.Keys() {
+		if len(key) < 2 || key[0] != "game" || seen[key[1]] {
+			continue
+		}
+		seen[key[1]] = true
+		if !validPattern(key[1]) {
+			return nil, wrong(fmt.Errorf("%s:%d: game %q: not a pattern", name, lineOf(text, key[:2]), key[1]), hintGame)
+		}
+		f.order = append(f.order, key[1])
+	}
+	return f, nil
 }
 
 // read returns the text of a regular file. It does not wait for a pipe's writer.
@@ -105,19 +111,17 @@ func readFrom(f *os.File, name string) (string, error) {
 	return string(text), err
 }
 
-func wrong(err error, hint string) error {
-	return fault.WithExit(fault.WithHint(err, hint), fault.ExitUsage)
+// below makes a path of a file absolute; base is the file's directory.
+func below(base, home, path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && home != "" {
+		return filepath.Join(home, rest)
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
 }
 
-// lineOf finds the line of a key that the decoder did not want; the library does not keep it.
-func lineOf(text string, key toml.Key) int {
-	last := key[len(key)-1]
-	for i, line := range strings.Split(text, "\n") {
-		// The first word, be it a key, quoted, or a table's header.
-		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t[]\"'=.", r) })
-		if len(words) > 0 && slices.Contains(words[:min(len(key), len(words))], last) {
-			return i + 1
-		}
-	}
-	return 1
+func wrong(err error, hint string) error {
+	return fault.WithExit(fault.WithHint(err, hint), fault.ExitUsage)
 }

@@ -22,10 +22,8 @@ const (
 	ModeOptional = "optional"
 )
 
-// System is what the administrator's file says.
-type System struct {
-	Hook Hook `toml:"hook"`
-}
+// System is what the administrator's file says to the hook.
+type System struct{ Hook Hook }
 
 // Hook is what the hook may do. The zero value, of a machine without the file, honours the annotation and nothing else.
 type Hook struct {
@@ -57,30 +55,17 @@ func (h *Hook) HonoursAnnotation() bool { return h.Annotation == nil || *h.Annot
 // BringsDevices says whether device nodes are brought in.
 func (h *Hook) BringsDevices() bool { return h.Devices == nil || *h.Devices }
 
-// LoadSystem reads the administrator's file. One that does not exist is as good as an empty one, unless it was named
-// explicitly. For root it must belong to root and be writable by nobody else, since it says what root does.
+// LoadSystem reads the administrator's file for the hook. One that does not exist is as good as an empty one, unless it
+// was named explicitly. For root it must belong to root and be writable by nobody else, since it says what root does.
 func LoadSystem(name string, explicit bool) (*System, error) {
 	var s System
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) && !explicit {
-		return &s, nil
+	f, err := readSystem(name, explicit)
+	if err != nil || f == nil || f.Hook == nil {
+		return &s, err
 	}
-	if err != nil {
-		return nil, wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
-	}
-	defer f.Close()
-	if err := trusted(f, name); err != nil {
-		return nil, err
-	}
-	text, err := readFrom(f, name)
-	if err != nil {
-		return nil, wrong(fmt.Errorf("read configuration: %w", err), name+" is a TOML file")
-	}
-	if err := decode(name, text, &s, systemKeys); err != nil {
-		return nil, err
-	}
+	s.Hook = *f.Hook
 	if h := &s.Hook; h.Host != "" {
-		h.Host = below(filepath.Dir(name), h.Host)
+		h.Host = below(filepath.Dir(name), "", h.Host)
 	}
 	for _, c := range []struct {
 		key, value string
@@ -95,6 +80,26 @@ func LoadSystem(name string, explicit bool) (*System, error) {
 		}
 	}
 	return &s, nil
+}
+
+// readSystem returns nil if there is no such file, and need not be one.
+func readSystem(name string, explicit bool) (*file, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && !explicit {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
+	}
+	defer f.Close()
+	if err := trusted(f, name); err != nil {
+		return nil, err
+	}
+	text, err := readFrom(f, name)
+	if err != nil {
+		return nil, wrong(fmt.Errorf("read configuration: %w", err), name+" is a TOML file")
+	}
+	return parse(name, text, true)
 }
 
 // trusted refuses a file that others than the one we run as can write.

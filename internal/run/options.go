@@ -42,7 +42,7 @@ type Options struct {
 }
 
 var errNoRuntime = fault.WithExit(fault.WithHint(errors.New("no runtime given"),
-	"name a directory, an archive or an image with --runtime, or with runtime = \"…\" in the file of --config"), fault.ExitUsage)
+	"name a directory, an archive or an image with --runtime, or with runtime = \"…\" in a configuration file"), fault.ExitUsage)
 
 func (o *Options) verbose(format string, args ...any) {
 	if o.Verbose != nil {

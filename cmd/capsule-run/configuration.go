@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capsule-run/capsule-run/internal/config"
+)
+
+// configuration reads the files. Who asks by --verbose is told where each value comes from.
+func (f *flags) configuration(cwd string) (*config.Config, error) {
+	c, err := config.Load(config.Sources{System: config.SystemFile, Getenv: os.Getenv, Explicit: f.config, Game: f.section(cwd)})
+	if err != nil || !f.verbose {
+		return c, err
+	}
+	flag := map[string]bool{"runtime": f.runtime != "", "host": f.host != "", "isolation": f.isolation != ""}
+	for _, o := range c.Origins {
+		note := ""
+		if o.Overridden || flag[o.Key] {
+			note = "; overridden"
+		}
+		fmt.Fprintf(os.Stderr, "capsule-run: %s = %q (%s%s)\n", o.Key, o.Value, o.From, note)
+	}
+	return c, nil
+}
+
+// section says what the sections for games are matched against. Number 0 is what Steam gives to games that are not from it.
+func (f *flags) section(cwd string) config.Game {
+	g := config.Game{Command: f.game, AppID: first(os.Getenv("STEAM_COMPAT_APP_ID"), os.Getenv("SteamAppId"))}
+	switch {
+	case f.game == "":
+	case strings.Trim(f.game, "0123456789") == "":
+		g = config.Game{AppID: f.game}
+	case !strings.Contains(f.game, "/"):
+	case filepath.IsAbs(f.game):
+		g.Command = filepath.Clean(f.game)
+	default:
+		g.Command = filepath.Join(cwd, f.game)
+	}
+	if g.AppID == "0" {
+		g.AppID = ""
+	}
+	return g
+}
+
+// gameFlag is for commands that run nothing.
+func gameFlag(c *cobra.Command, f *flags) {
+	c.Flags().StringVar(&f.game, "game", "", "with the configuration for a `COMMAND`, or for Steam's number of a game")
+}
+
+// in begins a message about a value of a configuration file.
+func in(file string) string {
+	if file == "" {
+		return ""
+	}
+	return file + ": "
+}
