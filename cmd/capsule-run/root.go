@@ -26,6 +26,7 @@ type flags struct {
 	game                                       string // the command, or Steam's number of a game
 	libraries, binds, setenv, boundaries       []string
 	verbose, json                              bool
+	desktop                                    desktopFlags
 }
 
 // more are commands that a build tag adds.
@@ -76,18 +77,22 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				if cmd.Flags().NFlag() == 0 {
-					return cmd.Help()
-				}
-				return usage("no command given", "put the program after --, as in: capsule-run --runtime DIR -- ./game")
+			if len(args) == 0 && cmd.Flags().NFlag() == 0 {
+				return cmd.Help()
 			}
-			f.game = args[0]
+			if len(args) > 0 {
+				f.game = args[0]
+			}
 			o, err := f.options()
 			if err != nil {
 				return err
 			}
-			o.Argv = args
+			if len(args) == 0 && !o.Shell {
+				return usage("no command given", "put the program after --, as in: capsule-run --runtime DIR -- ./game")
+			}
+			if o.Argv = args; o.Shell { // whose name is not known yet
+				o.Argv = append([]string{"sh"}, args...)
+			}
 			*status, err = run.Run(o)
 			o.Done()
 			return err
@@ -109,6 +114,7 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
 	p.StringVar(&f.isolation, "isolation", "", "`HOW` the program is kept apart: userns, none, or auto (default)")
+	f.desktop.add(c)
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
 	for _, err := range []error{
@@ -174,6 +180,9 @@ func (f *flags) options() (*run.Options, error) {
 			return nil, usage(from+err.Error(), "write it as --bind SRC[:DST[:ro|rw]]")
 		}
 		o.Binds = append(o.Binds, bind)
+	}
+	if o.Desktop, err = f.desktop.options(c, cwd); err != nil {
+		return nil, err
 	}
 	o.Isolation = first(f.isolation, c.Isolation, run.IsolationAuto)
 	if !slices.Contains([]string{run.IsolationUserNS, run.IsolationNone, run.IsolationAuto}, o.Isolation) {

@@ -33,6 +33,13 @@ type Options struct {
 	Libraries  []string          `toml:"libraries"`
 	Bind       []string          `toml:"bind" path:"bind"`
 	Setenv     map[string]string `toml:"setenv"`
+	Home       string            `toml:"home" path:"plain"`
+	Share      []string          `toml:"share" path:"bind"`
+	Shell      *bool             `toml:"shell"`
+	UnshareNet *bool             `toml:"unshare-net"`
+
+	DieWithParent *bool `toml:"die-with-parent"`
+	WaitChildren  *bool `toml:"wait-children"`
 }
 
 // file is what a file may have.
@@ -45,8 +52,8 @@ type file struct {
 	order []string // the games, as the file has them
 }
 
-const knownKeys = "known keys: runtime, host, boundary, isolation (strings), libraries, bind (lists of strings), setenv, " +
-	"boundaries (tables of strings), and tables [game.\"NAME\"] of the same"
+const knownKeys = "known keys: runtime, host, boundary, isolation, home (strings), libraries, bind, share (lists of strings), setenv, " +
+	"boundaries (tables of strings), shell, unshare-net, die-with-parent, wait-children (true or false), and tables [game.\"NAME\"] of the same"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)

@@ -100,6 +100,17 @@ func (r *Runtime) wrap(program, name string, args, env []string, capsule string)
 	return append(append(out, program), args...), nil
 }
 
+// Has says whether the runtime itself has a program at an absolute path.
+func (r *Runtime) Has(name string) bool {
+	root, err := rootfs.Open(r.Dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	st, err := root.Stat(name)
+	return err == nil && st.Mode.IsRegular() && st.Mode&0o111 != 0
+}
+
 // find resolves a program's name: an absolute path, or a bare name by PATH, in the runtime first and then on the host; any
 // other path on the host, for it counts from the working directory.
 func find(root *rootfs.Root, name string, env []string) (string, error) {

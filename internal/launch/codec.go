@@ -82,16 +82,19 @@ const (
 	msgUserNS = 1 << iota
 	msgIgnoreQuit
 	msgDirect
+	msgUnshareNet
 )
 
 func (m *message) encode() []byte {
 	e := &encoder{make([]byte, 0, 32<<10)}
 	e.num(uint64(m.parent))
-	e.num(flag(m.userNS, msgUserNS) | flag(m.ignoreQuit, msgIgnoreQuit) | flag(m.spec.Direct, msgDirect))
+	e.num(flag(m.userNS, msgUserNS) | flag(m.ignoreQuit, msgIgnoreQuit) | flag(m.spec.Direct, msgDirect) |
+		flag(m.spec.UnshareNet, msgUnshareNet))
 	e.num(uint64(m.spec.MountAPI))
 	e.str(m.spec.Dir)
 	e.strs(m.spec.Argv)
 	e.strs(m.spec.Env)
+	e.strs(m.spec.Shells)
 	e.num(uint64(len(m.spec.Ops)))
 	for _, op := range m.spec.Ops {
 		e.str(string(op.Kind))
@@ -116,11 +119,12 @@ func decodeMessage(b []byte) (*message, error) {
 	m := &message{parent: int(d.num())}
 	flags := d.num()
 	m.userNS, m.ignoreQuit = flags&msgUserNS != 0, flags&msgIgnoreQuit != 0
-	m.spec.Direct = flags&msgDirect != 0
+	m.spec.Direct, m.spec.UnshareNet = flags&msgDirect != 0, flags&msgUnshareNet != 0
 	m.spec.MountAPI = mount.API(d.num())
 	m.spec.Dir = d.str()
 	m.spec.Argv = d.strs()
 	m.spec.Env = d.strs()
+	m.spec.Shells = d.strs()
 	m.spec.Ops = make([]mount.Op, d.count())
 	for i := range m.spec.Ops {
 		op := &m.spec.Ops[i]

@@ -76,9 +76,19 @@ func become(memfd, sock int) *Error {
 		return &Error{Op: "chdir", Msg: fmt.Sprintf("change to %s inside the runtime: %v", dir, err), Code: ExitSetup,
 			Hint: "start from a directory that is shared, or share it with --bind " + dir}
 	}
+	if m.spec.UnshareNet {
+		if err := loopbackUp(); err != nil {
+			return &Error{Op: "namespace", Msg: "set up the loopback interface: " + err.Error(), Code: ExitSetup}
+		}
+	}
 	if m.userNS {
 		if err := dropRights(); err != nil {
 			return &Error{Op: "namespace", Msg: "drop capabilities: " + err.Error(), Code: ExitSetup}
+		}
+	}
+	if len(m.spec.Shells) > 0 {
+		if e := m.spec.takeShell(); e != nil {
+			return e
 		}
 	}
 	if m.ignoreQuit {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,22 @@ func pathOf(env []string) string {
 		}
 	}
 	return defaultPath
+}
+
+// takeShell makes the first of the shells that is there the command.
+func (s *Spec) takeShell() *Error {
+	for _, shell := range s.Shells {
+		st, err := os.Stat(shell)
+		if err != nil || !st.Mode().IsRegular() || unix.Access(shell, unix.X_OK) != nil {
+			continue
+		}
+		s.Argv = append([]string{shell}, s.Argv[1:]...)
+		s.Env = slices.DeleteFunc(s.Env, func(e string) bool { return strings.HasPrefix(e, "SHELL=") })
+		s.Env = append(s.Env, "SHELL="+shell)
+		return nil
+	}
+	return &Error{Op: "exec", Code: ExitNotFound, Msg: "the runtime has no shell: none of " + strings.Join(s.Shells, ", "),
+		Hint: "start a program by its name instead of --shell"}
 }
 
 // execError words the outcome of a search; err is what execve said about the file at path, nil if there was none.

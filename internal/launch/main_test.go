@@ -24,6 +24,7 @@ const (
 	envShell    = "CAPSULE_TEST_SHELL"
 	envOps      = "CAPSULE_TEST_OPS" // file with further operations, JSON
 	envDir      = "CAPSULE_TEST_DIR"
+	envWish     = "CAPSULE_TEST_WISH" // further fields of Spec
 )
 
 func TestMain(m *testing.M) {
@@ -62,6 +63,22 @@ func launcher(mode string) int {
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "CAPSULE_TEST_") {
 			spec.Env = append(spec.Env, e)
+		}
+	}
+	for _, wish := range strings.Fields(os.Getenv(envWish)) {
+		switch wish {
+		case "net":
+			spec.UnshareNet = true
+		case "children":
+			spec.WaitChildren = true
+		case "parent":
+			if err := DieWithParent(); err != nil {
+				panic(err)
+			}
+		case "shell":
+			spec.Shells = []string{"/no/such/shell", "/bin", "/bin/sh"}
+		case "noshell":
+			spec.Shells = []string{"/no/such/shell", "/bin"}
 		}
 	}
 	switch mode {

@@ -24,11 +24,16 @@ func Run(spec *Spec) (int, error) {
 	if len(spec.Argv) == 0 {
 		return ExitSetup, &Error{Op: "exec", Msg: "no command given", Code: ExitSetup}
 	}
+	if spec.WaitChildren {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return ExitSetup, &Error{Op: "children", Msg: "become the parent of orphans: " + err.Error(), Code: ExitSetup}
+		}
+	}
 	c, err := fork(spec)
 	if err != nil {
 		return code(err), err
 	}
-	s := &supervisor{pid: c.pid}
+	s := &supervisor{pid: c.pid, all: spec.WaitChildren}
 	if err := s.start(); err != nil {
 		unix.Kill(c.pid, unix.SIGKILL)
 		c.report()
@@ -40,6 +45,10 @@ func Run(spec *Spec) (int, error) {
 	failed := c.report()
 	status := s.wait()
 	if failed == nil {
+		if spec.WaitChildren {
+			s.stop() // there is nobody left to pass a signal on to: from here on it is for us
+			waitChildren()
+		}
 		return status, nil
 	}
 	if failed.Code == 0 { // init is gone without a word
@@ -95,6 +104,9 @@ func fork(spec *Spec) (*child, error) {
 	if !spec.Direct {
 		attr.Sys.Cloneflags = unix.CLONE_NEWNS
 	}
+	if spec.UnshareNet {
+		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
+	}
 	if c.userNS {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWUSER
 		uid, gid := os.Geteuid(), os.Getegid()
@@ -103,6 +115,9 @@ func fork(spec *Spec) (*child, error) {
 		if uid != 0 {
 			// Only ambient capabilities survive an execve of somebody who is not root.
 			attr.Sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+			if spec.UnshareNet {
+				attr.Sys.AmbientCaps = append(attr.Sys.AmbientCaps, unix.CAP_NET_ADMIN)
+			}
 		}
 	}
 	argv := []string{initName, strconv.Itoa(memfd), strconv.Itoa(p[1])}

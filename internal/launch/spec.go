@@ -23,6 +23,12 @@ type Spec struct {
 	Direct bool
 	// UserNS says whether to make a user namespace. Auto makes one unless we are root with CAP_SYS_ADMIN.
 	UserNS Tri
+	// UnshareNet gives the command a network namespace of its own, in which there is the loopback interface alone.
+	UnshareNet bool
+	// WaitChildren has Run wait for all descendants of the command too, and reap those that lose their parent.
+	WaitChildren bool
+	// Shells are what Argv[0] is taken from, if there are any: the first that can be executed. SHELL of Env becomes it.
+	Shells []string
 	// MountAPI chooses the mount calls.
 	MountAPI mount.API
 }

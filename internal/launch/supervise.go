@@ -12,6 +12,7 @@ import (
 // supervisor stands in for the game towards our parent and everybody who knows our process id.
 type supervisor struct {
 	pid int
+	all bool // other children of ours are reaped too
 
 	mu   sync.Mutex // held while pid is used, so that it is not used after the process is gone
 	gone bool
@@ -44,7 +45,12 @@ func (s *supervisor) start() (err error) {
 	return err
 }
 
-func (s *supervisor) stop() { s.watch.close() }
+func (s *supervisor) stop() {
+	if s.watch != nil {
+		s.watch.close()
+		s.watch = nil
+	}
+}
 
 // forward passes a signal on, if the game has not had it already.
 func (s *supervisor) forward(e event) {
@@ -77,16 +83,20 @@ func (s *supervisor) forward(e event) {
 
 // wait waits for the end of the game, stopping when it stops.
 func (s *supervisor) wait() int {
+	kind, pid := unix.P_PID, s.pid
+	if s.all {
+		kind, pid = unix.P_ALL, -1
+	}
 	for {
 		var info unix.Siginfo
 		// Looking first and reaping under the lock keeps forward from signalling a stranger that got the process id.
-		err := unix.Waitid(unix.P_PID, s.pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil)
+		err := unix.Waitid(kind, pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil)
 		if err == unix.EINTR {
 			continue
 		}
 		s.mu.Lock()
 		var status unix.WaitStatus
-		got, err := unix.Wait4(s.pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
+		got, err := unix.Wait4(pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
 		if err == unix.ECHILD || err == nil && got == s.pid && !status.Stopped() {
 			s.gone = true
 		}
@@ -95,7 +105,7 @@ func (s *supervisor) wait() int {
 		case err == unix.ECHILD:
 			return ExitSetup // somebody else reaped it; cannot happen while the contract of Run is kept
 		case err != nil || got != s.pid:
-			continue // continued in between
+			continue // continued in between, or an orphan that was left to us
 		case status.Stopped():
 			s.stopToo(status.StopSignal())
 		case status.Signaled():

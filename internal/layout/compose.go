@@ -52,6 +52,8 @@ type composer struct {
 	ops []mount.Op
 	// shares are the host's directories that appear at their own path, each below none of the others, sorted.
 	shares []share
+	// inner are those that lie below a private home.
+	inner []share
 }
 
 type share struct{ dir, source, why string }
@@ -95,15 +97,19 @@ func (c *composer) hostShares() error {
 			all = append(all, share{d, d, "host"})
 		}
 	}
+	if err := c.privateHome(); err != nil {
+		return err
+	}
 	// A home that cannot be shared is no reason to fail: many service users have one like /nonexistent or /usr/games.
 	for _, d := range []string{h.Home, h.HomeReal} {
-		if d != "" && d != "/" && c.refuse(d) == "" {
+		if d != "" && d != "/" && c.refuse(d) == "" && c.in.PrivateHome == "" {
 			all = append(all, share{d, d, "home directory"})
 		}
 	}
 	if d := h.RuntimeDir; d != "" && d != "/" && c.refuse(d) == "" {
 		all = append(all, share{d, d, "XDG_RUNTIME_DIR"})
 	}
+	all = c.split(all)
 	c.shares = outermost(all)
 	switch cwd := h.Cwd; {
 	case !path.IsAbs(cwd):
@@ -114,7 +120,7 @@ func (c *composer) hostShares() error {
 			return &Error{Msg: fmt.Sprintf("the working directory %s cannot exist inside: %s", cwd, why),
 				Hint: "start from another directory, the home directory for example"}
 		}
-		c.shares = outermost(append(all, share{cwd, cwd, "working directory"}))
+		c.shares = outermost(append(all, c.split([]share{{cwd, cwd, "working directory"}})...))
 	}
 	return nil
 }
@@ -151,6 +157,12 @@ func outermost(all []share) []share {
 }
 
 func (c *composer) covered(p string) bool {
+	if c.belowPrivateHome(p) {
+		return slices.ContainsFunc(c.inner, func(s share) bool { return within(p, s.dir) })
+	}
+	if slices.Contains(c.privateHomes(), p) {
+		return true
+	}
 	return slices.ContainsFunc(c.shares, func(s share) bool { return within(p, s.dir) })
 }
 
@@ -257,6 +269,7 @@ func (c *composer) taken(entry string, link bool) bool {
 		entry == "/var/tmp" || // the host's, or made by mountShares
 		c.isHostEtc(entry) ||
 		slices.ContainsFunc(c.shares, func(s share) bool { return needs(s.dir) }) ||
+		slices.ContainsFunc(c.privateHomes(), needs) ||
 		slices.ContainsFunc(c.in.Host.Files, func(p string) bool { return !c.covered(p) && needs(p) && c.refuse(p) == "" }) ||
 		slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return path.Clean(b.dst()) == entry })
 }
@@ -270,6 +283,7 @@ func (c *composer) mountShares() {
 	for _, s := range c.shares {
 		c.add(mount.Op{Kind: mount.Bind, Source: s.source, Target: s.dir, Recursive: true, Why: s.why})
 	}
+	c.mountPrivateHome()
 	for _, p := range []string{"/tmp", "/var/tmp"} { // a host without them is odd, a program without them does not run
 		if !c.covered(p) {
 			c.add(mount.Op{Kind: mount.Dir, Target: p, Mode: 0o1777})
@@ -289,7 +303,11 @@ func (c *composer) files() {
 	if c.in.LdSoCache != "" {
 		c.add(mount.Op{Kind: mount.Bind, Source: c.in.LdSoCache, Target: ldSoCache, ReadOnly: true, Why: "the loader finds the stubs by it"})
 	}
-	for _, p := range c.in.Host.Files {
+	named := c.in.Host.Files
+	if c.in.PrivateHome != "" {
+		named = slices.Compact(slices.Sorted(slices.Values(slices.Concat(named, c.in.Host.HomeFiles))))
+	}
+	for _, p := range named {
 		if !c.covered(p) && !slices.Contains(hostRun, p) && c.refuse(p) == "" {
 			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Optional: true, Why: "named by the environment"})
 		}
@@ -301,14 +319,17 @@ func (c *composer) binds() error {
 	for _, b := range c.in.Binds {
 		dst := b.dst()
 		if !path.IsAbs(b.Src) || !path.IsAbs(dst) {
-			return &Error{Msg: fmt.Sprintf("--bind %s:%s: paths must be absolute", b.Src, dst), Hint: "write both paths with a leading slash"}
+			return &Error{Msg: fmt.Sprintf("%s %s:%s: paths must be absolute", b.flag(), b.Src, dst), Hint: "write both paths with a leading slash"}
 		}
 		dst = path.Clean(dst)
 		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) {
-			return &Error{Msg: fmt.Sprintf("--bind %s:%s: the target would hide what makes the launch work", b.Src, dst),
+			return &Error{Msg: fmt.Sprintf("%s %s:%s: the target would hide what makes the launch work", b.flag(), b.Src, dst),
 				Hint: "choose another target, /NAME for example"}
 		}
-		c.add(mount.Op{Kind: mount.Bind, Source: b.Src, Target: dst, ReadOnly: b.ReadOnly, Recursive: true, Why: "--bind"})
+		c.add(mount.Op{Kind: mount.Bind, Source: b.Src, Target: dst, ReadOnly: b.ReadOnly, Recursive: true, Why: b.flag()})
+		if link := path.Clean(b.Link); b.Link != "" && link != dst && !c.covered(link) && c.refuse(link) == "" {
+			c.add(mount.Op{Kind: mount.Bind, Source: b.Src, Target: link, ReadOnly: b.ReadOnly, Recursive: true, Why: b.flag()})
+		}
 	}
 	return nil
 }

@@ -118,6 +118,21 @@ func TestCompose(t *testing.T) {
 			[]string{"bind /tmp/xdg", "dir /run/user"}},
 		{"xauthority outside", func(in *Input) { in.Host.Files = []string{"/home/u/.Xauthority", "/var/run/lightdm/u/xauth"} },
 			[]string{"symlink /var/run -> /run", "bind /var/run/lightdm/u/xauth < /var/run/lightdm/u/xauth"}, []string{"bind /home/u/.X"}},
+		{"private home", func(in *Input) {
+			in.PrivateHome, in.Host.HomeFiles = "/p", []string{"/home/u/.Xauthority", "/home/u/game/x"}
+			in.Host.Files = []string{"/home/u/.Xauthority", "/home/u/steam/overlay.so", "/tmp/x"}
+		}, []string{"bind /tmp < /tmp", "bind /home/u < /p", "bind /home/u/game < /home/u/game", "bind /home/u/.Xauthority < /home/u/.Xauthority",
+			"bind /home/u/steam/overlay.so < /home/u/steam/overlay.so"}, []string{"bind /home/u < /home/u", "bind /home/u/game/x", "bind /tmp/x"}},
+		{"private home below links", func(in *Input) {
+			in.PrivateHome, in.Host.HomeReal, in.Host.Cwd = "/p", "/var/home/u", "/var/home/u/x"
+		}, []string{"bind /home/u < /p", "bind /var/home/u < /p", "bind /var/home/u/x < /var/home/u/x"}, []string{"symlink /var/home"}},
+		{"private home, cwd is the home", func(in *Input) { in.PrivateHome, in.Host.Cwd = "/p", "/home/u" },
+			[]string{"bind /home/u < /p"}, []string{"bind /home/u < /home"}},
+		{"private home, cwd above it", func(in *Input) { in.PrivateHome, in.Host.Cwd = "/p", "/home" },
+			[]string{"bind /home < /home", "bind /home/u < /p"}, nil},
+		{"a share behind a link", func(in *Input) {
+			in.Binds = []Bind{{Src: "/data/g", Flag: "--share", Link: "/games"}, {Src: "/data/h", Flag: "--share", Link: "/home/u/h"}}
+		}, []string{"bind /data/g < /data/g", "bind /games < /data/g", "bind /data/h < /data/h"}, []string{"bind /home/u/h"}},
 		{"binds come last", func(in *Input) {
 			in.Binds = []Bind{{Src: "/opt/a", Dst: "/data/a/", ReadOnly: true}, {Src: "/x/hosts", Dst: "/etc/mtab"}}
 			in.Capsule = []mount.Op{{Kind: mount.Dir, Target: "/run/capsule/x86_64-linux-gnu"}}
@@ -151,7 +166,7 @@ func TestCompose(t *testing.T) {
 						t.Errorf("%q must not be there", line)
 					}
 				}
-				if seen[ops[i].Target] && ops[i].Why != "--bind" && ops[i].Kind != mount.Seal {
+				if seen[ops[i].Target] && ops[i].Why != "--bind" && ops[i].Why != "--home" && ops[i].Kind != mount.Seal {
 					t.Errorf("%s is made twice", ops[i].Target)
 				}
 				seen[ops[i].Target] = true
@@ -175,6 +190,10 @@ func TestComposeRefuses(t *testing.T) {
 		{"cwd is gone", func(in *Input) { in.Host.Cwd = "" }, "is gone"},
 		{"cwd is unreachable", func(in *Input) { in.Host.Cwd = "(unreachable)/x" }, "is gone"},
 		{"relative bind", func(in *Input) { in.Binds = []Bind{{Src: "x"}} }, "must be absolute"},
+		{"private home without a home", func(in *Input) { in.PrivateHome, in.Host.Home, in.Host.HomeReal = "/p", "", "" }, "no home directory"},
+		{"private home in the runtime", func(in *Input) { in.PrivateHome, in.Host.Home, in.Host.HomeReal = "/p", "/usr/games", "/usr/games" },
+			"/usr is the runtime's"},
+		{"share of what is ours", func(in *Input) { in.Binds = []Bind{{Src: "/run", Flag: "--share"}} }, "--share"},
 		{"bind on the root", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "//"}} }, "would hide"},
 		{"bind on the capsule", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/run"}} }, "would hide"},
 		{"bad name", func(in *Input) { in.Top = append(in.Top, Top{Name: "../x"}) }, "entry named"},
@@ -216,14 +235,21 @@ func TestGather(t *testing.T) {
 	must(t, os.MkdirAll(d+"/real/u", 0o755))
 	must(t, os.Symlink("real", d+"/home"))
 	must(t, os.WriteFile(d+"/auth", nil, 0o600))
-	must(t, os.WriteFile(d+"/bus", nil, 0o600))
+	for _, name := range []string{"bus", "audit", "gamescope-0", "pulse", "so32", "so64", "real/u/.Xauthority"} {
+		must(t, os.WriteFile(d+"/"+name, nil, 0o600))
+	}
 	h := Gather([]string{"HOME=" + d + "/home/u/", "HOME=/second", "XDG_RUNTIME_DIR=" + d, "XAUTHORITY=" + d + "/auth",
-		"WAYLAND_DISPLAY=wayland-0", "PULSE_SERVER=unix:" + d + "/gone", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + d + "/bus,guid=1"}, "/x")
+		"WAYLAND_DISPLAY=wayland-0", "GAMESCOPE_WAYLAND_DISPLAY=" + d + "/gamescope-0", "PULSE_SERVER={1234}unix:" + d + "/gone " + d + "/pulse",
+		"LD_PRELOAD=libx.so " + d + "/so32:" + d + "/so64 /usr/$LIB/x", "LD_AUDIT=" + d + "/audit",
+		"DBUS_SESSION_BUS_ADDRESS=tcp:host=x;unix:guid=1,path=" + d + "/b%75s"}, "/x")
 	if h.Home != d+"/home/u" || h.HomeReal != d+"/real/u" || h.Cwd != "/x" || h.RuntimeDir != d {
 		t.Errorf("%+v", h)
 	}
-	if want := []string{d + "/auth", d + "/bus"}; !slices.Equal(h.Files, want) {
+	if want := []string{d + "/audit", d + "/auth", d + "/bus", d + "/gamescope-0", d + "/pulse", d + "/so32", d + "/so64"}; !slices.Equal(h.Files, want) {
 		t.Errorf("files %q, want %q", h.Files, want)
+	}
+	if want := []string{d + "/home/u/.Xauthority"}; !slices.Equal(h.HomeFiles, want) {
+		t.Errorf("files of the home %q, want %q", h.HomeFiles, want)
 	}
 	if !h.has("/proc") || !slices.IsSorted(h.Exists) {
 		t.Errorf("exists: %q", h.Exists)

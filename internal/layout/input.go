@@ -35,6 +35,18 @@ type Entry struct {
 type Bind struct {
 	Src, Dst string // Dst empty means the same path as Src
 	ReadOnly bool
+	// Flag is how the user asked for it; empty means --bind.
+	Flag string
+	// Link is another name of the same path: a symbolic link leads from it to Src. Where that link is not inside, Src
+	// appears there too.
+	Link string
+}
+
+func (b Bind) flag() string {
+	if b.Flag == "" {
+		return "--bind"
+	}
+	return b.Flag
 }
 
 // Input is all that Compose needs to know.
@@ -43,6 +55,8 @@ type Input struct {
 	Host Host
 	// Binds are the user's, in his order.
 	Binds []Bind
+	// PrivateHome is the outside path of a directory that stands where the home is, empty for the home itself.
+	PrivateHome string
 	// Capsule is what the plan puts below /run/capsule.
 	Capsule []mount.Op
 	// LdSoCache is the outside path of the generated loader cache; empty leaves the runtime's.
@@ -54,13 +68,15 @@ type Input struct {
 type Host struct {
 	// Home is HOME, HomeReal the same directory without symbolic links.
 	Home, HomeReal string
+	// HomeFiles are files of the home that programs of a desktop open to get at the user's session; with a private home
+	// they are there too.
+	HomeFiles []string
 	// Cwd is the physical working directory, as getcwd(2) says it.
 	Cwd string
 	UID int
 	// RuntimeDir is XDG_RUNTIME_DIR.
 	RuntimeDir string
-	// Files are files and sockets that environment variables name (XAUTHORITY, WAYLAND_DISPLAY, PULSE_SERVER,
-	// DBUS_SESSION_BUS_ADDRESS).
+	// Files are files and sockets that environment variables name (see namedFiles).
 	Files []string
 	// Exists are those of the fixed paths that the host has, sorted.
 	Exists []string
@@ -99,12 +115,16 @@ func Gather(environ []string, cwd string) Host {
 	if dir := env["XDG_RUNTIME_DIR"]; isDir(dir) {
 		h.RuntimeDir = filepath.Clean(dir)
 	}
-	for _, f := range []string{
-		env["XAUTHORITY"], env["WAYLAND_DISPLAY"],
-		strings.TrimPrefix(env["PULSE_SERVER"], "unix:"), busPath(env["DBUS_SESSION_BUS_ADDRESS"]),
-	} {
-		if st, err := os.Stat(f); err == nil && filepath.IsAbs(f) && !st.IsDir() {
+	for _, f := range namedFiles(env) {
+		if isFile(f) {
 			h.Files = append(h.Files, filepath.Clean(f))
+		}
+	}
+	if h.Home != "" {
+		for _, name := range homeFiles {
+			if f := h.Home + name; isFile(f) {
+				h.HomeFiles = append(h.HomeFiles, f)
+			}
 		}
 	}
 	slices.Sort(h.Files)
@@ -120,19 +140,6 @@ func Gather(environ []string, cwd string) Host {
 	}
 	slices.Sort(h.Exists)
 	return h
-}
-
-// busPath returns the path of a D-Bus address "unix:path=/run/user/1000/bus,guid=…" (D-Bus specification, Server
-// Addresses).
-func busPath(address string) string {
-	rest, ok := strings.CutPrefix(address, "unix:path=")
-	if !ok {
-		return ""
-	}
-	if i := strings.IndexAny(rest, ",;"); i >= 0 {
-		rest = rest[:i]
-	}
-	return rest
 }
 
 func isDir(p string) bool {

@@ -1,13 +1,11 @@
 package run
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/direct"
-	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/launch"
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
@@ -29,7 +27,7 @@ var Differences = []string{
 	"a library that the runtime lacks may be found on the host",
 	"/proc/self/exe is the runtime's ld.so",
 	"layers and drivers that lie in the runtime's /etc or /usr/share are not found",
-	"--bind is not possible",
+	"--bind, --home, --share PATH:ro and --unshare-net are not possible",
 }
 
 // start goes from artefacts to the program's end.
@@ -67,25 +65,21 @@ func (o *Options) note(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "capsule-run: note: "+format+"\n", args...)
 }
 
-var errBindInPlace = fault.WithExit(fault.WithHint(errors.New("--bind is not possible without isolation"),
-	"leave out --bind, whose paths the program sees where they are, or --isolation=none"), fault.ExitUsage)
-
 // inPlace words a direct launch.
 func inPlace(o *Options, built *build.Built) (*launch.Spec, error) {
-	if len(o.Binds) > 0 {
-		return nil, errBindInPlace
+	if err := o.needsIsolation(); err != nil {
+		return nil, err
 	}
 	l, err := launchOf(built)
 	if err != nil {
 		return nil, err
 	}
 	l.move(built.Dir)
-	env := l.environ(o.Environ)
-	argv, err := l.Direct.Command(o.Argv, env, built.Dir)
+	argv, env, err := o.directShell(l, built)
 	if err != nil {
 		return nil, err
 	}
-	return &launch.Spec{Direct: true, Argv: argv, Env: env, Dir: o.Cwd}, nil
+	return &launch.Spec{Direct: true, Argv: argv, Env: env, Dir: o.Cwd, WaitChildren: o.WaitChildren}, nil
 }
 
 // move makes the environment name the build where the plan names what it mounts.

@@ -34,6 +34,7 @@ type Options struct {
 	Argv      []string
 	MountAPI  mount.API
 	Isolation string // IsolationAuto, IsolationUserNS or IsolationNone
+	Desktop
 
 	Verbose  func(format string, args ...any) // nil: silent
 	Progress *os.File                         // a terminal that shows what takes long; nil: none

@@ -17,6 +17,9 @@ import (
 // signal N ended it. An error means that nothing was run.
 func Run(o *Options) (int, error) {
 	defer o.Release()
+	if err := o.attend(); err != nil {
+		return 0, err
+	}
 	for {
 		built, err := Prepare(o)
 		if err != nil {
@@ -120,10 +123,19 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, err := layout.Compose(layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Binds: o.Binds,
-		Capsule: capsule.PlaceMounts(l.Mounts, built.Dir), LdSoCache: built.Dir + "/" + build.LdSoCache})
+	in := layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Capsule: capsule.PlaceMounts(l.Mounts, built.Dir),
+		LdSoCache: built.Dir + "/" + build.LdSoCache}
+	if in.Binds, err = o.binds(); err != nil {
+		return nil, err
+	}
+	if in.PrivateHome, err = o.privateHome(); err != nil {
+		return nil, err
+	}
+	ops, err := layout.Compose(in)
 	if err != nil {
 		return nil, err
 	}
-	return &launch.Spec{Ops: ops, Argv: o.Argv, Env: l.environ(o.Environ), Dir: o.Cwd, MountAPI: o.MountAPI}, nil
+	spec := &launch.Spec{Ops: ops, Argv: o.Argv, Env: l.environ(o.Environ), Dir: o.Cwd, MountAPI: o.MountAPI,
+		Shells: o.shells(), UnshareNet: o.UnshareNet, WaitChildren: o.WaitChildren}
+	return spec, makeHome(&in, spec)
 }
