@@ -109,6 +109,7 @@ func TestServed(t *testing.T) {
 		{0, "GL", "radeonsi_dri.so", "25.0.7-2", ""},
 		{0, "Vulkan", "libvulkan_radeon.so", "24.1.3", ""},
 		{1, "GL", "libGLX_nvidia.so.535.247.01", "535.247.01", ""},
+		{1, "Vulkan", "libGLX_nvidia.so.535.247.01", "535.247.01", ""}, // one file, two APIs
 		{0, "EGL", "", "", "the host has no EGL driver for the kernel's amdgpu"},
 		{1, "GBM", "", "", "the host has no GBM driver for the kernel's nvidia"},
 	} {
@@ -133,6 +134,11 @@ func TestServed(t *testing.T) {
 		t.Errorf("missing %+v", gl.Missing)
 	}
 	vk := a.APIs[slices.IndexFunc(a.APIs, func(x *API) bool { return x.API == "Vulkan" })]
+	if i := slices.IndexFunc(vk.Drivers, func(p *Part) bool { return p.Soname == "libGLX_nvidia.so.0" }); i < 0 ||
+		!slices.Equal(vk.Drivers[i].GPUs, []int{1}) || vk.Drivers[i].Role == "" || vk.Drivers[i].Role == gl.Drivers[0].Role ||
+		vk.Drivers[i].Why != "named in /usr/share/vulkan/icd.d/nvidia.json" {
+		t.Errorf("Vulkan's drivers %+v", vk.Drivers)
+	}
 	if !slices.ContainsFunc(vk.Missing, func(m Missing) bool { return strings.HasSuffix(m.What, "gone.json") && m.Why != "" }) {
 		t.Errorf("missing %+v", vk.Missing)
 	}

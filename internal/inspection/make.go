@@ -124,15 +124,7 @@ func (m *maker) api(f *configs.Family) (*API, error) {
 			out.FrontEnds = append(out.FrontEnds, m.part(l))
 		}
 	}
-	for _, l := range m.drivers(f.Name) {
-		p := m.part(l)
-		for _, g := range m.devices.GPUs {
-			if m.serves(g, l) {
-				p.GPUs = append(p.GPUs, g.Index)
-			}
-		}
-		out.Drivers = append(out.Drivers, p)
-	}
+	out.Drivers = append(out.Drivers, m.drivers(f.Name)...)
 	for _, x := range m.Stack.Manifests {
 		if x.API == f.Name && x.Skipped != "" {
 			out.Missing = append(out.Missing, Missing{x.Path, x.Skipped})
@@ -169,13 +161,42 @@ func (m *maker) library(name string) *hostlibs.Library {
 	return nil
 }
 
-// drivers are what an API's front ends open.
-func (m *maker) drivers(api string) []*hostlibs.Library {
-	var out []*hostlibs.Library
-	for _, l := range m.Stack.Libraries {
-		if l.API == api && l.Role != hostlibs.RoleFrontEnd && l.Role != hostlibs.RoleDependency {
-			out = append(out, l)
+// use is what an API has a library for; nil if nothing. Of several a driver's counts before a front end's.
+func use(l *hostlibs.Library, api string) *hostlibs.Use {
+	var found *hostlibs.Use
+	for i, u := range l.Uses {
+		if u.API == api && (found == nil || found.Role == hostlibs.RoleFrontEnd) {
+			found = &l.Uses[i]
 		}
+	}
+	return found
+}
+
+// drivers are what an API's front ends open. A library may be one of several APIs, as NVIDIA's are.
+func (m *maker) drivers(api string) []*Part {
+	var out []*Part
+	for _, l := range m.Stack.Libraries {
+		u := use(l, api)
+		if u == nil || u.Role == hostlibs.RoleFrontEnd {
+			continue
+		}
+		p := m.part(l)
+		p.Role = string(u.Role)
+		if l.API != api { // l.Why tells of another one
+			p.Why = p.Role + " of " + api + " too"
+			for _, x := range m.Stack.Manifests {
+				if x.Library == l && x.API == api && x.Path != "" {
+					p.Why = "named in " + x.Path
+					break
+				}
+			}
+		}
+		for _, g := range m.devices.GPUs {
+			if m.serves(g, l) {
+				p.GPUs = append(p.GPUs, g.Index)
+			}
+		}
+		out = append(out, p)
 	}
 	return out
 }

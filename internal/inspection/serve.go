@@ -88,7 +88,7 @@ func (m *maker) software() []Serving {
 func (m *maker) serving(api configs.Family, patterns []string) Serving {
 	s := Serving{API: api.Name, Drivers: []string{}}
 	for _, l := range m.Stack.Libraries {
-		if l.API != api.Name || l.Role == hostlibs.RoleDependency {
+		if use(l, api.Name) == nil {
 			continue
 		}
 		if found := matches(patterns, l); len(found) > 0 {
