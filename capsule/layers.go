@@ -46,11 +46,14 @@ func (p *planner) chooseLayers() {
 	}
 	for _, f := range p.rules.Families {
 		ofHost, ofRuntime := layersOf(f, p.in.Host.Layers), layersOf(f, p.in.Runtime.Layers)
-		if p.boundary[f.Name] == BoundaryDriver {
+		switch p.boundary[f.Name] {
+		case BoundaryFrontend:
+			claim(ofHost, SideHost)
+			claim(ofRuntime, SideRuntime)
+		case BoundaryDriver:
 			claim(ofRuntime, SideRuntime)
 			claim(ofHost, SideHost)
-		} else {
-			claim(ofHost, SideHost)
+		default: // nothing of the host's is used
 			claim(ofRuntime, SideRuntime)
 		}
 	}
@@ -81,7 +84,7 @@ func (p *planner) planLayers() error {
 	p.plan.Layers = []Layer{}
 	for _, f := range p.rules.Families {
 		show := p.layersForHostsLoader
-		if p.boundary[f.Name] == BoundaryDriver {
+		if p.boundary[f.Name] != BoundaryFrontend { // without any boundary the loader is the runtime's, too
 			show = p.layersForRuntimesLoader
 		}
 		if err := show(layersOf(f, p.in.Host.Layers), layersOf(f, p.in.Runtime.Layers)); err != nil {
@@ -164,7 +167,7 @@ func (p *planner) layersForRuntimesLoader(host, runtime []LayerManifest) error {
 		}
 		p.decideLayer(l, SideRuntime, "", reason)
 	}
-	shown := map[string]bool{}
+	shown, linked := map[string]bool{}, map[string]int{}
 	for _, l := range host {
 		if p.layers[l.Name] != SideHost || shown[l.Name] {
 			continue // of several with one name a loader takes the first
@@ -184,6 +187,9 @@ func (p *planner) layersForRuntimesLoader(host, runtime []LayerManifest) error {
 		file := path.Join(l.Kind, l.Path)
 		p.generate(file, text)
 		link := path.Join("/etc", l.Directory, "host-"+path.Base(l.Path))
+		if linked[link]++; linked[link] > 1 { // two directories of the host may have a file of the same name
+			link = path.Join(path.Dir(link), fmt.Sprintf("host-%d-%s", linked[link], path.Base(l.Path)))
+		}
 		p.plan.mounts = append(p.plan.mounts, mount.Op{Kind: mount.Symlink, Target: link,
 			Text: path.Join(ManifestDir(p.in.Arch), file), Why: "a layer of the host, for the runtime's loader"})
 		p.decideLayer(l, SideHost, link, "a manifest for the runtime's loader; the library is a stub")

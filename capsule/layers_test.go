@@ -143,3 +143,59 @@ func TestLayersForTheRuntimesLoader(t *testing.T) {
 		}
 	}
 }
+
+// Two directories of the host may have files of one name: each has its own link, or the plan tells of a layer that is not there.
+func TestLayersWithOneFileName(t *testing.T) {
+	in := withLayers(capsule.BoundaryDriver)
+	other := layerManifest("OTHER", "/etc/api/layer.d/host.json", "", -1)
+	other.Text = []byte(`{"layer": {"name": "OTHER"}}`)
+	in.Architectures[0].Host.Layers = append(in.Architectures[0].Host.Layers, other)
+	whole, err := capsule.Make(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := map[string]string{}
+	for _, l := range whole.Architectures[0].Layers {
+		if l.Side == capsule.SideHost {
+			inside[l.Inside] = l.Name
+		}
+	}
+	links := 0
+	for _, op := range whole.Mounts {
+		if inside[op.Target] != "" {
+			links++
+		}
+	}
+	if len(inside) != 4 || links != 4 {
+		t.Errorf("%d links for %v", links, inside)
+	}
+}
+
+// Where the runtime's libraries are left alone its loader finds its layers, and nothing is generated for one of the host's.
+func TestLayersWithoutABoundary(t *testing.T) {
+	in := withLayers(capsule.BoundaryAuto)
+	a := in.Architectures[0]
+	for _, name := range []string{"libGL.so.1", "libEGL.so.1"} {
+		delete(a.Runtime.Libraries, name) // no driver boundary
+	}
+	a.Host.Libraries[4].Uses = nil // no front end
+	whole, err := capsule.Make(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := whole.Architectures[0]
+	if got := p.Boundaries[0].Boundary; got != capsule.BoundaryNone {
+		t.Fatalf("boundary %s", got)
+	}
+	if got := sidesOf(p); got != "BOTH runtime, RUNTIME runtime, PATH runtime" {
+		t.Errorf("layers: %s", got)
+	}
+	for _, l := range p.Layers {
+		if !strings.HasPrefix(l.Reason, "the runtime's loader finds it") || l.Inside != "" {
+			t.Errorf("%s: %s, %s", l.Name, l.Reason, l.Inside)
+		}
+	}
+	if n := len(p.Artefacts().Generated); n > 0 {
+		t.Errorf("%d files are generated", n)
+	}
+}
