@@ -135,14 +135,16 @@ func (p *planner) proxyNeeds(soname string) []string {
 // files are relative: they are filled in when the artefacts have a place (PlaceMounts).
 func (p *planner) planMounts() {
 	add := func(op mount.Op) { p.plan.mounts = append(p.plan.mounts, op) }
-	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true, Why: "stubs and libcapsule"})
-	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true, Why: "proxies"})
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true,
+		Why: "stubs and libcapsule"})
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true,
+		Why: "proxies"})
 	if p.generates("manifests/") {
 		add(mount.Op{Kind: mount.Bind, Source: "manifests", Target: CommonManifestDir, ReadOnly: true, Why: "manifests that name stubs"})
 	}
 	if p.generates(p.in.Arch.Triplet + "/manifests/") {
 		add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "manifests"), Target: ManifestDir(p.in.Arch), ReadOnly: true,
-			Why: "manifests that name stubs"})
+			Why: "manifests of drivers and layers for the loaders of the other side"})
 	}
 	for _, l := range p.in.Host.Libraries {
 		if p.loaded[l] {

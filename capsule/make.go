@@ -21,8 +21,9 @@ func Make(in *Input) (*Plan, error) {
 	if err := in.Boundary.check(in.Rules.Families); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Version: in.Version, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir}, Architectures: []*ArchPlan{},
-		Runtime: PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout}, Mounts: []mount.Op{}}
+	plan := &Plan{Version: in.Version, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir},
+		Runtime:       PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout},
+		Architectures: []*ArchPlan{}, Mounts: []mount.Op{}}
 	for i, a := range in.Architectures {
 		p, err := makeArch(a, in.Rules, in.Boundary, i == 0)
 		if err != nil {
@@ -119,8 +120,8 @@ func (p *planner) checkRequested() error {
 	return nil
 }
 
-// chooseShared: the C library always, but for what the runtime's has not and what stands alone; an interop library where the runtime has one, else the host's stays private
-// to the capsule. Never two instances that exchange objects.
+// chooseShared: the C library always, but for what the runtime's has not and what stands alone; an interop library where
+// the runtime has one, else the host's stays private to the capsule. Never two instances that exchange objects.
 func (p *planner) chooseShared() {
 	p.shared = map[string]bool{p.in.Arch.LoaderSoname: true}
 	for _, name := range p.rules.Libc {

@@ -23,7 +23,8 @@ func ProxyDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "proxy") }
 // HostDir holds the host's libraries, each below its path on the host so that $ORIGIN stays right.
 func HostDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "host") }
 
-// ManifestDir holds, at the driver boundary, manifests by which the runtime's loaders find the stubs.
+// ManifestDir holds generated manifests: at the driver boundary those by which the runtime's loaders find the stubs, at the
+// frontend boundary those by which the host's loader finds the runtime's layers.
 func ManifestDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "manifests") }
 
 // CommonManifestDir holds those for loaders that are told a directory: one for all architectures.

@@ -3,7 +3,9 @@
 //
 //	<dir>/<triplet>/lib/        stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
 //	<dir>/<triplet>/proxy/      proxies
-//	<dir>/<triplet>/manifests/  JSON by which the runtime's loaders find stubs; those in a common directory in <dir>/manifests/
+//	<dir>/<triplet>/manifests/  JSON by which the runtime's loaders find stubs, and each side's the other's layers; what
+//	                            loaders are told a directory of is in <dir>/manifests/
+//	<dir>/<triplet>/tools/      scripts that start the host's programs
 //	<dir>/<triplet>/rewritten/  copies of host libraries that the runtime's ld.so could not load as they are
 //	<dir>/ld.so.cache           what appears as the container's /etc/ld.so.cache
 //	<dir>/plan.json             for people, and as the mark that the directory is complete
