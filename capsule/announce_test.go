@@ -163,7 +163,7 @@ func TestBoundaryByAPI(t *testing.T) {
 		t.Errorf("EGL's group is at %+v", d)
 	}
 	in.Boundary.ByAPI = map[string]string{"EGL": capsule.BoundaryFrontend, "GL": capsule.BoundaryDriver}
-	if _, err := capsule.Make(in); err == nil || !strings.Contains(err.Error(), "share state") {
+	if _, err := capsule.Make(in); !errors.Is(err, capsule.ErrGroup) {
 		t.Errorf("%v", err)
 	}
 	in.Boundary.ByAPI = map[string]string{"Gl": capsule.BoundaryDriver}

@@ -3,6 +3,7 @@ package capsule
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,8 @@ var (
 	ErrBoundary = errors.New("the runtime has no loader for the driver boundary")
 	// ErrNoAPI says that a boundary is asked for an API that no rule names.
 	ErrNoAPI = errors.New("no such API")
+	// ErrGroup says that different boundaries are asked for APIs that must have one.
+	ErrGroup = errors.New("share state")
 )
 
 // BoundaryDecision says where the capsule begins for an API, and why.
@@ -49,7 +52,7 @@ func (b Boundaries) all() string {
 
 // check refuses names that no family has: a slip would otherwise be overlooked.
 func (b Boundaries) check(families []Family) error {
-	for api := range b.ByAPI {
+	for _, api := range slices.Sorted(maps.Keys(b.ByAPI)) {
 		if !slices.ContainsFunc(families, func(f Family) bool { return f.Name == api }) {
 			var names []string
 			for _, f := range families {
@@ -144,8 +147,10 @@ func (p *planner) frontend(group []Family, why string) BoundaryDecision {
 		return BoundaryDecision{Boundary: BoundaryFrontend, Reason: why}
 	}
 	d := BoundaryDecision{Boundary: BoundaryNone, Reason: why + ", and the host has no front end"}
-	if p.hostHas(group[0].Name) && !group[0].Optional {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s is not the host's: %s", group[0].Name, d.Reason))
+	for _, f := range group {
+		if p.hostHas(f.Name) && !f.Optional {
+			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s is not the host's: %s", f.Name, d.Reason))
+		}
 	}
 	return d
 }
@@ -166,7 +171,7 @@ func groupWish(group []Family, asked Boundaries) (wanted, by string, err error) 
 			continue
 		}
 		if by != "" && w != wanted {
-			return "", "", fmt.Errorf("%s and %s share state: they cannot be at the %s and the %s boundary", by, f.Name, wanted, w)
+			return "", "", fmt.Errorf("%s and %s %w: they cannot be at the %s and the %s boundary", by, f.Name, ErrGroup, wanted, w)
 		}
 		wanted, by = w, f.Name
 	}

@@ -96,3 +96,32 @@ func TestHostileManifest(t *testing.T) {
 		}
 	}
 }
+
+// Whatever of a group the host has is told when it cannot be used.
+func TestWarningForTheWholeGroup(t *testing.T) {
+	in := withDriver()
+	for _, l := range in.Architectures[0].Host.Libraries[3:5] { // EGL's driver alone, as on a machine without a display
+		l.Uses = []capsule.Use{{API: "EGL", Driver: true}}
+	}
+	p, err := capsule.Make(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := strings.Join(p.Architectures[0].Warnings, "\n"); !strings.Contains(w, "EGL is not the host's: the runtime has no libGL.so.1") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+// Of several mistakes always the same one is told.
+func TestUnknownAPIs(t *testing.T) {
+	for range 20 {
+		in := withDriver()
+		in.Boundary.ByAPI = map[string]string{}
+		for _, api := range []string{"z", "y", "a", "b", "c"} {
+			in.Boundary.ByAPI[api] = capsule.BoundaryDriver
+		}
+		if _, err := capsule.Make(in); !errors.Is(err, capsule.ErrNoAPI) || !strings.HasPrefix(err.Error(), "boundary of a:") {
+			t.Fatalf("%v", err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
@@ -48,7 +49,8 @@ func Inspect(o *Options) (*inspection.Report, error) {
 	runtime := &inspection.Runtime{Dir: story.Tree.Dir, Layout: story.Tree.Layout}
 	r, err := inspection.Make(Version, story.Host.Dir(), runtime, devices, sides, rules)
 	if err == nil && unplanned != nil {
-		r.Problems = append(r.Problems, "no plan: "+unplanned.Error())
+		unplanned = planError(unplanned)
+		r.Problems = append(r.Problems, strings.TrimSuffix("no plan: "+unplanned.Error()+": "+fault.Hint(unplanned), ": "))
 	}
 	return r, err
 }

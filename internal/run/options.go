@@ -187,6 +187,9 @@ func planError(err error) error {
 	if errors.Is(err, capsule.ErrBoundary) {
 		return fault.WithHint(err, "use --boundary auto or frontend, which bring the host's loaders")
 	}
+	if errors.Is(err, capsule.ErrGroup) {
+		return fault.WithExit(fault.WithHint(err, "give both the same --boundary, or name one of them only"), fault.ExitUsage)
+	}
 	if errors.Is(err, capsule.ErrNoAPI) {
 		return fault.WithExit(fault.WithHint(err, "name the API as capsule-run plan does"), fault.ExitUsage)
 	}
