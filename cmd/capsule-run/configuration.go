@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capsule-run/capsule-run/internal/config"
+	"github.com/capsule-run/capsule-run/internal/steam"
 )
 
 // configuration reads the files. Who asks by --verbose is told where each value comes from.
@@ -45,6 +46,14 @@ func (f *flags) section(cwd string) config.Game {
 		g.AppID = ""
 	}
 	return g
+}
+
+// environ is where the program's environment begins.
+func (f *flags) environ() []string {
+	if f.steam {
+		return steam.Environ(os.Environ())
+	}
+	return os.Environ()
 }
 
 // gameFlag is for commands that run nothing.

@@ -20,6 +20,9 @@ import (
 // env(1) and timeout(1) have it: it must not be mistaken for the game's.
 const exitSetup = 125
 
+// launches marks other commands that run one.
+const launches = "launches"
+
 // flags of the command line, before a configuration file fills the gaps.
 type flags struct {
 	runtime, host, config, mountAPI, isolation string
@@ -27,6 +30,7 @@ type flags struct {
 	libraries, binds, setenv, boundaries       []string
 	verbose, json                              bool
 	desktop                                    desktopFlags
+	steam                                      bool // called by the Steam client
 }
 
 // more are commands that a build tag adds.
@@ -37,7 +41,7 @@ func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), hookCommands())
+	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), steamCommand(f, &status), hookCommands())
 	for _, c := range more {
 		root.AddCommand(c(f))
 	}
@@ -48,7 +52,7 @@ func execute(args []string) int {
 	}
 	report(os.Stderr, err)
 	code := fault.ExitCode(err)
-	if cmd == root && (code == fault.ExitFailure || code == fault.ExitUsage) {
+	if (cmd == root || cmd.Annotations[launches] != "") && (code == fault.ExitFailure || code == fault.ExitUsage) {
 		return exitSetup
 	}
 	return code
@@ -150,7 +154,7 @@ func (f *flags) options() (*run.Options, error) {
 		Runtime:   first(f.runtime, c.Runtime),
 		Host:      first(f.host, c.Host, "/"),
 		Libraries: append(c.Libraries, f.libraries...),
-		Environ:   os.Environ(),
+		Environ:   f.environ(),
 		Cwd:       cwd,
 	}
 	if o.Boundary, err = boundaries(c, f.boundaries); err != nil {

@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"internal/run", "hook"},
 	{"hook/ask", "hook/place", "hook/setup"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
-	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/runtimes", "internal/direct", "internal/config", "hook/oci", "hook/confine"},
+	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/runtimes", "internal/steam", "internal/direct", "internal/config", "hook/oci", "hook/confine"},
 	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs"},
