@@ -150,6 +150,8 @@ var recipes = []Recipe{
 	{Name: "host13layers", Suite: "trixie", Include: []string{"libvulkan1", "mesa-vulkan-drivers", "vulkan-validationlayers",
 		"mangohud", "libgl1", "libegl1", "libgl1-mesa-dri"}},
 	{Name: "layers11", Suite: "bullseye", Include: []string{"libvulkan1", "vulkan-tools", "vulkan-validationlayers", "procps"}},
+	// A D-Bus client of the runtimes' release, which they have not.
+	{Name: "dbus11", Suite: "bullseye", Variant: "extract", Include: []string{"dbus"}},
 	// Computing and video: what of them works without a GPU.
 	{Name: "host13compute", Suite: "trixie", Include: computeHostPackages},
 	{Name: "full11compute", Suite: "bullseye", Include: computePackages},
