@@ -1,6 +1,7 @@
 package hostlibs
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -17,8 +18,9 @@ func (d *discovery) dataFiles() error {
 			continue
 		}
 		paths := d.root.Glob(rule.Path, maxGlob)
-		if p := d.getenv(rule.Environment); path.IsAbs(p) {
-			paths = []string{path.Clean(p)}
+		// Not "/", below which everything is.
+		if p := path.Clean(d.getenv(rule.Environment)); path.IsAbs(p) && p != "/" {
+			paths = []string{p}
 		}
 		for _, p := range paths {
 			d.data = append(d.data, d.dataAt(p, rule))
@@ -36,13 +38,14 @@ func (d *discovery) dataFiles() error {
 		}
 		d.addFile(byDir[dir], m.Path)
 	}
-	for _, out := range byDir {
-		d.data = append(d.data, *out)
+	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
+		d.data = append(d.data, *byDir[dir])
 	}
 	for _, out := range d.data {
-		slices.SortFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+		slices.SortStableFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	}
-	slices.SortFunc(d.data, func(a, b DataFile) int { return strings.Compare(a.Path, b.Path) })
+	// Of two for a path the plan takes the first: a rule's.
+	slices.SortStableFunc(d.data, func(a, b DataFile) int { return strings.Compare(a.Path, b.Path) })
 	return nil
 }
 

@@ -104,6 +104,24 @@ func newDiscovery(root *rootfs.Root, a *arch.Arch, o Options) (*discovery, error
 	return d, nil
 }
 
+// directories are those of the rules, with $HOME as the environment has it.
+func (d *discovery) directories() []string {
+	var out []string
+	for _, dir := range d.rules.Directories {
+		if below, ok := strings.CutPrefix(dir, "$HOME/"); ok {
+			home := d.getenv("HOME")
+			if !path.IsAbs(home) {
+				continue
+			}
+			dir = path.Join(home, below)
+		}
+		if !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
 // find asks the loader's rules, and then looks in the configured directories.
 func (d *discovery) find(name string, from ...ldso.Loader) (file, how string, err error) {
 	file, how, err = d.searcher.Find(name, from...)

@@ -309,13 +309,16 @@ func parseManifest(data []byte, key []string) (library, arch string, err error) 
 			return "", "", fmt.Errorf("%w: %s: %v", ErrManifest, k, err)
 		}
 	}
-	for k, v := range map[string]*string{key[len(key)-1]: &library, "library_arch": &arch} {
-		raw, ok := top[k]
+	for _, v := range []struct {
+		key string
+		to  *string
+	}{{key[len(key)-1], &library}, {"library_arch", &arch}} {
+		raw, ok := top[v.key]
 		if !ok {
 			continue
 		}
-		if err := json.Unmarshal(raw, v); err != nil || strings.IndexByte(*v, 0) >= 0 {
-			return "", "", fmt.Errorf("%w: %s is no proper string", ErrManifest, k)
+		if err := json.Unmarshal(raw, v.to); err != nil || strings.IndexByte(*v.to, 0) >= 0 {
+			return "", "", fmt.Errorf("%w: %s is no proper string", ErrManifest, v.key)
 		}
 	}
 	return library, arch, nil

@@ -3,8 +3,6 @@ package hostlibs
 import (
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -28,22 +26,4 @@ func (d *discovery) checkLibc() error {
 		}
 	}
 	return nil
-}
-
-// directories are those of the rules, with $HOME as the environment has it.
-func (d *discovery) directories() []string {
-	var out []string
-	for _, dir := range d.rules.Directories {
-		if below, ok := strings.CutPrefix(dir, "$HOME/"); ok {
-			home := d.getenv("HOME")
-			if !path.IsAbs(home) {
-				continue
-			}
-			dir = path.Join(home, below)
-		}
-		if !slices.Contains(out, dir) {
-			out = append(out, dir)
-		}
-	}
-	return out
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
@@ -108,7 +109,7 @@ func (d *discovery) toolLibraries(p *Tool, file *dynelf.File) error {
 			if l == nil || lib == p.Loader {
 				continue
 			}
-			if path.Base(lib.Path) != name { // ld.so looks for the name
+			if path.Base(lib.Path) != name && !strings.Contains(name, "/") { // ld.so looks for the name
 				lib.Path = path.Join(path.Dir(lib.Path), name)
 			}
 			p.Libraries = append(p.Libraries, lib)
