@@ -145,9 +145,11 @@ func TestServed(t *testing.T) {
 }
 
 func TestProblemsAndPrint(t *testing.T) {
-	r := report(t, host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1")...), amdGPU, nvidiaGPU)
+	stack := host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1")...)
+	stack.Problems = []string{"OpenCL: a file: left out"}
+	r := report(t, stack, amdGPU, nvidiaGPU)
 	all := strings.Join(r.Problems, "\n")
-	for _, want := range []string{"x86_64: libnowhere.so.1, which libGLX_mesa.so.0 needs, is not on the host", "GPU 1: a note",
+	for _, want := range []string{"x86_64: libnowhere.so.1, which libGLX_mesa.so.0 needs, is not on the host", "GPU 1: a note", "x86_64: OpenCL: a file: left out",
 		"/dev/nvidia0 is missing: make it", "x86_64: GPU 1: the host has no GL driver for the kernel's nvidia"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)

@@ -88,10 +88,12 @@ func (m *maker) arch() (*Arch, error) {
 		a.GPUs = append(a.GPUs, &Served{GPU: g.Index, APIs: m.served(g)})
 	}
 	a.Software = m.software()
+	more := m.Stack.Problems
 	if m.Plan != nil {
-		for _, w := range m.Plan.Warnings {
-			m.problems = append(m.problems, a.Arch+": "+w)
-		}
+		more = m.Plan.Warnings // which have them, too
+	}
+	for _, w := range more {
+		m.problems = append(m.problems, a.Arch+": "+w)
 	}
 	return a, nil
 }
