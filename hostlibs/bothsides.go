@@ -2,21 +2,31 @@ package hostlibs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
+// What is read of a runtime's manifests, which a hostile image may have by the thousand: their number, and their text in
+// bytes. Distributions have some twenty, of a kilobyte each.
+const (
+	maxBothSides     = 512
+	maxBothSidesText = 16 << 20
+)
+
 // BothSides reads, in the runtime's tree, the manifests of which programs see the host's and the runtime's together. They
 // come with their libraries' names alone. What is damaged, or names nothing that the runtime has, is Skipped: the
-// runtime's own loader would pass over it.
+// runtime's own loader would pass over it. What is beyond the bounds is an error.
 func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, error) {
 	d, err := newDiscovery(runtime, a, o)
 	if err != nil {
 		return nil, err
 	}
 	var found []*Manifest
+	text := 0
 	for _, f := range d.rules.Families {
 		for i := range f.Manifests {
 			rule := &f.Manifests[i]
@@ -28,21 +38,27 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 				if errors.Is(err, fs.ErrNotExist) {
 					continue
 				}
-				if err != nil {
-					return nil, err
+				if text += len(data); len(found) == maxBothSides || text > maxBothSidesText {
+					return nil, fmt.Errorf("%s: more than %d manifests, or %d bytes of them", d.outside(file), maxBothSides, maxBothSidesText)
 				}
-				m, err := d.understand(f.Name, rule, file, data)
-				if err != nil {
-					m = &Manifest{Kind: rule.Kind, Path: file, API: f.Name, Rule: rule, Skipped: err.Error()}
-				}
-				if m.Skipped == "" {
-					if _, _, err := d.library(m); err != nil {
-						m.Skipped = err.Error()
-					}
-				}
-				found = append(found, m)
+				found = append(found, d.bothSides(f.Name, rule, file, data, err))
 			}
 		}
 	}
 	return found, nil
+}
+
+// bothSides makes of a file, or of the error of reading it, a manifest.
+func (d *discovery) bothSides(api string, rule *configs.Manifests, file string, data []byte, err error) *Manifest {
+	var m *Manifest
+	if err == nil {
+		m, err = d.understand(api, rule, file, data)
+	}
+	if err == nil && m.Skipped == "" {
+		_, _, err = d.library(m)
+	}
+	if err != nil {
+		return &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: err.Error()}
+	}
+	return m
 }

@@ -1,7 +1,9 @@
 package hostlibs
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
@@ -18,6 +20,9 @@ func TestBothSides(t *testing.T) {
 		dir + "other.json":                          `{"layer": {"name": "OTHER", "library_path": "/usr/lib/i386-linux-gnu/libvulkan_lvp.so"}}`,
 		dir + "nameless.json":                       `{"layer": {}}`,
 		dir + "damaged.json":                        `{"layer": {"name": 7}}`,
+		dir + "directory.json/x":                    " ",
+		dir + "huge.json":                           strings.Repeat(" ", maxManifest+1),
+		dir + "loop.json":                           "-> loop.json",
 		"etc/vulkan/implicit_layer.d/implicit.json": `{"layer": {"name": "IMPLICIT", "library_path": "libvulkan_lvp.so"}}`,
 	}))
 	found, err := BothSides(root, arch.X8664, Options{})
@@ -41,6 +46,39 @@ func TestBothSides(t *testing.T) {
 		dir + "bare.json": `{"layer": {"name": "BARE", "library_path": "libvulkan_lvp.so"}}`}), Options{}).Data {
 		if m.Path == "/"+dir[:len(dir)-1] {
 			t.Error("layers' manifests are data files too: the plan could not join them with the runtime's")
+		}
+	}
+}
+
+// A hostile runtime may have any number of manifests.
+func TestBothSidesIsBounded(t *testing.T) {
+	const dir = "usr/share/vulkan/explicit_layer.d/"
+	for name, size := range map[string]int{"many": 0, "large": maxManifest / 2} {
+		change := map[string]string{}
+		for i := range map[string]int{"many": maxBothSides + 1, "large": 2*maxBothSidesText/maxManifest + 1}[name] {
+			change[fmt.Sprintf(dir+"%03d.json", i)] = `{"layer": {"name": "A"}}` + strings.Repeat(" ", size)
+		}
+		if _, err := BothSides(makeHost(t, edited(change)), arch.X8664, Options{}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A layer that is damaged is one that the program does without, whatever API it is for.
+func TestDamagedLayerOfTheHost(t *testing.T) {
+	const dir = "usr/share/vulkan/implicit_layer.d/"
+	s := discover(t, edited(map[string]string{
+		dir + "text.json":    "no JSON",
+		dir + "library.json": `{"layer": {"name": "L", "library_path": "/opt/liblayer.so"}}`,
+		"opt/liblayer.so":    lib("liblayer.so")[:200],
+		dir + "d.json/x":     " ",
+	}), Options{})
+	if len(s.Problems) != 3 {
+		t.Errorf("problems %q", s.Problems)
+	}
+	for _, m := range s.Manifests {
+		if strings.HasPrefix(m.Path, "/"+dir) {
+			t.Errorf("%s is there: %+v", m.Path, m)
 		}
 	}
 }

@@ -29,10 +29,12 @@ func (d *discovery) manifests() error {
 			rule := &f.Manifests[j]
 			for _, file := range d.manifestFiles(rule) {
 				m, err := d.manifest(f.Name, rule, file)
-				if err = d.tolerate(f, err); err != nil {
+				if rule.BothSides && err != nil { // a loader does without a layer
+					d.leaveOut(f, err)
+				} else if err = d.tolerate(f, err); err != nil {
 					return err
 				}
-				if m == nil {
+				if m == nil || rule.BothSides && err != nil {
 					continue
 				}
 				d.found = append(d.found, m)

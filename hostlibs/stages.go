@@ -34,11 +34,15 @@ func (d *discovery) tolerate(f *configs.Family, err error) error {
 	}
 	for _, known := range []error{ErrManifest, dynelf.ErrNotELF, dynelf.ErrTruncated, dynelf.ErrCorrupt, rootfs.ErrTooLarge} {
 		if errors.Is(err, known) {
-			d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", f.Name, err))
+			d.leaveOut(f, err)
 			return nil
 		}
 	}
 	return err
+}
+
+func (d *discovery) leaveOut(f *configs.Family, err error) {
+	d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", f.Name, err))
 }
 
 // drivers finds what front ends open without a manifest: vendor libraries by name, modules by directory.
