@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,8 +73,14 @@ func (r *Runtime) Command(argv, env []string, capsule string) ([]string, error) 
 // wrap puts ld.so before a program that needs one. A static program, and whatever the kernel may know that we do not, is
 // executed as it is.
 func (r *Runtime) wrap(program, name string, args, env []string, capsule string) ([]string, error) {
-	f, err := os.Open(program)
-	if err != nil {
+	// Of no pipe is the writer waited for.
+	f, err := os.OpenFile(program, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	switch {
+	case errors.Is(err, fs.ErrPermission) && unix.Access(program, unix.X_OK) == nil:
+		// The kernel would start it, by the host's ld.so; the runtime's must read it.
+		return nil, fault.WithExit(fault.WithHint(fmt.Errorf("%s: cannot be read", program),
+			"without isolation a program must be readable, not only executable"), fault.ExitNotExecutable)
+	case err != nil:
 		return append([]string{program}, args...), nil // the kernel words it
 	}
 	defer f.Close()
@@ -91,11 +98,20 @@ func (r *Runtime) wrap(program, name string, args, env []string, capsule string)
 			"it takes a runtime with programs of that architecture"), fault.ExitNotExecutable)
 	}
 	l := r.Loaders[a.Name]
+	ours := append([]string{filepath.Join(capsule, a.Triplet, "lib")}, l.Libraries...)
+	for _, dir := range ours {
+		if err := listable(dir); err != nil {
+			return nil, err
+		}
+	}
 	// What the user sets comes first, as it does for ld.so. The cache would be the host's.
-	path := append(filepath.SplitList(getenv(env, "LD_LIBRARY_PATH")), filepath.Join(capsule, a.Triplet, "lib"))
-	out := []string{l.Path, "--inhibit-cache", "--library-path", strings.Join(append(path, l.Libraries...), ":")}
+	path := append(filepath.SplitList(getenv(env, "LD_LIBRARY_PATH")), ours...)
+	out := []string{l.Path, "--inhibit-cache", "--library-path", strings.Join(path, ":")}
 	if l.Argv0 {
 		out = append(out, "--argv0", name)
+	}
+	if strings.HasPrefix(program, "-") { // a path from here, which ld.so would take for one of its options
+		program = "./" + program
 	}
 	return append(append(out, program), args...), nil
 }
@@ -109,6 +125,16 @@ func (r *Runtime) Has(name string) bool {
 	defer root.Close()
 	st, err := root.Stat(name)
 	return err == nil && st.Mode.IsRegular() && st.Mode&0o111 != 0
+}
+
+// listable says whether --library-path can name a directory: it knows no quoting (elf/dl-load.c, fillin_rpath and
+// _dl_dst_count).
+func listable(dir string) error {
+	if i := strings.IndexAny(dir, ":;$"); i >= 0 {
+		return fault.WithHint(fmt.Errorf("%s: the runtime's dynamic loader takes no directory with %q in its name", dir, dir[i]),
+			"rename or move it (XDG_CACHE_HOME is where builds and unpacked runtimes are), or use --isolation=userns")
+	}
+	return nil
 }
 
 // find resolves a program's name: an absolute path, or a bare name by PATH, in the runtime first and then on the host; any

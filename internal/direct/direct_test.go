@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -72,5 +74,33 @@ func TestCommand(t *testing.T) {
 	}
 	if got, _ := r.Command([]string{"script"}, env, "/build"); !slices.Contains(got, "-e x") {
 		t.Errorf("%q", got)
+	}
+}
+
+// What ld.so's command line cannot say is refused, and nothing is started another way.
+func TestUnspeakable(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, os.Mkdir("--list", 0o755))
+	program := elftest.Lib{Interp: "/lib64/ld-linux-x86-64.so.2", Machine: elf.EM_X86_64}.Bytes()
+	for _, name := range []string{"--list/game", "game"} {
+		must(t, os.WriteFile(name, program, 0o755))
+	}
+	runtime := func(libraries ...string) *Runtime {
+		return &Runtime{Dir: "/", Loaders: map[string]Loader{"x86_64": {Path: "/r/ld.so", Libraries: libraries}}}
+	}
+	got, err := runtime("/r/a b").Command([]string{"--list/game"}, []string{"LD_LIBRARY_PATH=/mine::"}, "/build")
+	want := []string{"/r/ld.so", "--inhibit-cache", "--library-path", "/mine:::/build/x86_64-linux-gnu/lib:/r/a b", "./--list/game"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v\ngot  %q\nwant %q", err, got, want)
+	}
+	for dir, build := range map[string]string{"/r:1/lib": "/build", "/r;1/lib": "/build", "/$LIB": "/build", "/r/lib": "/a:b"} {
+		got, err := runtime("/first", dir).Command([]string{"./game"}, nil, build)
+		if err == nil || fault.Hint(err) == "" || !strings.Contains(err.Error(), "in its name") {
+			t.Errorf("%s, %s: %v, %q", dir, build, err, got)
+		}
+	}
+	must(t, unix.Mkfifo("pipe", 0o755)) // is not waited for
+	if got, err := runtime().Command([]string{"./pipe"}, nil, "/build"); err != nil || !slices.Equal(got, []string{"./pipe"}) {
+		t.Errorf("a pipe: %v, %q", err, got)
 	}
 }
