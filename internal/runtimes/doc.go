@@ -3,7 +3,7 @@
 //
 // It never fetches anything, executes nothing of an archive, makes no device node and changes no owner: the user who
 // unpacks owns the files. An entry in use is locked; one that nobody has used for a month and that has no name goes
-// when another one comes.
+// when another one comes, as does what a killed process left half unpacked.
 package runtimes
 
 import "errors"

@@ -179,6 +179,9 @@ func (s *Store) RemoveUnused() ([]Entry, error) { return s.removeOlder(0) }
 func (s *Store) collect() { s.removeOlder(keep) }
 
 func (s *Store) removeOlder(age time.Duration) ([]Entry, error) {
+	if err := s.removeAbandoned(); err != nil {
+		return nil, err
+	}
 	entries, err := s.entries()
 	if err != nil {
 		return nil, err
@@ -197,6 +200,31 @@ func (s *Store) removeOlder(age time.Duration) ([]Entry, error) {
 		}
 	}
 	return removed, nil
+}
+
+// removeAbandoned removes what a process left that was killed while it unpacked: nobody may ask for the same source again.
+func (s *Store) removeAbandoned() error {
+	all, err := os.ReadDir(filepath.Join(s.dir, "trees"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cache of runtimes: %w", err)
+	}
+	for _, d := range all {
+		id := strings.TrimSuffix(d.Name(), ".lock")
+		if s.complete(id) {
+			continue
+		}
+		// Whoever unpacks holds the lock, and may have just ended.
+		done := func() error {
+			if s.complete(id) {
+				return ErrInUse
+			}
+			return nil
+		}
+		if err := s.remove(id, done); err != nil && !errors.Is(err, ErrInUse) && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove deletes a tree that nobody uses; before it is gone, first does what else must go.

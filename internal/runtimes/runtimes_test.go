@@ -18,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -314,6 +315,28 @@ func TestCollect(t *testing.T) {
 		t.Errorf("removed as unused: %+v", removed)
 	}
 	held.Close()
+}
+
+// What a killed process left goes with the next unpacking, unless somebody is at it.
+func TestAbandoned(t *testing.T) {
+	s := Open(t.TempDir())
+	for _, id := range []string{"dead", "busy"} {
+		must(t, os.MkdirAll(s.entry(id)+"/tree/usr", 0o755))
+		must(t, os.WriteFile(s.entry(id)+".lock", nil, 0o600))
+	}
+	must(t, os.WriteFile(s.entry("early")+".lock", nil, 0o600)) // killed before it made the directory
+	must(t, os.Chmod(s.entry("dead")+"/tree", 0o555))
+	busy, err := s.lock("busy", unix.LOCK_EX)
+	must(t, err)
+	defer busy.Close()
+	h, err := s.Acquire(write(t, "runtime.tar", archive(t, small...)), nil)
+	must(t, err)
+	defer h.Close()
+	for name, want := range map[string]bool{"dead": false, "dead.lock": false, "early.lock": false, "busy/tree/usr": true, "busy.lock": true} {
+		if _, err := os.Stat(s.entry(name)); (err == nil) != want {
+			t.Errorf("%s: there: %v, want %v", name, err == nil, want)
+		}
+	}
 }
 
 func TestLocate(t *testing.T) {
