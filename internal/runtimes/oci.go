@@ -148,6 +148,9 @@ func unpackImage(s *source, to string, progress Progress) error {
 	if err != nil {
 		return err
 	}
+	if key(string(d.Digest)) != s.id {
+		return errChanged(s.path)
+	}
 	var m ispec.Manifest
 	if err := l.json(d, &m); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/umoci/oci/cas/dir"
@@ -113,6 +114,56 @@ func TestArchivedImage(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(h.Dir)); len(entries) != 2 {
 		t.Errorf("beside the tree: %v", entries)
 	}
+}
+
+// An archive of several images has tags as a layout has.
+func TestArchivedTags(t *testing.T) {
+	layout := filepath.Join(t.TempDir(), "image")
+	image(t, layout, map[string][][]byte{
+		"old": {compressed(t, "gz", archive(t, append(small, "usr/old")...))},
+		"new": {compressed(t, "gz", archive(t, append(small, "usr/new")...))},
+	})
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	must(t, w.AddFS(os.DirFS(layout)))
+	must(t, w.Close())
+	s := Open(t.TempDir())
+	file := write(t, "images.tar", b.Bytes())
+	if _, err := s.Acquire(file, nil); !errors.Is(err, ErrImage) || !strings.Contains(fault.Hint(err), file+":") {
+		t.Errorf("without a tag: %v, hint %q", err, fault.Hint(err))
+	}
+	if _, err := s.Acquire(write(t, "tree.tar", archive(t, small...))+":old", nil); !errors.Is(err, ErrImage) {
+		t.Errorf("a tag of no image: %v", err)
+	}
+	empty(t, s)
+	for _, tag := range []string{"old", "new"} {
+		h, err := s.Acquire(file+":"+tag, nil)
+		must(t, err)
+		text(t, h.Dir+"/usr/"+tag)
+		h.Close()
+	}
+}
+
+// What is unpacked is what was asked for: not what has taken its place meanwhile.
+func TestReplaced(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "runtime.tar", archive(t, small...))
+	_, err := s.Acquire(file, func(string, int64, int64) {
+		must(t, os.Chtimes(file, time.Time{}, time.Now().Add(time.Hour)))
+	})
+	if !errors.Is(err, ErrArchive) || !strings.Contains(err.Error(), "changed") {
+		t.Errorf("an archive: %v", err)
+	}
+	layout := filepath.Join(t.TempDir(), "image")
+	image(t, layout, map[string][][]byte{"x": {compressed(t, "gz", archive(t, small...))}})
+	src, err := layoutSource(layout, "x")
+	must(t, err)
+	must(t, os.RemoveAll(layout))
+	image(t, layout, map[string][][]byte{"x": {compressed(t, "gz", archive(t, "usr/", "usr/other"))}})
+	if _, err := s.unpacked(src, nil); !errors.Is(err, ErrArchive) || !strings.Contains(err.Error(), "changed") {
+		t.Errorf("a layout: %v", err)
+	}
+	empty(t, s)
 }
 
 // An index that names itself ends.

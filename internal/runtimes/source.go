@@ -20,7 +20,7 @@ import (
 // source is what there is to unpack.
 type source struct {
 	path string // absolute
-	tag  string // of an OCI image layout: org.opencontainers.image.ref.name
+	tag  string // of an OCI image layout, or of one in an archive: org.opencontainers.image.ref.name
 	oci  bool   // a layout in a directory; else a tar archive
 	size int64  // of the archive's file, in bytes
 	// id changes when the content does: what is unpacked is kept under it.
@@ -31,7 +31,7 @@ const hintSource = "give a directory, a .tar, .tar.gz, .tar.xz or .tar.zst archi
 	"(podman save --format oci-archive makes one)"
 
 // find tells what a name means: nil with a directory that is a file tree already, or what is to be unpacked. An OCI
-// image layout may have ":TAG" behind it.
+// image layout, or an archive of one, may have ":TAG" behind it.
 func find(name string) (dir string, s *source, err error) {
 	path, tag := name, ""
 	info, err := os.Stat(path)
@@ -52,8 +52,8 @@ func find(name string) (dir string, s *source, err error) {
 	case info.IsDir() && isLayout(path):
 		s, err = layoutSource(path, tag)
 		return "", s, err
-	case tag != "":
-		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w: only an OCI image layout has tags", name, ErrImage), hintSource)
+	case info.IsDir() && tag != "":
+		return "", nil, errNoTags(name)
 	case info.IsDir():
 		return name, nil, nil // in the user's words
 	case !info.Mode().IsRegular():
@@ -62,9 +62,34 @@ func find(name string) (dir string, s *source, err error) {
 	if err := checkArchive(path); err != nil {
 		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, err), hintSource)
 	}
-	// Another file, or the same one written to, is another runtime.
+	return "", &source{path: path, tag: tag, size: info.Size(), id: archiveKey(path, tag, info)}, nil
+}
+
+func errNoTags(name string) error {
+	return fault.WithHint(fmt.Errorf("runtime %s: %w: only an OCI image layout has tags", name, ErrImage), hintSource)
+}
+
+// archiveKey says which runtime an archive is: another file, or the same one written to, is another.
+func archiveKey(path, tag string, info fs.FileInfo) string {
 	st := info.Sys().(*syscall.Stat_t)
-	return "", &source{path: path, size: info.Size(), id: key(path, fmt.Sprint(st.Dev, st.Ino, st.Size, st.Mtim.Nano()))}, nil
+	parts := []string{path, fmt.Sprint(st.Dev, st.Ino, st.Size, st.Mtim.Nano())}
+	if tag != "" {
+		parts = append(parts, tag)
+	}
+	return key(parts...)
+}
+
+// unchanged says whether f is still what the source was when its id was told.
+func (s *source) unchanged(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil && archiveKey(s.path, s.tag, info) != s.id {
+		err = errChanged(s.path)
+	}
+	return err
+}
+
+func errChanged(path string) error {
+	return fault.WithHint(fmt.Errorf("%s %w: it has changed meanwhile", path, ErrArchive), "try again when it is complete")
 }
 
 func key(parts ...string) string {

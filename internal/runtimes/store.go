@@ -219,6 +219,8 @@ func (s *Store) fill(src *source, progress Progress) error {
 			if err := s.unpackInner(src, tree, progress); err != nil {
 				return err
 			}
+		} else if src.tag != "" {
+			return errNoTags(src.path + ":" + src.tag)
 		}
 	}
 	text, err := json.Marshal(record{Source: src.path, Tag: src.tag})

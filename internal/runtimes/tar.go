@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/umoci/oci/layer"
 	"github.com/ulikunitz/xz"
+	"golang.org/x/sys/unix"
 )
 
 // umoci logs what a rootless unpacking leaves out (owners, device nodes), which is as intended.
@@ -21,14 +22,21 @@ func init() { log.SetHandler(discard.New()) }
 
 // unpackTar unpacks an archive's file into dir, which must be empty.
 func unpackTar(s *source, dir string, progress Progress) error {
-	f, err := os.Open(s.path)
+	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // as in checkArchive
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if err := s.unchanged(f); err != nil {
+		return err
+	}
 	counted := &counter{r: f, what: s.path, total: s.size, progress: progress}
-	if err := unpackStream(counted, dir); err != nil {
-		return fmt.Errorf("%s %w: %w", s.path, ErrArchive, err)
+	unpacked := unpackStream(counted, dir)
+	if err := s.unchanged(f); err != nil { // which explains an error, too
+		return err
+	}
+	if unpacked != nil {
+		return fmt.Errorf("%s %w: %w", s.path, ErrArchive, unpacked)
 	}
 	return nil
 }
