@@ -53,14 +53,16 @@ static void leave(struct name *n)
         n->rule = NULL;
 }
 
-/* A link leads to a name that no other link changes: the plan has followed them. */
+/* A link leads to a name that no other link changes: the plan has followed them. One in a damaged manifest is not gone on
+ * with: there is headroom for no link's text. */
 static bool follow(struct name *n, rule_t *link)
 {
     if (link->to_len > n->limit)
         return false;
     memcpy(n->text, link->to, link->to_len);
     n->length = link->to_len;
-    n->rule = find_rule(n->text, n->length);
+    rule_t *rule = find_rule(n->text, n->length);
+    n->rule = rule && !rule->link ? rule : NULL;
     return true;
 }
 
@@ -203,8 +205,10 @@ static bool resolve(struct name *n, int dir, const char *path)
 
 static struct name start(char *buffer)
 {
-    size_t headroom = base()->paths.headroom;
-    return (struct name){buffer + headroom, 0, headroom < ROOT_PATH_MAX - 2 ? ROOT_PATH_MAX - 2 - headroom : 0, NULL};
+    size_t headroom = base()->paths.headroom, most = ROOT_PATH_MAX - 2; /* without a slash at the end, and the 0 */
+    if (headroom > most)
+        headroom = most; /* of a damaged manifest: no name fits */
+    return (struct name){buffer + headroom, 0, most - headroom, NULL};
 }
 
 /* Replaces what the rule says, in the room before the name; a slash at the end asks for a directory, and stays. */
