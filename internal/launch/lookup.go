@@ -62,7 +62,7 @@ func execError(name string, env []string, path string, err error) *Error {
 	switch {
 	case err == nil && (name == "" || strings.Contains(name, "/")):
 		e.Code, e.Msg = ExitNotFound, "\""+name+"\": no such file inside the runtime"
-		e.Hint = "paths are those of the runtime, of the home and working directory, and of what --bind adds"
+		e.Hint = "paths are those of the runtime, of the home and working directory, and of what --share and --bind add"
 	case err == nil:
 		e.Code, e.Msg = ExitNotFound, name+": command not found"
 		e.Hint = "the runtime was searched, by PATH=" + pathOf(env)

@@ -36,6 +36,11 @@ func Compose(in Input) ([]mount.Op, error) {
 	c.run()
 	c.merged("etc")
 	c.merged("var")
+	for _, t := range c.in.Top {
+		if c.openedTop(t) {
+			c.merged(t.Name)
+		}
+	}
 	c.mountShares()
 	c.files()
 	c.ops = append(c.ops, in.Capsule...)
@@ -60,6 +65,12 @@ type share struct{ dir, source, why string }
 
 func (c *composer) add(op mount.Op) { c.ops = append(c.ops, op) }
 
+// openedTop says whether a directory of the runtime is put together from links, as /etc is, because the user wants to see
+// something in it for which the runtime has no place.
+func (c *composer) openedTop(t Top) bool {
+	return slices.Contains(openable, t.Name) && t.Link == "" && c.holdsOurs("/"+t.Name)
+}
+
 // fromRuntime says whether the top-level name is the runtime's, entirely.
 func (c *composer) fromRuntime(name string) bool {
 	_, ok := c.top[name]
@@ -76,7 +87,7 @@ func (c *composer) runtime() error {
 		}
 		c.top[t.Name] = t
 		switch {
-		case slices.Contains(notRuntime, t.Name):
+		case slices.Contains(notRuntime, t.Name) || c.openedTop(t):
 		case t.Link != "":
 			c.add(mount.Op{Kind: mount.Symlink, Target: "/" + t.Name, Text: t.Link, Why: "as in the runtime"})
 		default:
@@ -196,7 +207,7 @@ func (c *composer) run() {
 	// For relative links inside the runtime's /etc and /var that climb to the root: see the package comment.
 	roots := []string{"dev", "proc", "run", "sys", "tmp"}
 	for name := range c.top {
-		if c.fromRuntime(name) {
+		if c.fromRuntime(name) && !c.openedTop(c.top[name]) {
 			roots = append(roots, name)
 		}
 	}
@@ -241,8 +252,11 @@ func (c *composer) merged(name string) {
 	}
 }
 
-// holdsOurs says whether the plan puts something below a path.
+// holdsOurs says whether the plan, or a wish for something that the runtime has not, puts something below a path.
 func (c *composer) holdsOurs(p string) bool {
+	if slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return b.Missing && b.dst() != p && within(path.Clean(b.dst()), p) }) {
+		return true
+	}
 	return slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target != p && within(op.Target, p) })
 }
 
@@ -252,7 +266,8 @@ func (c *composer) opened(target, inside string, entries []Entry) {
 	for _, e := range entries {
 		to := target + "/" + e.Name
 		switch {
-		case !isName(e.Name) || slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target == to }):
+		case !isName(e.Name) || slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target == to }) ||
+			slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return path.Clean(b.dst()) == to && b.Missing }):
 		case c.holdsOurs(to):
 			c.opened(to, inside+"/"+e.Name, e.Entries)
 		default:

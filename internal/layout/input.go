@@ -40,6 +40,8 @@ type Bind struct {
 	// Link is another name of the same path: a symbolic link leads from it to Src. Where that link is not inside, Src
 	// appears there too.
 	Link string
+	// Missing says that the runtime has nothing at the target: see MarkMissing.
+	Missing bool
 }
 
 func (b Bind) flag() string {

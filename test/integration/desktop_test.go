@@ -70,6 +70,27 @@ func TestPrivateHome(t *testing.T) {
 	})
 }
 
+func TestShare(t *testing.T) {
+	eachUser(t, func(t *testing.T, as func(launch) *exec.Cmd) {
+		dir := beside(t) // which is not shared by itself
+		for _, name := range []string{"plain", "sealed", "target"} {
+			write(t, dir+"/"+name+"/file", name+"\n")
+		}
+		must(t, os.Symlink("target", dir+"/link"))
+		l := quick(t, "sh", "-c", `cd "$1"; cat */file; for d in *; do (echo x >$d/new) 2>/dev/null && echo "$d is writable"; done; ls -d "$1"/..`, "sh", dir)
+		l.flags = []string{"--share", dir + "/plain", "--share", dir + "/sealed:ro", "--share", dir + "/link"}
+		cmd := as(l)
+		owned(t, cmd, dir)
+		r := finish(t, cmd)
+		want := "target\nplain\nsealed\ntarget\nlink is writable\nplain is writable\ntarget is writable\n" + dir + "/..\n"
+		if r.status != 0 || r.stdout != want {
+			t.Errorf("exit status %d, inside\n%s\nwant\n%s", r.status, r.both(), want)
+		}
+		l.flags = []string{"--share", dir + "/none"}
+		refused(t, finish(t, as(l)), 125, "none: no such file", "exists")
+	})
+}
+
 func TestShell(t *testing.T) {
 	for _, isolation := range []string{"userns", "none"} {
 		for own, want := range map[string]string{"/bin/dash": "/bin/dash", "/usr/bin/zsh": "/bin/bash", "/usr/sbin/nologin": "/bin/bash", "": "/bin/bash"} {

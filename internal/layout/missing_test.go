@@ -1,0 +1,49 @@
+package layout
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A wish below a directory of the runtime leaves everything else there as it is, and only where the runtime has no place
+// for it is a directory put together from links.
+func TestMissing(t *testing.T) {
+	r := t.TempDir()
+	for _, dir := range []string{"opt/tool/bin", "opt/other", "etc/fonts/conf.d", "var/lib/dpkg", "usr/share"} {
+		must(t, os.MkdirAll(r+"/"+dir, 0o755))
+	}
+	must(t, os.WriteFile(r+"/etc/fonts/fonts.conf", nil, 0o644))
+	must(t, os.Symlink("other", r+"/opt/link"))
+	tops, err := ReadTree(r)
+	must(t, err)
+	binds := []Bind{{Src: "/opt/tool/new/deep"}, {Src: "/etc/fonts/fonts.conf"}, {Src: "/var/lib/game"}, {Src: "/opt/link/x"}, {Src: "/usr/share/x"}, {Src: "/x"}}
+	must(t, MarkMissing(tops, binds))
+	var missing []bool
+	for _, b := range binds {
+		missing = append(missing, b.Missing)
+	}
+	if want := []bool{true, false, true, false, false, false}; !slices.Equal(missing, want) {
+		t.Errorf("missing: %v, want %v", missing, want)
+	}
+	ops, err := Compose(Input{Top: tops, Host: host(), Binds: binds})
+	must(t, err)
+	all := strings.Join(show(ops), "\n") + "\n"
+	for _, want := range []string{"dir /opt", "bind /run/capsule/opt < " + r + "/opt ro", "symlink /opt/other -> /run/capsule/opt/other",
+		"symlink /opt/link -> other", "dir /opt/tool", "symlink /opt/tool/bin -> /run/capsule/opt/tool/bin",
+		"bind /opt/tool/new/deep < /opt/tool/new/deep", "symlink /etc/fonts -> /run/capsule/etc/fonts", "dir /var/lib",
+		"symlink /var/lib/dpkg -> /run/capsule/var/lib/dpkg", "bind /var/lib/game < /var/lib/game", "bind /usr < " + r + "/usr ro"} {
+		if !strings.Contains(all, want+"\n") {
+			t.Errorf("no %q in\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "bind /opt < ") || strings.Contains(all, "symlink /run/capsule/opt ") {
+		t.Errorf("/opt is there twice:\n%s", all)
+	}
+	for dir, want := range map[string]bool{"/opt/game/x": true, "/opt/other": false, "/opt": false, "/var/x": false, "/usr/x": false, "/": false} {
+		if got, err := Opened(tops, dir); err != nil || got != want {
+			t.Errorf("%s: %v %v", dir, got, err)
+		}
+	}
+}
