@@ -159,7 +159,7 @@ func TestCriteria(t *testing.T) {
 func TestBoundaryByAPI(t *testing.T) {
 	in := withDriver("libGL.so.1", "libEGL.so.1")
 	in.Boundary = capsule.Boundaries{All: capsule.BoundaryAuto, ByAPI: map[string]string{"EGL": capsule.BoundaryFrontend}}
-	if d := boundaryOf(t, in, "GL"); d.Boundary != capsule.BoundaryFrontend {
+	if d := boundaryOf(t, in, "GL"); d.Boundary != capsule.BoundaryFrontend || d.Reason != "EGL, with which it shares state: as asked for" {
 		t.Errorf("EGL's group is at %+v", d)
 	}
 	in.Boundary.ByAPI = map[string]string{"EGL": capsule.BoundaryFrontend, "GL": capsule.BoundaryDriver}

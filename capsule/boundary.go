@@ -82,6 +82,9 @@ func (p *planner) chooseBoundaries(asked Boundaries) error {
 		}
 		for _, g := range group {
 			p.boundary[g.Name], reasons[g.Name] = d.Boundary, d.Reason
+			if d.API != "" && d.API != g.Name {
+				reasons[g.Name] = fmt.Sprintf("%s, with which it shares state: %s", d.API, d.Reason)
+			}
 		}
 	}
 	for _, f := range p.rules.Families {
@@ -107,7 +110,7 @@ func (p *planner) drivers(api string) (out []*HostLibrary) {
 	return out
 }
 
-// groupBoundary decides for APIs that must have the same boundary.
+// groupBoundary decides for APIs that must have the same boundary. The decision names the API that decided, if one did.
 func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDecision, err error) {
 	wanted, by, err := groupWish(group, asked)
 	if err != nil {
@@ -118,9 +121,9 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 		return BoundaryDecision{Boundary: BoundaryNone, Reason: "the host has no driver: the runtime's own libraries are left alone"}, nil
 	}
 	if wanted == BoundaryFrontend {
-		return p.frontend(group, "as asked for"), nil
+		return p.frontend(group, by, "as asked for"), nil
 	}
-	why := p.obstacle(group)
+	of, why := p.obstacle(group)
 	if why == "" {
 		return BoundaryDecision{Boundary: BoundaryDriver, Reason: p.driverReason(group)}, nil
 	}
@@ -133,20 +136,20 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
 			"%s is at the frontend boundary for %s programs, though the driver boundary was asked for: %s", group[0].Name, p.in.Arch.Name, why))
 	}
-	return p.frontend(group, why), nil
+	return p.frontend(group, of, why), nil
 }
 
 // frontend is the boundary that needs front ends of the host: NixOS, say, has only drivers in a known place.
-func (p *planner) frontend(group []Family, why string) BoundaryDecision {
+func (p *planner) frontend(group []Family, of, why string) BoundaryDecision {
 	has := slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool {
 		return slices.ContainsFunc(l.Uses, func(u Use) bool {
 			return u.FrontEnd && slices.ContainsFunc(group, func(f Family) bool { return f.Name == u.API })
 		})
 	})
 	if has {
-		return BoundaryDecision{Boundary: BoundaryFrontend, Reason: why}
+		return BoundaryDecision{API: of, Boundary: BoundaryFrontend, Reason: why}
 	}
-	d := BoundaryDecision{Boundary: BoundaryNone, Reason: why + ", and the host has no front end"}
+	d := BoundaryDecision{API: of, Boundary: BoundaryNone, Reason: why + ", and the host has no front end"}
 	for _, f := range group {
 		if p.hostHas(f.Name) && !f.Optional {
 			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s is not the host's: %s", f.Name, d.Reason))
@@ -189,25 +192,25 @@ func (p *planner) missingLoader(group []Family) string {
 	return ""
 }
 
-// obstacle says why a group cannot have the driver boundary; empty if it can.
-func (p *planner) obstacle(group []Family) string {
+// obstacle says why a group cannot have the driver boundary, and which API's; empty if it can.
+func (p *planner) obstacle(group []Family) (of, why string) {
 	for _, f := range group {
 		if f.BundledLoader {
 			continue
 		}
 		if len(f.Loaders) == 0 {
-			return "its loader and its drivers are one library"
+			return f.Name, "its loader and its drivers are one library"
 		}
 		if name := p.missingLoader([]Family{f}); name != "" {
-			return "the runtime has no " + name
+			return f.Name, "the runtime has no " + name
 		}
 		for i := range f.Criteria {
 			if why := p.unmet(&f, &f.Criteria[i]); why != "" {
-				return why
+				return f.Name, why
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func (p *planner) driverReason(group []Family) string {

@@ -186,6 +186,9 @@ func (m *maker) drivers(api string) []*Part {
 		p.Role = string(u.Role)
 		if l.API != api { // l.Why tells of another one
 			p.Why = p.Role + " of " + api + " too"
+			if len(u.Names) > 0 {
+				p.Why = p.Role + " by the name " + u.Names[0]
+			}
 			for _, x := range m.Stack.Manifests {
 				if x.Library == l && x.API == api && x.Path != "" {
 					p.Why = "named in " + x.Path
