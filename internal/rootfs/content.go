@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,8 +48,8 @@ func (r *Root) RecordContents(most int64) {
 // File is an open regular file. It is read by ReadAt where the reads are to be remembered.
 type File struct {
 	*os.File
-	reads  *reads
-	budget *atomic.Int64
+	reads *reads
+	root  *Root
 }
 
 // reads are the bytes of one file that were looked at. A file that is opened twice has one list. The bytes are kept, not
@@ -85,12 +84,15 @@ func (f *File) ReadAt(b []byte, off int64) (int, error) {
 		return 0, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
 	}
 	n, err := f.File.ReadAt(b, off)
+	if err != nil && err != io.EOF {
+		f.root.failed(err)
+	}
 	f.note(b[:n], off)
 	return n, err
 }
 
 // afford says whether so many bytes may be read.
-func (f *File) afford(n int64) bool { return f.reads == nil || f.budget.Add(-n) >= 0 }
+func (f *File) afford(n int64) bool { return f.reads == nil || f.root.budget.Add(-n) >= 0 }
 
 func (f *File) note(b []byte, off int64) {
 	if f.reads == nil || len(b) == 0 {
@@ -129,6 +131,9 @@ func (r *reads) joined() (ranges []int64, digest string, ok bool) {
 // readAll reads to the end, or limit+1 bytes.
 func (f *File) readAll(limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f.File, limit+1))
+	if err != nil {
+		f.root.failed(err)
+	}
 	if err == nil && !f.afford(int64(len(b))) {
 		return nil, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
 	}
@@ -155,6 +160,9 @@ func (r *Root) Contents() []Content {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Content
+	if r.unsure.Load() {
+		out = append(out, Content{Path: "/"}) // a tree without a root: none is the same
+	}
 	for p, a := range r.access {
 		if a.n.err != nil {
 			continue
@@ -171,6 +179,26 @@ func (r *Root) Contents() []Content {
 	}
 	slices.SortFunc(out, func(a, b Content) int { return strings.Compare(a.Path, b.Path) })
 	return out
+}
+
+// failed notes that an answer depended on something that no Content tells: an error other than that nothing is there, or a
+// nil error for what is there in an odd form. Contents then hold for no other tree. Otherwise a container could make, by
+// an error of its own, what is used for another. Of an error that says what the machine was short of, Trace tells too.
+func (r *Root) failed(err error) {
+	r.unsure.Store(true)
+	for _, short := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EIO, unix.EINTR} {
+		if errors.Is(err, short) {
+			r.short.Store(true)
+		}
+	}
+}
+
+// isStill says whether an opened file is what its name was found to be.
+func (r *Root) isStill(canonical string, st *unix.Stat_t) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.nodes[canonical]
+	return n != nil && n.dev == st.Dev && n.ino == st.Ino && n.size == st.Size
 }
 
 // Same says whether this tree has the same at that path. Other errors than "no such file" count as a difference.

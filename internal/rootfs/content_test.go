@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // consult asks the questions whose answers a Content stands for.
@@ -87,6 +89,92 @@ func TestContentsHoldForACopy(t *testing.T) {
 	if len(contents) < 5 {
 		t.Errorf("only %d contents: %+v", len(contents), contents)
 	}
+}
+
+// What was found out by an error, or while the tree was changed, holds for no other tree: else one container would make
+// what is used for the next.
+func TestContentsOfErrorsHoldForNoCopy(t *testing.T) {
+	tree := []string{"etc/d/1.conf", "etc/conf = text", "opt/lib/a.so = 0"}
+	for _, c := range []struct {
+		name string
+		ask  func(dir string, r *Root) error
+	}{
+		{"a file in a directory's place", func(dir string, r *Root) error {
+			os.RemoveAll(dir + "/opt")
+			os.WriteFile(dir+"/opt", nil, 0o644)
+			_, err := r.Stat("/opt/lib/a.so")
+			return err
+		}},
+		{"no directory to go up from", func(dir string, r *Root) error {
+			os.Mkdir(dir+"/up", 0o755)
+			_, err := r.ReadFile("/up/../etc/conf", 100)
+			return errors.Join(err, os.ErrNotExist)
+		}},
+		{"a directory that is to be read", func(dir string, r *Root) error {
+			os.Remove(dir + "/etc/conf")
+			os.Mkdir(dir+"/etc/conf", 0o755)
+			_, err := r.ReadFile("/etc/conf", 100)
+			return err
+		}},
+		{"a file that is to be listed", func(dir string, r *Root) error {
+			os.RemoveAll(dir + "/etc/d")
+			os.WriteFile(dir+"/etc/d", nil, 0o644)
+			_, err := r.ReadDir("/etc/d")
+			return err
+		}},
+		{"a file that is no link", func(dir string, r *Root) error {
+			os.RemoveAll(dir + "/etc/d")
+			os.WriteFile(dir+"/etc/d", nil, 0o644)
+			_, err := r.Readlink("/etc/d")
+			return err
+		}},
+		{"a pipe in a file's place", func(dir string, r *Root) error {
+			r.Stat("/etc/conf")
+			os.Remove(dir + "/etc/conf")
+			unix.Mkfifo(dir+"/etc/conf", 0o644)
+			_, err := r.ReadFile("/etc/conf", 100)
+			return err
+		}},
+		{"a file cut short", func(dir string, r *Root) error {
+			r.Stat("/etc/conf")
+			os.Truncate(dir+"/etc/conf", 2)
+			_, err := r.ReadFile("/etc/conf", 100)
+			return errors.Join(err, os.ErrNotExist)
+		}},
+		{"a link in a directory's place", func(dir string, r *Root) error {
+			r.Stat("/etc/d")
+			os.Rename(dir+"/etc/d", dir+"/etc/e")
+			os.Symlink("e", dir+"/etc/d")
+			_, err := r.ReadDir("/etc/d")
+			return err
+		}},
+	} {
+		dir := makeTree(t, tree...)
+		r := open(t, dir)
+		r.RecordContents(1 << 20)
+		if c.ask(dir, r) == nil {
+			t.Errorf("%s: no error", c.name)
+		}
+		plain, same := open(t, makeTree(t, tree...)), true
+		for _, content := range r.Contents() {
+			same = same && plain.Same(content)
+		}
+		if same {
+			t.Errorf("%s: taken for the same: %+v", c.name, r.Contents())
+		}
+	}
+}
+
+// What failed for lack of descriptors is no input that stays.
+func TestTraceOfAShortage(t *testing.T) {
+	r := open(t, makeTree(t, "a = 0"))
+	r.failed(&os.PathError{Op: "open", Path: "/a", Err: unix.EMFILE})
+	for _, a := range r.Trace() {
+		if !a.Unchanged() {
+			return
+		}
+	}
+	t.Error("nothing has changed")
 }
 
 // A tree cannot make us keep more than was allowed.

@@ -45,6 +45,8 @@ type Root struct {
 
 	recording bool // contents too, see RecordContents
 	budget    atomic.Int64
+	unsure    atomic.Bool // an answer depended on what Contents cannot tell, see failed
+	short     atomic.Bool // and on what the machine was short of
 
 	mu     sync.Mutex
 	nodes  map[string]*node
@@ -170,13 +172,14 @@ func (r *Root) Readlink(p string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	canonical, n, err := r.walk(p, false)
-	if err == nil && n.mode&unix.S_IFMT != unix.S_IFLNK {
-		err = syscall.EINVAL
+	if err == nil {
+		if r.note(canonical, n); n.mode&unix.S_IFMT != unix.S_IFLNK {
+			err = syscall.EINVAL
+		}
 	}
 	if err != nil {
 		return "", &fs.PathError{Op: "readlink", Path: r.outside(p), Err: err}
 	}
-	r.note(canonical, n)
 	return n.target, nil
 }
 

@@ -22,13 +22,19 @@ func (r *Root) OpenFile(p string) (*File, error) {
 	// O_NONBLOCK: if the file has become a pipe by now, opening it must not wait for a writer.
 	f, err := r.open(canonical, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
+		r.failed(err)
 		return nil, err
 	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		r.failed(err)
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
 	}
-	return &File{f, r.readsOf(canonical), &r.budget}, nil
+	if !r.isStill(canonical, &st) {
+		r.unsure.Store(true)
+	}
+	return &File{f, r.readsOf(canonical), r}, nil
 }
 
 // OpenPath returns a descriptor (O_PATH) of what a path leads to, whatever that is. It opens nothing but the name, which
@@ -46,10 +52,13 @@ func (r *Root) resolveAs(p string, typ uint32) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	canonical, n, err := r.walk(p, true)
+	var a *access
+	if err == nil {
+		a = r.note(canonical, n) // that it is of another type is an answer too
+	}
 	switch {
 	case err != nil:
 	case n.is(typ):
-		a := r.note(canonical, n)
 		a.listed = a.listed || typ == unix.S_IFDIR
 		return canonical, nil
 	case typ == unix.S_IFDIR:
@@ -132,14 +141,17 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 	}
 	f, err := r.open(canonical, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
+		r.failed(err)
 		return nil, err
 	}
 	defer f.Close()
 	found, err := f.Readdirnames(maxNames)
 	if err != nil && err != io.EOF {
+		r.failed(err)
 		return nil, err
 	}
 	if len(found) == maxNames {
+		r.failed(nil)
 		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
 	}
 	names = append(names, found...)

@@ -56,6 +56,9 @@ func (r *Root) Trace() []Access {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var t []Access
+	if r.short.Load() {
+		t = append(t, Access{Path: r.top(), Racy: true}) // next time the answer may be another
+	}
 	for p, a := range r.access {
 		if a.n.virtual || a.n.err != nil {
 			continue

@@ -143,8 +143,12 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 		case name == "" || name == ".":
 			continue
 		case !n.is(unix.S_IFDIR):
+			r.note(at, n) // the answer depends on what stands there
 			return "", nil, syscall.ENOTDIR
 		case name == "..":
+			if r.recording {
+				r.note(at, n) // that there is such a directory
+			}
 			at = path.Dir(at)
 			n = r.node(at)
 			continue
@@ -156,6 +160,7 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 			r.note(next, c)
 			return "", nil, fs.ErrNotExist
 		case c.err != nil:
+			r.failed(c.err)
 			return "", nil, c.err
 		case c.is(unix.S_IFLNK) && (follow || !last(rest)):
 			r.note(next, c)
@@ -172,6 +177,7 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 		at, n = next, c
 	}
 	if n.err != nil {
+		r.failed(n.err)
 		return "", nil, n.err
 	}
 	return at, n, nil
