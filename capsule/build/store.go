@@ -233,7 +233,9 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 // newDir makes a directory for a build. Another process may remove the empty entry in between.
 func newDir(parent string) (string, error) {
 	for try := 0; ; try++ {
-		if err := os.MkdirAll(parent, 0o755); err != nil {
+		// MkdirAll says that it exists where it has just been removed.
+		err := os.MkdirAll(parent, 0o755)
+		if err != nil && (try == 10 || !errors.Is(err, fs.ErrExist)) {
 			return "", fmt.Errorf("create build cache: %w", err)
 		}
 		dir, err := os.MkdirTemp(parent, ".new-")

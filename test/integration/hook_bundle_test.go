@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
@@ -217,43 +216,6 @@ func TestHookRefuses(t *testing.T) {
 			t.Error(r.both())
 		}
 	})
-}
-
-// A device node of the host is in the container with its number; a file of that name is not taken for one.
-func TestHookDevices(t *testing.T) {
-	needsRoot(t, engines...)
-	host := writableRoot(t, trees.Tree(t, "host13"))
-	const sysfs = "/sys/devices/pci0000:00/0000:00:02.0"
-	for _, d := range []string{sysfs + "/drm/renderD128", sysfs + "/drm/card0", "/sys/bus/pci/drivers/i915", "/sys/class/drm", "/sys/dev/char", "/dev/dri"} {
-		must(t, os.MkdirAll(host+d, 0o755))
-	}
-	for link, to := range map[string]string{
-		sysfs + "/driver":                "../../../bus/pci/drivers/i915",
-		sysfs + "/subsystem":             "../../../bus/pci",
-		sysfs + "/drm/renderD128/device": "../..",
-		sysfs + "/drm/card0/device":      "../..",
-		"/sys/class/drm/renderD128":      "../../devices/pci0000:00/0000:00:02.0/drm/renderD128",
-		"/sys/class/drm/card0":           "../../devices/pci0000:00/0000:00:02.0/drm/card0",
-		"/sys/dev/char/226:128":          "../../devices/pci0000:00/0000:00:02.0/drm/renderD128",
-		"/sys/dev/char/226:0":            "../../devices/pci0000:00/0000:00:02.0/drm/card0",
-	} {
-		must(t, os.Symlink(to, host+link))
-	}
-	must(t, os.WriteFile(host+sysfs+"/drm/renderD128/dev", []byte("226:128\n"), 0o644))
-	must(t, os.WriteFile(host+sysfs+"/drm/card0/dev", []byte("226:0\n"), 0o644))
-	must(t, os.WriteFile(host+sysfs+"/vendor", []byte("0x8086\n"), 0o644))
-	must(t, os.WriteFile(host+sysfs+"/device", []byte("0x1234\n"), 0o644))
-	must(t, unix.Mknod(host+"/dev/dri/renderD128", unix.S_IFCHR|0o666, int(unix.Mkdev(226, 128))))
-	must(t, os.WriteFile(host+"/dev/dri/card0", nil, 0o644))
-	config := hookConfig(t, host)
-	for _, engine := range engines {
-		for gpu, want := range map[string]string{"all": "e2:80", "renderD128": "e2:80", "0000:00:02.0": "e2:80", "0": "e2:80"} {
-			b := newBundle(t, engine, writableRoot(t, trees.Tree(t, "runtime11")), "sh", "-c", "stat -c %t:%T /dev/dri/renderD128; ls /dev/dri")
-			if out := b.hook("createRuntime", config, "--gpu="+gpu).ok().stdout; out != want+"\nrenderD128\n" {
-				t.Errorf("%s, %s: %s", engine, gpu, out)
-			}
-		}
-	}
 }
 
 // In a container with a user namespace the hook is, at createContainer, a user who owns nothing on the host: it has no cache

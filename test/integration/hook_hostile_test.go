@@ -20,7 +20,7 @@ import (
 	"github.com/capsule-run/capsule-run/test/trees"
 )
 
-// What a hostile image may try, a row of docs/security.md each. The hook either does its work on the container's own files
+// What a hostile image may try, each in the way of a published fault. The hook either does its work on the container's own files
 // or refuses; in both cases nothing outside of the container's root is read into it, changed or made, and no mount stays.
 //
 // outside is a directory of the host that no container is given: every link that leads out leads there, and the word in its
