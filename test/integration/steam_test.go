@@ -120,7 +120,7 @@ cd "$STEAM_COMPAT_DATA_PATH"
 touch "$STEAM_COMPAT_SHADER_PATH/written" "$STEAM_COMPAT_CLIENT_INSTALL_PATH/written" "$STEAM_COMPAT_INSTALL_PATH/written" || exit 1
 grep -c "$STEAM_COMPAT_CLIENT_INSTALL_PATH/ubuntu12_64/gameoverlayrenderer.so" /proc/self/maps >overlay
 glxinfo -B >glxinfo || exit 2
-(sleep 1; echo done >late) &
+(sleep 1; echo done >late) >/dev/null 2>&1 & # which is no pipe of ours, for whose end the test would wait
 exit 7
 `)
 	out, err := c.launch(t, t.Context(), "waitforexitandrun", start, "--flag", "two words").CombinedOutput()
@@ -140,6 +140,17 @@ exit 7
 	}
 	if mesa := "Mesa " + mesaVersion(t, trees.Tree(t, "host13")); !strings.Contains(readFile(t, c.data()+"/glxinfo"), mesa) {
 		t.Errorf("not %s:\n%s", mesa, tail(readFile(t, c.data()+"/glxinfo")))
+	}
+
+	// Without isolation too.
+	must(t, os.Remove(c.data()+"/late"))
+	start = c.script(t, `cd "$STEAM_COMPAT_DATA_PATH" || exit 1; (sleep 1; echo "$BASH_VERSION" >late) >/dev/null 2>&1 & exit 7`)
+	cmd := c.launch(t, t.Context(), "waitforexitandrun", "--isolation=none", start)
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 7 {
+		t.Fatalf("without isolation: %v\n%s", err, tail(string(out)))
+	}
+	if late, err := os.ReadFile(c.data() + "/late"); err != nil || !strings.HasPrefix(string(late), "5.1.4(") {
+		t.Errorf("without isolation: Debian 11's shell did not write to the end: %q, %v", late, err)
 	}
 
 	// run ends with the program: the one that it leaves behind waits for us.
