@@ -151,7 +151,7 @@ func (f *flags) options() (*run.Options, error) {
 		return nil, err
 	}
 	o := &run.Options{
-		Runtime:   first(f.runtime, c.Runtime),
+		Runtime:   steamNamed(first(f.runtime, c.Runtime)),
 		Host:      first(f.host, c.Host, "/"),
 		Libraries: append(c.Libraries, f.libraries...),
 		Environ:   f.environ(),

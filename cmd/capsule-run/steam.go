@@ -107,21 +107,27 @@ func steamVerb(f *flags, status *int, verb, short string, wait bool) *cobra.Comm
 	return c
 }
 
-// steamRuntime is what was asked for, by the name of one of Steam's runtimes too, or the newest of them that games are
-// built for.
+// steamRuntime is the newest of Steam's runtimes that games are built for, where nothing else was asked for.
 func steamRuntime(o *run.Options) (string, error) {
-	if o.Runtime == "" {
-		if dir := steam.Find(os.Getenv, steam.Runtimes...); dir != "" {
-			o.Tell("no runtime is configured: using Steam's, %s", dir)
-			return dir, nil
-		}
-		return "", fault.WithExit(fault.WithHint(errors.New("no runtime is configured, and Steam has none"),
-			"write runtime = \"…\" into ~/.config/capsule-run/config.toml, or install Steam Linux Runtime 3.0 (sniper) in Steam's library, under Tools"), fault.ExitUsage)
+	if o.Runtime != "" {
+		return o.Runtime, nil
 	}
-	if !strings.Contains(o.Runtime, "/") && strings.HasPrefix(o.Runtime, "SteamLinuxRuntime_") {
-		if dir := steam.Find(os.Getenv, o.Runtime); dir != "" {
-			return dir, nil
-		}
+	if dir := steam.Find(os.Getenv, steam.Runtimes...); dir != "" {
+		o.Tell("no runtime is configured: using Steam's, %s", dir)
+		return dir, nil
 	}
-	return o.Runtime, nil
+	return "", fault.WithExit(fault.WithHint(errors.New("no runtime is configured, and Steam has none"),
+		"write runtime = \"…\" into ~/.config/capsule-run/config.toml, or install Steam Linux Runtime 3.0 (sniper) in Steam's library, under Tools"), fault.ExitUsage)
+}
+
+// steamNamed finds one of Steam's runtimes by the name of its directory, wherever the library folder is. A file of that
+// name where we are comes first, as for any other name of a runtime.
+func steamNamed(runtime string) string {
+	if strings.Contains(runtime, "/") || !strings.HasPrefix(runtime, "SteamLinuxRuntime_") {
+		return runtime
+	}
+	if _, err := os.Lstat(runtime); err == nil {
+		return runtime
+	}
+	return first(steam.Find(os.Getenv, runtime), runtime)
 }

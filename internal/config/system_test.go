@@ -31,6 +31,10 @@ func TestLoadSystem(t *testing.T) {
 		len(s.Hook.Environment) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	write("runtime = \"x\"\n[game.\"y\"]\nhost = \"/\"\n[hook]\nmode = \"optional\"\n", 0o644) // the launcher's part is nothing to the hook
+	if s, err := LoadSystem(name, true); err != nil || s.Hook.Mode != ModeOptional {
+		t.Errorf("with the launcher's keys: %+v, %v", s, err)
+	}
 	for _, c := range []struct {
 		text    string
 		mode    os.FileMode
@@ -41,6 +45,8 @@ func TestLoadSystem(t *testing.T) {
 		{"[hook]\nmode = \"perhaps\"\n", 0o644, "mode"},
 		{"[hook]\nboundary = \"x\"\n", 0o644, "boundary"},
 		{"[hook", 0o644, ":1: "},
+		{"mode = \"optional\"\n[hook]\n", 0o644, ":1: unknown key"},
+		{"[game.x]\nmode = \"y\"\n[hook]\nmode = \"optional\"\n", 0o644, ":2: unknown key"},
 	} {
 		write(c.text, c.mode)
 		if _, err := LoadSystem(name, true); err == nil || !strings.Contains(err.Error(), c.message) {
