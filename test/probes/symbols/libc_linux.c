@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
-#ifdef __x86_64__
+#if defined __x86_64__ || defined __i386__
 #include <sys/platform/x86.h>
 #endif
 #include <sys/random.h>
@@ -222,7 +222,7 @@ SYMBOL(_Fork)
     SHOW(WEXITSTATUS(status));
 }
 
-#ifdef __x86_64__
+#if defined __x86_64__ || defined __i386__
 SYMBOL(__x86_get_cpuid_feature_leaf)
 {
     SHOW(x86_cpu_present(x86_cpu_SSE2) != 0);
