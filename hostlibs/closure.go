@@ -58,6 +58,10 @@ func (d *discovery) need(l *Library, name string) (*Library, error) {
 		return nil, err
 	}
 	dep, fresh, err := d.add(file, how)
+	if isDamage(err) && d.forOpened(l) {
+		d.problems = append(d.problems, fmt.Sprintf("%v: %s does without", err, l.Name))
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +73,34 @@ func (d *discovery) need(l *Library, name string) (*Library, error) {
 	return dep, nil
 }
 
-// symbols reads all libraries' symbols.
+// forOpened says that a library is there for one that another opens if it can: what is wrong with it is no reason to end.
+func (d *discovery) forOpened(l *Library) bool {
+	for d.parent[l] != nil {
+		l = d.parent[l]
+	}
+	return l.Role == RoleOpened
+}
+
+func isDamage(err error) bool {
+	return errors.Is(err, dynelf.ErrNotELF) || errors.Is(err, dynelf.ErrCorrupt) || errors.Is(err, dynelf.ErrTruncated)
+}
+
+// symbols reads all libraries' symbols. Of a damaged one that another opens there are none: ld.so will refuse it then.
 func (d *discovery) symbols() error {
-	return d.each(d.all, func(_ int, l *Library) error { return d.readSymbols(l) })
+	damaged := make([]error, len(d.all))
+	err := d.each(d.all, func(i int, l *Library) error {
+		err := d.readSymbols(l)
+		if isDamage(err) && d.forOpened(l) {
+			damaged[i], err = err, nil
+		}
+		return err
+	})
+	for _, e := range damaged {
+		if e != nil {
+			d.problems = append(d.problems, fmt.Sprintf("%v: its opener does without", e))
+		}
+	}
+	return err
 }
 
 // each calls f for all libraries with as many threads as there are processors, the largest files first: one of them (LLVM)

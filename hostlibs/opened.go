@@ -224,7 +224,7 @@ func (d *discovery) open(by *Library, name string, found Found, why string) (the
 		return false, err
 	}
 	l, fresh, err := d.add(file, how)
-	if errors.Is(err, dynelf.ErrNotELF) || errors.Is(err, dynelf.ErrCorrupt) || errors.Is(err, dynelf.ErrTruncated) {
+	if isDamage(err) {
 		return false, nil
 	}
 	if err != nil {

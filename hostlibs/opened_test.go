@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
 )
 
@@ -143,4 +144,45 @@ func TestFileVersion(t *testing.T) {
 			t.Errorf("%s: %q", file, got)
 		}
 	}
+}
+
+// What is damaged behind a library that another opens is told, and is no reason to end: the opener does without.
+func TestDamagedBehindAnOpenedLibrary(t *testing.T) {
+	for name, damage := range map[string]map[string]string{
+		"a dependency": {multiarch + "libprivate.so.1": lib("libprivate.so.1")[:200]},
+		"of a constant's library": {multiarch + "libconstant.so.3": lib("libconstant.so.3", "libdamaged.so.1"),
+			multiarch + "libdamaged.so.1": lib("libdamaged.so.1")[:300]},
+		"symbols": {multiarch + "libconstant.so.3": damagedSymbols(t, "libconstant.so.3")},
+	} {
+		files := opener()
+		for k, v := range damage {
+			files[k] = v
+		}
+		s := discover(t, files, Options{})
+		if len(s.Problems) == 0 || slices.ContainsFunc(s.Problems, func(p string) bool { return !strings.HasSuffix(p, "does without") }) {
+			t.Errorf("%s: %q", name, s.Problems)
+		}
+		if s.library("libGLX_nvidia.so.0") == nil || s.library("libprivate.so.1") != nil && name == "a dependency" {
+			t.Errorf("%s: %q", name, names(s.Libraries))
+		}
+	}
+}
+
+// damagedSymbols is a library whose dynamic section is right, and whose symbols are not.
+func damagedSymbols(t *testing.T, soname string) string {
+	b := []byte(lib(soname))
+	for at := 64; at+4 <= len(b); at += 4 {
+		bad := slices.Clone(b)
+		copy(bad[at:], "\xff\xff\xff\xff")
+		r := strings.NewReader(string(bad))
+		f, err := dynelf.Read(r, r.Size())
+		if err != nil || f.Soname != soname || len(f.Needed) > 0 {
+			continue
+		}
+		if _, _, err = dynelf.Symbols(r, r.Size()); isDamage(err) {
+			return string(bad)
+		}
+	}
+	t.Fatal("no byte of a library damages its symbols alone")
+	return ""
 }

@@ -10,14 +10,14 @@ import (
 func TestPrograms(t *testing.T) {
 	program := string(elftest.Lib{Interp: "/lib64/ld-linux-x86-64.so.2", Needed: []string{"libc.so.6"}}.Bytes())
 	files := map[string]string{
-		multiarch + "libnvidia-ml.so.1":            lib("libnvidia-ml.so.1"),
-		"usr/bin/nvidia-smi":                       "#!/bin/sh\n",
-		"usr/local/bin/nvidia-smi":                 "-> /etc/alternatives/nvidia-smi",
-		"etc/alternatives/nvidia-smi":              "-> /usr/lib/nvidia/current/nvidia-smi",
-		"usr/lib/nvidia/current/nvidia-smi":        program,
-		"usr/lib/wsl/lib/nvidia-smi":               program,
-		"opt/bin/nvidia-smi":                       "\x7fELF and no more",
-		"run/current-system/sw/bin/nvidia-smi/dir": "",
+		multiarch + "libnvidia-ml.so.1":        lib("libnvidia-ml.so.1"),
+		"usr/bin/nvidia-smi":                   "#!/bin/sh\n",
+		"usr/local/bin/nvidia-smi":             "\x7fELF and no more",
+		"opt/bin/nvidia-smi/dir":               " ",
+		"usr/lib/wsl/lib/nvidia-smi":           "-> /etc/alternatives/nvidia-smi",
+		"etc/alternatives/nvidia-smi":          "-> /usr/lib/nvidia/current/nvidia-smi",
+		"usr/lib/nvidia/current/nvidia-smi":    program,
+		"run/current-system/sw/bin/nvidia-smi": program,
 	}
 	s := discover(t, edited(files), Options{})
 	if len(s.Programs) != 1 || s.Programs[0].Name != "nvidia-smi" || s.Programs[0].Path != "/usr/lib/nvidia/current/nvidia-smi" ||
