@@ -204,6 +204,7 @@ func (c *composer) run() {
 			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Recursive: true, Optional: true, ReadOnly: p == "/run/udev", Why: "host"})
 		}
 	}
+	c.looks()
 	// For relative links inside the runtime's /etc and /var that climb to the root: see the package comment.
 	roots := []string{"dev", "proc", "run", "sys", "tmp"}
 	for name := range c.top {

@@ -8,6 +8,7 @@
 //	/etc                     ours: a link per entry to the runtime's, and a few files of the host
 //	/var                     ours: a link per entry to the runtime's, /var/tmp of the host
 //	/run                     ours: what a desktop program looks for there
+//	/run/host                fonts and icons of the host, read-only
 //	/run/capsule             etc and var of the runtime, and what the plan puts there
 //	/dev /proc /sys /tmp     the host's, as are the home and the working directory, /mnt, /media, XDG_RUNTIME_DIR
 //

@@ -59,6 +59,8 @@ type Input struct {
 	Binds []Bind
 	// PrivateHome is the outside path of a directory that stands where the home is, empty for the home itself.
 	PrivateHome string
+	// OwnFonts says that the runtime has fonts; else programs get a configuration that leads to the host's.
+	OwnFonts bool
 	// Capsule is what the plan puts below /run/capsule.
 	Capsule []mount.Op
 	// LdSoCache is the outside path of the generated loader cache; empty leaves the runtime's.
@@ -89,7 +91,7 @@ func (h *Host) has(path string) bool { return slices.Contains(h.Exists, path) }
 
 // hostEtc are the files of /etc that describe the machine and its users, not the distribution. nsswitch.conf is not
 // among them: it names plug-ins of the runtime's C library.
-var hostEtc = []string{"group", "host.conf", "hosts", "localtime", "machine-id", "passwd", "resolv.conf"}
+var hostEtc = []string{"group", "host.conf", "hosts", "localtime", "machine-id", "passwd", "resolv.conf", "timezone"}
 
 // hostDirs are directories of the host that are shared whole.
 var hostDirs = []string{"/dev", "/media", "/mnt", "/proc", "/srv", "/sys", "/tmp", "/var/tmp"}
@@ -132,6 +134,9 @@ func Gather(environ []string, cwd string) Host {
 	slices.Sort(h.Files)
 	h.Files = slices.Compact(h.Files)
 	fixed := slices.Concat(hostDirs, hostRun)
+	for _, s := range hostLooks {
+		fixed = append(fixed, s.source)
+	}
 	for _, name := range hostEtc {
 		fixed = append(fixed, "/etc/"+name)
 	}

@@ -124,7 +124,7 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 		return nil, err
 	}
 	in := layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Capsule: capsule.PlaceMounts(l.Mounts, built.Dir),
-		LdSoCache: built.Dir + "/" + build.LdSoCache}
+		LdSoCache: built.Dir + "/" + build.LdSoCache, OwnFonts: layout.HasFonts(l.Top)}
 	if in.Binds, err = o.binds(); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := &launch.Spec{Ops: ops, Argv: o.Argv, Env: l.environ(o.Environ), Dir: o.Cwd, MountAPI: o.MountAPI,
+	spec := &launch.Spec{Ops: ops, Argv: o.Argv, Env: in.Environ(l.environ(o.Environ)), Dir: o.Cwd, MountAPI: o.MountAPI,
 		Shells: o.shells(), UnshareNet: o.UnshareNet, WaitChildren: o.WaitChildren}
 	return spec, makeHome(&in, spec)
 }

@@ -71,7 +71,7 @@ func TestHostRootIsNotVisible(t *testing.T) {
 			t.Errorf("of the host: %s", r.stdout)
 		}
 
-		l := quick(t, "sh", "-c", `find /run/capsule/*/host /run/capsule/share ! -type d 2>/dev/null`)
+		l := quick(t, "sh", "-c", `find /run/capsule/*-linux-gnu/host /run/capsule/share ! -type d 2>/dev/null`)
 		found := strings.Fields(finish(t, as(l)).stdout)
 		p, _ := planOf(t, l.runtime, l.host)
 		var want []string
