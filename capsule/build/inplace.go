@@ -48,12 +48,19 @@ func moveArtefacts(a *capsule.Artefacts, root string) *capsule.Artefacts {
 }
 
 // linkMounts links in dir what the plan mounts below capsule.Dir. Sources that are part of the build lie where they are
-// mounted, but for rewritten libraries. What the plan places elsewhere, in /etc, has no place here.
+// mounted, but for rewritten libraries. What the plan places elsewhere, in /etc, has no place here. Nothing is placed below a
+// link: there it would be written to the host.
 func linkMounts(ops []mount.Op, dir string) error {
+	linked := map[string]bool{}
 	for _, op := range ops {
 		rel, ours := strings.CutPrefix(op.Target, capsule.Dir+"/")
 		if !ours || rel == op.Source {
 			continue
+		}
+		for parent := filepath.Dir(rel); parent != "."; parent = filepath.Dir(parent) {
+			if linked[parent] {
+				return fmt.Errorf("link %s: %s/%s is a link", op.Target, capsule.Dir, parent)
+			}
 		}
 		var text string
 		switch {
@@ -69,6 +76,7 @@ func linkMounts(ops []mount.Op, dir string) error {
 				return fmt.Errorf("link %s: %w", op.Target, err)
 			}
 		}
+		linked[rel] = true
 		name := filepath.Join(dir, rel)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return fmt.Errorf("link %s: %w", op.Target, err)

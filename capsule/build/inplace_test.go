@@ -1,0 +1,44 @@
+package build_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/mount"
+)
+
+// A build in place has links where namespaces have mounts, and leads nothing of ours to the host through one of them.
+func TestBuildInPlace(t *testing.T) {
+	s, host := store(t), t.TempDir()
+	bind := func(target, source string) mount.Op {
+		return mount.Op{Kind: mount.Bind, Target: capsule.Dir + "/" + target, Source: source}
+	}
+	p := plan(t)
+	p.Mounts = []mount.Op{bind("share/drirc.d", host), bind("copy/x", "x86_64-linux-gnu/lib"),
+		{Kind: mount.Symlink, Target: "/etc/elsewhere", Text: "x"}}
+	b, err := s.BuildInPlace("key", p, build.Record{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for name, want := range map[string]string{"share/drirc.d": host, "copy/x": "../x86_64-linux-gnu/lib"} {
+		if got, err := os.Readlink(filepath.Join(b.Dir, name)); err != nil || got != want {
+			t.Errorf("%s leads to %q, want %q: %v", name, got, want, err)
+		}
+	}
+	if _, err := os.Lstat(b.Dir + "/etc"); err == nil {
+		t.Error("something of /etc is in the build")
+	}
+
+	p.Mounts = []mount.Op{bind("share", host), bind("share/sub/file", "/etc/passwd")}
+	if b, err := s.BuildInPlace("other", p, build.Record{}); err == nil {
+		b.Close()
+		t.Error("a mount below one of the host's directories: no error")
+	}
+	if entries, _ := os.ReadDir(host); len(entries) != 0 {
+		t.Errorf("written to the host: %v", entries)
+	}
+}
