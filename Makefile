@@ -90,6 +90,8 @@ fuzz:
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 HERE = env -u GOARCH $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run
+# What is redirected gets its mode from the umask.
+READABLE := umask 022 &&
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/capsule-run $(SHARE)/bash-completion/completions \
 	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
@@ -97,12 +99,12 @@ install: build
 	rm -rf build/man && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)} \
 	  $(HERE) man build/man \
 	  && install -m 644 build/man/*.1 $(SHARE)/man/man1
-	$(HERE) completion bash >$(SHARE)/bash-completion/completions/capsule-run
-	$(HERE) completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
-	$(HERE) completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
+	$(READABLE) $(HERE) completion bash >$(SHARE)/bash-completion/completions/capsule-run
+	$(READABLE) $(HERE) completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
+	$(READABLE) $(HERE) completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
 	install -m 644 README.md docs/*.md $(SHARE)/doc/capsule-run
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
+	$(READABLE) for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/capsule-cdi.$$unit; done
 
 # A Debian package of the same, in build/.
