@@ -58,14 +58,24 @@ func MarkMissing(tops []Top, binds []Bind) error {
 	return nil
 }
 
-// Opened says whether a directory of the host can appear at its own path below a directory that is the runtime's. It is
-// asked for the working directory; tops are changed as MarkMissing does.
-func Opened(tops []Top, dir string) (bool, error) {
-	first, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
-	if !slices.Contains(openable, first) {
-		return false, nil
+// Open makes ready what the user has below directories that are the runtime's: his binds, the working directory, and the
+// files that the environment names. The last two only where the runtime has no such path; they come before the binds.
+func (in *Input) Open() error {
+	var more []Bind
+	for _, p := range append([]string{in.Host.Cwd}, in.Host.Files...) {
+		b := []Bind{{Src: p, Flag: "the host's"}}
+		first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+		if !slices.Contains(openable, first) {
+			continue
+		}
+		if err := MarkMissing(in.Top, b); err != nil {
+			return err
+		}
+		inside := func(o Bind) bool { return within(p, o.Src) }
+		if b[0].Missing && !slices.ContainsFunc(more, inside) {
+			more = append(more, b[0])
+		}
 	}
-	b := []Bind{{Src: dir}}
-	err := MarkMissing(tops, b)
-	return b[0].Missing, err
+	in.Binds = append(more, in.Binds...)
+	return MarkMissing(in.Top, in.Binds)
 }

@@ -42,8 +42,13 @@ func TestMissing(t *testing.T) {
 		t.Errorf("/opt is there twice:\n%s", all)
 	}
 	for dir, want := range map[string]bool{"/opt/game/x": true, "/opt/other": false, "/opt": false, "/var/x": false, "/usr/x": false, "/": false} {
-		if got, err := Opened(tops, dir); err != nil || got != want {
-			t.Errorf("%s: %v %v", dir, got, err)
+		in := Input{Top: tops, Host: Host{Cwd: dir}}
+		if err := in.Open(); err != nil || (len(in.Binds) == 1 && in.Binds[0].Missing) != want {
+			t.Errorf("%s: %v %v", dir, in.Binds, err)
 		}
+	}
+	in := Input{Top: tops, Host: Host{Cwd: "/opt/game", Files: []string{"/opt/game/so", "/opt/overlay/so", "/opt/other", "/usr/x"}}}
+	if err := in.Open(); err != nil || len(in.Binds) != 2 || in.Binds[1].Src != "/opt/overlay/so" {
+		t.Errorf("%v %v", in.Binds, err)
 	}
 }

@@ -128,12 +128,7 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 	if in.Binds, err = o.binds(); err != nil {
 		return nil, err
 	}
-	if opened, err := layout.Opened(in.Top, o.Cwd); err != nil {
-		return nil, err
-	} else if opened {
-		in.Binds = append([]layout.Bind{{Src: o.Cwd, Flag: "working directory"}}, in.Binds...)
-	}
-	if err = layout.MarkMissing(in.Top, in.Binds); err != nil {
+	if err = in.Open(); err != nil {
 		return nil, err
 	}
 	if in.PrivateHome, err = o.privateHome(); err != nil {

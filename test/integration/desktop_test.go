@@ -221,6 +221,34 @@ func TestModulesOfTheHost(t *testing.T) {
 	}
 }
 
+// What programs open by themselves is the machine's: shared memory, input devices, udev's data, and whatever listens in
+// XDG_RUNTIME_DIR, as PipeWire, PulseAudio and gamescope do.
+func TestSessionSockets(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "capsule-session-") // not shared but as the runtime directory, or as a part of /dev
+	must(t, err)
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"pipewire-0", "gamescope-0"} {
+		server, err := net.Listen("unix", dir+"/"+name)
+		must(t, err)
+		defer server.Close()
+	}
+	l := quick(t, "sh", "-c", `for s in "$XDG_RUNTIME_DIR/pipewire-0" "$GAMESCOPE_WAYLAND_DISPLAY"; do
+			perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$ARGV[0]: $!\n"' "$s" && echo connected
+		done
+		echo shared >"$XDG_RUNTIME_DIR/written"
+		ls -lR /dev/input /dev/hidraw* /run/udev 2>/dev/null | grep -v ^total`)
+	l.env = []string{"XDG_RUNTIME_DIR=" + dir, "GAMESCOPE_WAYLAND_DISPLAY=" + dir + "/gamescope-0"}
+	devices, _ := exec.Command("sh", "-c", "ls -lR /dev/input /dev/hidraw* /run/udev 2>/dev/null | grep -v ^total").Output()
+	r := l.run(t)
+	if want := "connected\nconnected\n"; !strings.HasPrefix(r.stdout, want) ||
+		strings.Count(r.stdout[len(want):], "\n") != strings.Count(string(devices), "\n") {
+		t.Errorf("inside\n%s\noutside\n%s", r.both(), devices)
+	}
+	if text, err := os.ReadFile(dir + "/written"); err != nil || string(text) != "shared\n" {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
 // bus is a D-Bus daemon at a path, which ends with the test.
 func bus(t *testing.T, socket string) {
 	t.Helper()
