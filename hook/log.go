@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +24,7 @@ func (o *Options) Log(err error) {
 	if dir == "" {
 		dir, _ = defaultCache()
 	}
-	if dir == "" || os.MkdirAll(dir, 0o755) != nil || ours(dir) != nil {
+	if !filepath.IsAbs(dir) || os.MkdirAll(dir, 0o755) != nil || ours(dir) != nil {
 		return
 	}
 	name := filepath.Join(dir, LogName)
@@ -43,5 +42,5 @@ func (o *Options) Log(err error) {
 	if hint := fault.Hint(err); hint != "" {
 		line += "; hint: " + hint
 	}
-	_, _ = fmt.Fprintln(f, strings.Join(strings.Fields(line), " "))
+	_, _ = fmt.Fprintln(f, fault.OneLine(line))
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/capsule-run/capsule-run/hook/ask"
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/hook/setup"
@@ -62,7 +64,7 @@ func Needs(o *Options, config string) (env []string, devices []setup.Device, err
 
 // variables plans for a bundle's root as it lies there.
 func variables(o *Options, root string) ([]string, error) {
-	dir, err := os.Open(root)
+	dir, err := os.OpenFile(root, os.O_RDONLY|unix.O_DIRECTORY, 0) // a pipe would be waited for
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

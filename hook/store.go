@@ -46,7 +46,11 @@ func openStore(o *Options) (*build.Store, func(), error) {
 		return nil, nil, err
 	}
 	s, err := storeIn(dir)
-	return s, func() { os.RemoveAll(dir) }, err
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	return s, func() { os.RemoveAll(dir) }, nil
 }
 
 func storeIn(dir string) (*build.Store, error) {

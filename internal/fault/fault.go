@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"strings"
+	"unicode"
 )
 
 // Exit statuses, as env(1) and bubblewrap have them.
@@ -64,11 +65,20 @@ func ExitCode(err error) int {
 
 // Text is an error as a person sees it: one line that names the object, and one that says what to do, if there is a hint.
 func Text(err error) string {
-	text := "capsule-run: error: " + oneLine(err.Error()) + "\n"
+	text := "capsule-run: error: " + OneLine(err.Error()) + "\n"
 	if hint := Hint(err); hint != "" {
-		text += "capsule-run: hint: " + oneLine(hint) + "\n"
+		text += "capsule-run: hint: " + OneLine(hint) + "\n"
 	}
 	return text
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// OneLine makes one line of a text. Names of files are in it, which somebody else chose: what a terminal would obey
+// becomes a question mark.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, strings.Join(strings.Fields(s), " "))
+}
