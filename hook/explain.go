@@ -10,7 +10,8 @@ import (
 )
 
 // hintTree is for what stands in the way in the container's file tree.
-const hintTree = "use an image in which /run, /run/capsule, /etc and /etc/ld.so.cache are ordinary directories and files, or absent"
+const hintTree = "use an image in which /run, /run/capsule, /etc and /etc/ld.so.cache are ordinary directories and files, or absent, " +
+	"and /dev has nothing else where the GPU's nodes go"
 
 // advise gives a hint to an error that has none.
 func advise(err error, hint string) error {

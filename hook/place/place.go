@@ -104,22 +104,31 @@ func (c *Container) Done() (done bool, err error) {
 
 // Put places everything, or nothing.
 func (c *Container) Put(w *What) error {
-	return c.Thread.Do(func() error {
-		err := c.look()
-		if err == nil {
-			err = c.put(w)
-		}
-		if err == nil {
-			return nil
-		}
-		for i := len(c.undo) - 1; i >= 0; i-- {
-			if undoErr := c.undo[i](); undoErr != nil {
-				err = fmt.Errorf("%w (and it could not be undone: %v)", err, undoErr)
+	return c.Thread.Do(func() (err error) {
+		defer func() {
+			if p := recover(); p != nil { // a fault of ours is undone as any error
+				err = fmt.Errorf("a fault in the hook: %v", p)
 			}
+			if err != nil {
+				err = c.takeBack(err)
+			}
+		}()
+		if err := c.look(); err != nil {
+			return err
 		}
-		c.undo = nil
-		return err
+		return c.put(w)
 	})
+}
+
+// takeBack undoes what was done before an error, the last first, and returns the error.
+func (c *Container) takeBack(err error) error {
+	for i := len(c.undo) - 1; i >= 0; i-- {
+		if undoErr := c.undo[i](); undoErr != nil {
+			err = fmt.Errorf("%w (and it could not be undone: %v)", err, undoErr)
+		}
+	}
+	c.undo = nil
+	return err
 }
 
 func (c *Container) put(w *What) error {
