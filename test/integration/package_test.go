@@ -50,10 +50,14 @@ func TestDebianPackage(t *testing.T) {
 			if !regexp.MustCompile(`(?m)^frontend\b`).MatchString(r.stdout) {
 				t.Errorf("bash completes --boundary to:\n%s", r.both())
 			}
-			for _, page := range []string{"capsule-run.1", "capsule-run-plan.1"} {
-				if text := readFile(t, root+"/usr/share/man/man1/"+page); !strings.HasPrefix(text, ".") || !strings.Contains(text, "runtime") {
+			for _, page := range []string{"capsule-run.1", "capsule-run-plan.1", "capsule-run-hook-install.1", "capsule-run-cdi-generate.1"} {
+				name := strings.TrimSuffix(page, ".1") + " - "
+				if text := readFile(t, root+"/usr/share/man/man1/"+page); !strings.HasPrefix(text, ".") || !strings.Contains(text, name) {
 					t.Errorf("%s begins with %.40q", page, text)
 				}
+			}
+			if r := in("1000", "capsule-hook"); r.status != 2 || !strings.Contains(r.stderr, "hook install") {
+				t.Errorf("capsule-hook by itself, exit status %d:\n%s", r.status, r.both())
 			}
 			if r := in("0", "dpkg", "--purge", "capsule-run"); r.status != 0 {
 				t.Fatal(r.both())
