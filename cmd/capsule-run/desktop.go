@@ -45,8 +45,11 @@ func (d *desktopFlags) add(c *cobra.Command) {
 			help(cmd, args)
 			return
 		}
-		for _, name := range seldom {
+		for _, name := range append(seldom, "help") { // whoever reads this has found it
 			f.Lookup(name).Hidden = true
+		}
+		for _, sub := range c.Commands() {
+			sub.Hidden = sub.Hidden || sub.Name() == "help"
 		}
 		help(cmd, args)
 		fmt.Fprintf(cmd.OutOrStdout(), "Further flags, in the man page: --%s\n", strings.Join(seldom, ", --"))

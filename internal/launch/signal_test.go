@@ -219,6 +219,15 @@ func TestKeyboardSignalsComeOnce(t *testing.T) {
 }
 
 func TestJobControl(t *testing.T) {
+	for _, wish := range []string{"", "children net"} {
+		t.Run(wish, func(t *testing.T) {
+			t.Setenv(envWish, wish)
+			jobControl(t)
+		})
+	}
+}
+
+func jobControl(t *testing.T) {
 	_, tty, ch := onTerminal(t, "bash", "-c",
 		`trap 'echo continued' CONT; echo ready; read x; echo "read $x"; kill -STOP $$; echo after; exit 5`)
 	expect(t, ch, "ready")
