@@ -317,6 +317,46 @@ func TestCollect(t *testing.T) {
 	held.Close()
 }
 
+// What GNU tar writes of a file with holes (its manual, "Storing Sparse Files"; Go's package does not write it), and git
+// before all files, is taken.
+func TestUnusualEntries(t *testing.T) {
+	const real, data = 4096, "data!"
+	h := make([]byte, 512) // <tar.h> of GNU tar, struct oldgnu_header
+	put := func(at int, text string) { copy(h[at:], text) }
+	put(0, "usr/sparse")
+	put(100, "0000644\x00")
+	put(124, fmt.Sprintf("%011o\x00", 512)) // stored
+	put(136, "00000000000\x00")
+	put(148, "        ")
+	put(156, "S")
+	put(257, "ustar  \x00")
+	put(386, fmt.Sprintf("%011o\x00%011o\x00", 1024, 512)) // one piece: where, how long
+	put(483, fmt.Sprintf("%011o\x00", real))
+	sum := 0
+	for _, b := range h {
+		sum += int(b)
+	}
+	put(148, fmt.Sprintf("%06o\x00 ", sum))
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header",
+		PAXRecords: map[string]string{"comment": "0123"}}))
+	must(t, w.Flush())
+	b.Write(h)
+	b.WriteString(data + strings.Repeat("\x00", 512-len(data)))
+	b.Write(archive(t, small...))
+	held, err := Open(t.TempDir()).Acquire(write(t, "sparse.tar", b.Bytes()), nil)
+	must(t, err)
+	defer held.Close()
+	got, want := text(t, held.Dir+"/usr/sparse"), strings.Repeat("\x00", 1024)+data
+	if want += strings.Repeat("\x00", real-len(want)); got != want {
+		t.Errorf("%d bytes, want %d: %.20q", len(got), len(want), strings.Trim(got, "\x00"))
+	}
+	if entries, _ := os.ReadDir(held.Dir); len(entries) != 2 {
+		t.Errorf("besides usr and lib: %v", entries)
+	}
+}
+
 // What a killed process left goes with the next unpacking, unless somebody is at it.
 func TestAbandoned(t *testing.T) {
 	s := Open(t.TempDir())

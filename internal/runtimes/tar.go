@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"compress/bzip2"
@@ -50,9 +51,7 @@ func unpackStream(stream io.Reader, dir string) error {
 		return err
 	}
 	defer r.Close()
-	err = layer.UnpackLayer(dir, r, &layer.UnpackOptions{
-		OnDiskFormat: layer.DirRootfs{MapOptions: layer.MapOptions{Rootless: true}}})
-	if err != nil {
+	if err := unpackEntries(tar.NewReader(r), dir); err != nil {
 		return err
 	}
 	// Behind the archive's end there may be padding; a checksum at the compressed stream's end is verified by reading it.
@@ -60,6 +59,28 @@ func unpackStream(stream io.Reader, dir string) error {
 		return err
 	}
 	return nil
+}
+
+// unpackEntries is umoci's UnpackLayer, and takes what layers do not have, but archives do.
+func unpackEntries(archive *tar.Reader, dir string) error {
+	extractor := layer.NewTarExtractor(&layer.UnpackOptions{
+		OnDiskFormat: layer.DirRootfs{MapOptions: layer.MapOptions{Rootless: true}}})
+	for {
+		h, err := archive.Next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case h.Typeflag == tar.TypeXGlobalHeader: // of git archive: a comment
+			continue
+		case h.Typeflag == tar.TypeGNUSparse: // of tar --sparse; what is read has the holes filled
+			h.Typeflag = tar.TypeReg
+		}
+		if err := extractor.UnpackEntry(dir, h, archive); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
 }
 
 // decompress tells by the first bytes how a stream is compressed. What it does not know it takes to be plain.
