@@ -48,9 +48,6 @@ func (d *desktopFlags) add(c *cobra.Command) {
 		for _, name := range append(seldom, "help") { // whoever reads this has found it
 			f.Lookup(name).Hidden = true
 		}
-		for _, sub := range c.Commands() {
-			sub.Hidden = sub.Hidden || sub.Name() == "help"
-		}
 		help(cmd, args)
 		fmt.Fprintf(cmd.OutOrStdout(), "Further flags, in the man page: --%s\n", strings.Join(seldom, ", --"))
 	})

@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"bufio"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -159,6 +161,37 @@ func TestWaitChildren(t *testing.T) {
 		if text, err := os.ReadFile(dir + "/end"); r.status != 5 || err != nil || string(text) != "done\n" {
 			t.Errorf("exit status %d, %q %v\n%s", r.status, text, err, r.both())
 		}
+	}
+}
+
+// When the launcher's parent is killed, launcher and program go too; without the flag they stay.
+func TestDieWithParent(t *testing.T) {
+	for _, isolation := range []string{"userns", "none"} {
+		l := quick(t, "sh", "-c", `echo $$; exec sleep 1000`)
+		l.flags = []string{"--isolation", isolation, "--die-with-parent"}
+		cmd := l.command(t.Context())
+		parent := exec.Command("sh", append([]string{"-c", `"$@" & wait`, "sh"}, cmd.Args...)...)
+		parent.Env, parent.Dir = cmd.Env, cmd.Dir
+		out, err := parent.StdoutPipe()
+		must(t, err)
+		must(t, parent.Start())
+		line, err := bufio.NewReader(out).ReadString('\n')
+		must(t, err)
+		program := "/proc/" + strings.TrimSpace(line)
+		if _, err := os.Stat(program); err != nil {
+			t.Fatal(err)
+		}
+		must(t, parent.Process.Kill())
+		if err := waitFor(patience, func() error {
+			if text, err := os.ReadFile(program + "/status"); err == nil && !strings.Contains(string(text), "State:\tZ") {
+				return errors.New("the program is still there")
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		out.Close()
+		parent.Wait()
 	}
 }
 
