@@ -1,5 +1,6 @@
 // Package dynelf reads of an ELF file what the dynamic loader would see of it: program headers, the dynamic
-// section, the version tables and the dynamic symbols.
+// section, the version tables and the dynamic symbols; and what tells which libraries the object opens by itself,
+// notes and the strings among its constants.
 //
 // It exists because debug/elf looks at a file through its section headers, which ld.so never reads and which a
 // stripped library need not have, and because debug/elf does not say which version definition is the base or

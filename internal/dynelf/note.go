@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,9 +21,9 @@ const (
 
 // Dlopen is one thing that an object opens with dlopen when it needs it: the first of Sonames that is there.
 type Dlopen struct {
-	Sonames              []string `json:"soname"`
-	Feature, Description string
-	Priority             string // "required", "recommended" or "suggested"
+	Sonames  []string `json:"soname"`
+	Feature  string   // what for
+	Priority string   // "required", "recommended" or "suggested"
 }
 
 // eachNote calls f with every note of the object. A note that is cut short says nothing: ld.so would not mind it either.
@@ -83,11 +84,20 @@ func parseDlopen(desc []byte, most int) []Dlopen {
 				names = append(names, n)
 			}
 		}
+		d.Feature, d.Priority = word(d.Feature), word(d.Priority) // people read them
 		if d.Sonames = names; len(names) > 0 {
 			out = append(out, d)
 		}
 	}
 	return out
+}
+
+// word is a text that can be shown on a terminal, or nothing.
+func word(s string) string {
+	if len(s) > maxSoname || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return s
 }
 
 func isSoname(s string) bool {

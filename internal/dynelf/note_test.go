@@ -20,7 +20,8 @@ func TestDlopenNote(t *testing.T) {
 		want []Dlopen
 	}{
 		{`[{"soname":["libdrm_amdgpu.so.1","libdrm.so.2"],"feature":"amd","description":"AMD GPUs","priority":"recommended"}]`,
-			[]Dlopen{{[]string{"libdrm_amdgpu.so.1", "libdrm.so.2"}, "amd", "AMD GPUs", "recommended"}}},
+			[]Dlopen{{[]string{"libdrm_amdgpu.so.1", "libdrm.so.2"}, "amd", "recommended"}}},
+		{`[{"soname":["a.so"],"feature":"\u001b[31mred","priority":"` + strings.Repeat("x", 1000) + `"}]`, []Dlopen{{Sonames: []string{"a.so"}}}},
 		{`[{"soname":["a.so"]},{"soname":["b.so"],"other":3}]`, []Dlopen{{Sonames: []string{"a.so"}}, {Sonames: []string{"b.so"}}}},
 		{`[{"soname":["/etc/passwd","..","a\u0000b","ok.so"]},{"soname":[]},{}]`, []Dlopen{{Sonames: []string{"ok.so"}}}},
 		{`{"soname":["a.so"]}`, nil}, {`[{"soname":"a.so"}]`, nil}, {`[`, nil}, {`nonsense`, nil},
