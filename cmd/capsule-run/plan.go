@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
@@ -41,7 +43,12 @@ func planCommand(f *flags) *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(text)
 				return err
 			}
-			return printPlan(cmd.OutOrStdout(), story.Plan)
+			var text strings.Builder
+			if err := printPlan(&text, story.Plan); err != nil {
+				return err
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), fault.Printable(text.String()))
+			return err
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "print the whole plan as JSON")

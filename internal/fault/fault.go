@@ -74,11 +74,14 @@ func Text(err error) string {
 
 // OneLine makes one line of a text. Names of files are in it, which somebody else chose: what a terminal would obey
 // becomes a question mark.
-func OneLine(s string) string {
+func OneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
+
+// Printable does the same for a text of several lines and columns: line breaks and tabulators stay.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return '?'
 		}
 		return r
-	}, strings.Join(strings.Fields(s), " "))
+	}, s)
 }

@@ -13,3 +13,9 @@ func TestText(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestPrintable(t *testing.T) {
+	if got := Printable("a\tb\nc\x7f\x1b[1m"); got != "a\tb\nc??[1m" {
+		t.Errorf("%q", got)
+	}
+}

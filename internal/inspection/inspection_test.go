@@ -146,7 +146,7 @@ func TestServed(t *testing.T) {
 
 func TestProblemsAndPrint(t *testing.T) {
 	stack := host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1")...)
-	stack.Problems = []string{"OpenCL: a file: left out"}
+	stack.Problems = []string{"OpenCL: a file: left out", "OpenCL: \x1b[2J: left out"} // of a hostile name
 	r := report(t, stack, amdGPU, nvidiaGPU)
 	all := strings.Join(r.Problems, "\n")
 	for _, want := range []string{"x86_64: libnowhere.so.1, which libGLX_mesa.so.0 needs, is not on the host", "GPU 1: a note", "x86_64: OpenCL: a file: left out",

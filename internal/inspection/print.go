@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Print shows a report to a person: the trees, a table for each GPU, the APIs and their libraries for each architecture,
@@ -39,7 +40,7 @@ func (r *Report) Print(out io.Writer, s Style) error {
 	if len(r.Problems) > 0 {
 		fmt.Fprintf(w, "\n%s\n", s.bold("What will not work"))
 		for _, p := range r.Problems {
-			for i, part := range breakText(p, s.Width, 4) {
+			for i, part := range breakText(fault.Printable(p), s.Width, 4) {
 				fmt.Fprintf(w, "  %s %s\n", []string{"-", " "}[min(i, 1)], part)
 			}
 		}
@@ -121,7 +122,7 @@ func (a *Arch) print(w io.Writer, s Style) {
 	if a.Libc != "" {
 		libc += fmt.Sprintf(", %s in the runtime (%s)", a.Libc, a.Loader)
 	}
-	fmt.Fprintf(w, "\n%s\n", s.bold(a.Arch+libc))
+	fmt.Fprintf(w, "\n%s\n", s.bold(fault.Printable(a.Arch+libc)))
 	t := &table{head: []string{"API", "boundary", "why"}}
 	for _, api := range a.APIs {
 		if api.Boundary != "" {

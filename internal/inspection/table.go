@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Style is how a terminal wants its text.
@@ -38,7 +40,12 @@ type table struct {
 	rows [][]string
 }
 
-func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		cells[i] = fault.Printable(c)
+	}
+	t.rows = append(t.rows, cells)
+}
 
 const (
 	gap = 2
