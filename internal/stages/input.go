@@ -122,7 +122,7 @@ func families(rules *configs.Rules) ([]capsule.Family, error) {
 }
 
 func (s *Side) host(rules *configs.Rules) capsule.Host {
-	h := capsule.Host{Problems: s.Stack.Problems}
+	h := capsule.Host{Problems: slices.Concat(s.Stack.Problems, withoutShell(s.Tree.Root, s.Stack.Tools))}
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
 		index[l] = i
@@ -162,6 +162,17 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 	}
 	h.Tools = tools(s.Stack)
 	return h
+}
+
+// withoutShell says of each tool that its script has nothing to run it.
+func withoutShell(runtime *rootfs.Root, tools []*hostlibs.Tool) []string {
+	var out []string
+	for _, t := range tools {
+		if _, err := runtime.Stat("/bin/sh"); err != nil {
+			out = append(out, fmt.Sprintf("drivers cannot start %s (%s): the runtime has no /bin/sh", t.Path, t.Rule.Why))
+		}
+	}
+	return out
 }
 
 func tools(s *hostlibs.Stack) []capsule.HostTool {
