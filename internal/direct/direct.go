@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -138,7 +139,7 @@ func listable(dir string) error {
 }
 
 // find resolves a program's name: an absolute path, or a bare name by PATH, in the runtime first and then on the host; any
-// other path on the host, for it counts from the working directory.
+// other path, and what PATH names in relative directories, on the host, for it counts from the working directory.
 func find(root *rootfs.Root, name string, env []string) (string, error) {
 	var names []string
 	switch {
@@ -147,13 +148,17 @@ func find(root *rootfs.Root, name string, env []string) (string, error) {
 	case strings.Contains(name, "/"):
 		return name, nil
 	case name != "":
-		for _, dir := range filepath.SplitList(getenv(env, "PATH")) {
-			if filepath.IsAbs(dir) {
-				names = append(names, filepath.Join(dir, name))
+		for _, dir := range strings.Split(pathOf(env), ":") {
+			if dir == "" { // an empty element is the working directory (POSIX, 8.3)
+				dir = "."
 			}
+			names = append(names, dir+"/"+name)
 		}
 	}
 	for _, n := range names {
+		if !filepath.IsAbs(n) {
+			continue
+		}
 		if st, err := root.Stat(n); err == nil && st.Mode.IsRegular() && st.Mode&0o111 != 0 {
 			return root.HostPath(st.Path), nil
 		}
@@ -164,7 +169,15 @@ func find(root *rootfs.Root, name string, env []string) (string, error) {
 		}
 	}
 	return "", fault.WithExit(fault.WithHint(fmt.Errorf("%s: command not found, neither in the runtime nor on the host", name),
-		"PATH is "+getenv(env, "PATH")), fault.ExitNotFound)
+		"PATH is "+pathOf(env)), fault.ExitNotFound)
+}
+
+// pathOf is PATH, or what execvp(3) of glibc searches where it is not set (confstr, _CS_PATH).
+func pathOf(env []string) string {
+	if slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "PATH=") }) {
+		return getenv(env, "PATH")
+	}
+	return "/bin:/usr/bin"
 }
 
 // shebang reads the first line of a script as the kernel does (fs/binfmt_script.c): one argument at most.

@@ -77,7 +77,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// What ld.so's command line cannot say is refused, and nothing is started another way.
+// What ld.so's command line cannot say is refused, and nothing is started another way; names count from here as natively.
 func TestUnspeakable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	must(t, os.Mkdir("--list", 0o755))
@@ -98,6 +98,19 @@ func TestUnspeakable(t *testing.T) {
 		if err == nil || fault.Hint(err) == "" || !strings.Contains(err.Error(), "in its name") {
 			t.Errorf("%s, %s: %v, %q", dir, build, err, got)
 		}
+	}
+	for path, want := range map[string]string{"/none:": "./game", "/none:--list": "./--list/game", "": "./game"} {
+		got, err := runtime().Command([]string{"game"}, []string{"PATH=" + path}, "/build")
+		if err != nil || got[len(got)-1] != want {
+			t.Errorf("PATH=%s: %q, want %s: %v", path, got, want, err)
+		}
+	}
+	must(t, os.MkdirAll("runtime/bin", 0o755))
+	must(t, os.WriteFile("runtime/bin/inner", program, 0o755))
+	inner := runtime()
+	inner.Dir, _ = filepath.Abs("runtime")
+	if got, err := inner.Command([]string{"inner"}, nil, "/build"); err != nil || got[len(got)-1] != inner.Dir+"/bin/inner" {
+		t.Errorf("without PATH: %v, %q", err, got)
 	}
 	must(t, unix.Mkfifo("pipe", 0o755)) // is not waited for
 	if got, err := runtime().Command([]string{"./pipe"}, nil, "/build"); err != nil || !slices.Equal(got, []string{"./pipe"}) {
