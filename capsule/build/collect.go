@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -126,10 +127,15 @@ func (s *Store) remove(dir string, mounts *mounted) bool {
 	return true
 }
 
-// mounted is what the mount namespaces show that this process may look into, read when it is first asked for.
+// maxMounts is in bytes, of all mount tables together: anybody can have as many mount namespaces as they like.
+const maxMounts = 64 << 20
+
+// mounted is what the mount namespaces show that this process may look into, read when it is first asked for. Where they
+// are too many to look at, everything may be mounted.
 type mounted struct {
-	read bool
-	text [][]byte
+	read    bool
+	tooMany bool
+	text    [][]byte
 }
 
 // have says whether something of a generation is mounted anywhere. Names of entries and generations are unique, so that
@@ -137,24 +143,39 @@ type mounted struct {
 func (m *mounted) have(generation string) bool {
 	if !m.read {
 		m.read = true
-		m.look()
+		m.look(maxMounts)
 	}
 	name := []byte("/" + filepath.Base(filepath.Dir(generation)) + "/" + filepath.Base(generation) + "/")
-	return slices.ContainsFunc(m.text, func(text []byte) bool { return bytes.Contains(text, name) })
+	return m.tooMany || slices.ContainsFunc(m.text, func(text []byte) bool { return bytes.Contains(text, name) })
 }
 
-// look reads proc(5)'s mountinfo of one process for each namespace.
-func (m *mounted) look() {
-	seen := map[string]bool{}
+// look reads proc(5)'s mountinfo of one process for each namespace, so many bytes in all.
+func (m *mounted) look(most int64) {
+	seen, left := map[string]bool{}, most
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, p := range processes {
 		namespace, err := os.Readlink(p + "/ns/mnt")
 		if err != nil || seen[namespace] {
 			continue
 		}
-		if text, err := os.ReadFile(p + "/mountinfo"); err == nil {
-			seen[namespace] = true
-			m.text = append(m.text, text)
+		text, err := readAtMost(p+"/mountinfo", left)
+		if err != nil {
+			continue
+		}
+		seen[namespace] = true
+		m.text = append(m.text, text)
+		if left -= int64(len(text)); left <= 0 {
+			m.tooMany, m.text = true, nil
+			return
 		}
 	}
+}
+
+func readAtMost(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
