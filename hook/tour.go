@@ -8,8 +8,11 @@
 package hook
 
 import (
+	"errors"
 	"fmt"
 	"io"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/hook/ask"
 	"github.com/capsule-run/capsule-run/hook/confine"
@@ -100,8 +103,11 @@ func Run(o *Options) error {
 
 	// mount: sources are opened here, in the host's mount namespace, and only moved in the container's.
 	what, err := gather(o, built, answer.GPUs)
+	if errors.Is(err, unix.EMFILE) {
+		err = advise(err, "give the container a limit of open files of 1024, or use the hook at createRuntime")
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("container %s: %w", container.ID, err)
 	}
 	if err := inside.place.Put(what); err != nil {
 		return fmt.Errorf("container %s: %w", container.ID, advise(err, hintTree))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/test/trees"
@@ -16,9 +17,11 @@ import (
 
 // withCache gives the hook's calls another cache.
 func (b *bundle) withCache(dir string) *bundle {
-	for i, a := range b.spec.Hooks.CreateRuntime[0].Args {
-		if strings.HasPrefix(a, "--cache=") {
-			b.spec.Hooks.CreateRuntime[0].Args[i] = "--cache=" + dir
+	for _, h := range append(b.spec.Hooks.CreateRuntime, b.spec.Hooks.CreateContainer...) {
+		for i, a := range h.Args {
+			if strings.HasPrefix(a, "--cache=") {
+				h.Args[i] = "--cache=" + dir
+			}
 		}
 	}
 	return b
@@ -133,5 +136,28 @@ func TestHookDiskFull(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(cache + "/builds/*/*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// At createContainer the hook has the container's limits. What it could not find out for want of descriptors is no reason
+// for anything in the next container.
+func TestHookShortOfDescriptors(t *testing.T) {
+	needsRoot(t, engines...)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
+	config, want := hookConfig(t, host), "Mesa "+mesaVersion(t, host)
+	for _, limit := range []uint64{16, 24} {
+		cache := shared(t)
+		// runc sets the limits later.
+		short := newBundle(t, "crun", writableRoot(t, tree), "true").hook("createContainer", config, "--gpu=all").withCache(cache)
+		short.spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: limit, Soft: limit}}
+		r := short.run()
+		if told := readFile(t, cache+"/hook.log"); r.status == 0 || !strings.Contains(told, "hint: ") || strings.Contains(told, "goroutine") {
+			t.Errorf("%d descriptors: exit status %d\n%s", limit, r.status, told)
+		}
+		b := newBundle(t, "runc", writableRoot(t, tree), "sh", "-c", "vulkaninfo --summary 2>/dev/null")
+		out := b.hook("createRuntime", config, "--gpu=all").withCache(cache).ok().stdout
+		if !strings.Contains(out, want) {
+			t.Errorf("after a container with %d descriptors not the host's driver:\n%s", limit, out)
+		}
 	}
 }

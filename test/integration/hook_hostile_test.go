@@ -257,8 +257,9 @@ func TestHookRace(t *testing.T) {
 	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
 	config := hookConfig(t, host)
 	outside := newOutside(t)
+	gpu := hookConfig(t, gpuHost(t))
 	untouched(t, host, tree, outside)
-	for _, place := range []string{"/run", "/run/capsule", "/etc", "/etc/ld.so.cache"} {
+	for _, place := range []string{"/run", "/run/capsule", "/etc", "/etc/ld.so.cache", "/dev/dri"} {
 		t.Run(place, func(t *testing.T) {
 			unmounted(t)
 			root := writableRoot(t, tree)
@@ -294,6 +295,10 @@ func TestHookRace(t *testing.T) {
 			started, refused := 0, 0
 			for i := range 12 {
 				b := newBundle(t, "runc", root, "sh", "-c", "grep -rl "+secret+" /run/capsule /etc/ld.so.cache; true")
+				config := config
+				if place == "/dev/dri" {
+					config, b.spec.Mounts = gpu, withoutMounts(b.spec.Mounts, "/dev")
+				}
 				r := b.hook([]string{"createRuntime", "createContainer"}[i%2], config, "--gpu=all").run()
 				if strings.TrimSpace(r.stdout) != "" || strings.Contains(r.both(), "goroutine ") {
 					t.Errorf("%s", tail(r.both()))
