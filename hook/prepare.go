@@ -11,6 +11,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
@@ -64,6 +65,11 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	sources, err := configs.Sources(configs.MachineDir)
 	if err != nil {
 		return nil, rulesError(err)
+	}
+	for _, s := range sources { // they say which files of the host every container gets
+		if err := config.Trusted(s.Name); err != nil {
+			return nil, err
+		}
 	}
 	parts := []string{"hook", w.Version, o.Identity, o.host(), w.Boundary.All, strings.Join(w.Libraries, "\x00")}
 	for _, s := range sources {

@@ -102,7 +102,17 @@ func readSystem(name string, explicit bool) (*file, error) {
 	return parse(name, text, true)
 }
 
-// trusted refuses a file that others than the one we run as can write.
+// Trusted refuses, for root, a file that others can write: one that says what root does. It must be readable.
+func Trusted(name string) error {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
+	}
+	defer f.Close()
+	return trusted(f, name)
+}
+
+// trusted is Trusted for an open file.
 func trusted(f *os.File, name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
