@@ -130,6 +130,9 @@ func (m *Manifests) wrong() string {
 	if m.Role == "" || m.Kind == "" || m.Directory == "" || len(m.Below) == 0 {
 		return "manifests need role, kind, directory and below"
 	}
+	if path.IsAbs(m.Directory) || slices.Contains(strings.Split(m.Directory, "/"), "..") {
+		return "directory must be a relative path" // below /etc, for layers of the host
+	}
 	if strings.ContainsAny(m.Kind, "/\x00") || m.Kind == "." || m.Kind == ".." {
 		return fmt.Sprintf("kind %q is not a file name", m.Kind)
 	}

@@ -75,6 +75,7 @@ func TestParseErrors(t *testing.T) {
 		{"[[family]]\nname = \"a\"\n[[family.manifests]]\nrole = \"r\"\n", "x.toml:3: family a: manifests need"},
 		{"[[family]]\nname = \"a\"\n[[family.manifests]]\nrole = \"r\"\nkind = \"k\"\ndirectory = \"d\"\nbelow = [\"$HOME\"]\nkey = [\"a\"]\n", "below"},
 		{"[[family]]\nname = \"a\"\n[[family.manifests]]\nrole = \"r\"\nkind = \"k\"\ndirectory = \"d\"\nbelow = [\"/\"]\nformat = \"xml\"\n", "xml"},
+		{"[[family]]\nname = \"a\"\n[[family.manifests]]\nrole = \"r\"\nkind = \"k\"\ndirectory = \"d/../..\"\nbelow = [\"/\"]\nkey = [\"a\"]\n", "x.toml:3: family a: directory"},
 		{"[[family]]\nname = \"a\"\n[[family.criteria]]\nloader = \"l\"\nwhy = \"w\"\n", "x.toml:3: family a: criteria need"},
 		{"[[family]]\nname = \"a\"\n[[family.criteria]]\nloader = \"l\"\nwhy = \"w\"\nloader-file = '(\\d'\ndriver-symbol = '(\\d)'\n", "regular expression"},
 		{"[[family]]\nname = \"a\"\nextend = true\nremove = true\n", "x.toml:1: family a: extend and remove"},
