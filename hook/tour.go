@@ -62,6 +62,9 @@ func Run(o *Options) error {
 
 	// state: which container, and what its configuration asks for.
 	container, err := oci.Read(o.State)
+	if o.Stage == CreateContainer && errors.Is(err, unix.EACCES) { // root's Podman keeps the bundle to itself
+		return advise(err, "in a user namespace of its own a container needs the hook at createRuntime: capsule-run hook install")
+	}
 	if err != nil {
 		return advise(err, "the hook is for an engine to call: `capsule-run hook install` and `hook inject` say how")
 	}
