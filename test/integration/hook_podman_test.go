@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/test/trees"
@@ -167,7 +168,26 @@ func newUser(t *testing.T) *user.User {
 	})
 	u, err := user.Lookup(name)
 	must(t, err)
+	t.Cleanup(func() { endProcesses(t, u) })
 	return u
+}
+
+// endProcesses ends what a user of ours has running. A rootless podman leaves a process behind that holds its user namespace
+// ("podman pause"), and the next user may get the same id.
+func endProcesses(t *testing.T, u *user.User) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/status")
+	must(t, err)
+	for _, name := range files {
+		// Not the directory's owner, which is root for a process that may not be traced.
+		text, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(text), "\nUid:\t"+u.Uid+"\t") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // asUser is a user's, whose containers.conf names the user's hooks directory, as hook install says.
