@@ -3,6 +3,7 @@ package hostlibs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -145,6 +146,14 @@ func (d *discovery) each(libraries []*Library, f func(i int, l *Library) error) 
 }
 
 func (d *discovery) readSymbols(l *Library) error {
+	return d.read(l, func(f io.ReaderAt, size int64) (err error) {
+		l.Exports, l.Imports, err = dynelf.Symbols(f, size)
+		return err
+	})
+}
+
+// read hands a library's file to a reader, whose error means that the file is damaged.
+func (d *discovery) read(l *Library, reader func(f io.ReaderAt, size int64) error) error {
 	f, err := d.root.OpenFile(l.Path)
 	if err != nil {
 		return fmt.Errorf("host library: %w", err)
@@ -154,7 +163,7 @@ func (d *discovery) readSymbols(l *Library) error {
 	if err != nil {
 		return fmt.Errorf("host library: %w", err)
 	}
-	if l.Exports, l.Imports, err = dynelf.Symbols(f, st.Size()); err != nil {
+	if err := reader(f, st.Size()); err != nil {
 		return d.damaged(l.Path, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package hostlibs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -191,21 +192,11 @@ func (d *discovery) constants() ([]constant, error) {
 	}
 	out := make([]constant, len(wanted))
 	err := d.each(wanted, func(i int, l *Library) error {
-		f, err := d.root.OpenFile(l.Path)
-		if err != nil {
-			return fmt.Errorf("host library: %w", err)
-		}
-		defer f.Close()
-		st, err := f.Stat()
-		if err != nil {
-			return fmt.Errorf("host library: %w", err)
-		}
-		names, err := dynelf.Sonames(f, st.Size())
-		if err != nil {
-			return d.damaged(l.Path, err)
-		}
-		out[i] = constant{l, slices.DeleteFunc(names, func(n string) bool { return matchesAny(rule.Except, n) })}
-		return nil
+		return d.read(l, func(f io.ReaderAt, size int64) error {
+			names, err := dynelf.Sonames(f, size)
+			out[i] = constant{l, slices.DeleteFunc(names, func(n string) bool { return matchesAny(rule.Except, n) })}
+			return err
+		})
 	})
 	return out, err
 }
