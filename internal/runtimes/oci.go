@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/umoci/oci/cas/dir"
 	"github.com/opencontainers/umoci/oci/casext"
 
+	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
@@ -46,7 +47,7 @@ func layoutSource(path, tag string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{path: path, tag: tag, oci: true, id: key(string(manifest.Digest))}, nil
+	return &source{path: path, tag: tag, oci: true, id: build.Key(string(manifest.Digest))}, nil
 }
 
 // manifest finds the image of a tag for this architecture; without a tag there must be one only.
@@ -148,7 +149,7 @@ func unpackImage(s *source, to string, progress Progress) error {
 	if err != nil {
 		return err
 	}
-	if key(string(d.Digest)) != s.id {
+	if build.Key(string(d.Digest)) != s.id {
 		return errChanged(s.path)
 	}
 	var m ispec.Manifest

@@ -1,8 +1,6 @@
 package runtimes
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
@@ -76,7 +75,7 @@ func archiveKey(path, tag string, info fs.FileInfo) string {
 	if tag != "" {
 		parts = append(parts, tag)
 	}
-	return key(parts...)
+	return build.Key(parts...)
 }
 
 // unchanged says whether f is still what the source was when its id was told.
@@ -90,14 +89,6 @@ func (s *source) unchanged(f *os.File) error {
 
 func errChanged(path string) error {
 	return fault.WithHint(fmt.Errorf("%s %w: it has changed meanwhile", path, ErrArchive), "try again when it is complete")
-}
-
-func key(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:24]
 }
 
 // checkArchive looks at the first bytes: an archive, or what is compressed like one.
