@@ -30,27 +30,6 @@ var Differences = []string{
 	"--bind, --home, --share PATH:ro and --unshare-net are not possible",
 }
 
-// start goes from artefacts to the program's end.
-func start(o *Options, built *build.Built) (int, error) {
-	if o.Isolation == IsolationNone {
-		// exec: where we are; the build stands for /run/capsule.
-		spec, err := inPlace(o, built)
-		if err != nil {
-			return 0, err
-		}
-		o.Done()
-		return launch.Run(spec)
-	}
-	// mount: the runtime's directories, the user's own, and below /run/capsule what the plan names.
-	spec, err := compose(o, built)
-	if err != nil {
-		return 0, err
-	}
-	// exec: in namespaces of its own, as if it had been started directly.
-	o.Done()
-	return launch.Run(spec)
-}
-
 // fallBack says whether to try again without isolation, which it then notes and tells.
 func (o *Options) fallBack(err error) bool {
 	if o.Isolation != IsolationAuto || !launch.Forbidden(err) {

@@ -1,6 +1,6 @@
-// Package run is the tour: the whole of capsule-run in two functions. Prepare goes from the host and the runtime to
-// files on disk (inspect, discover, plan, build); Run mounts them and starts the program (mount, exec). It exists so
-// that every command does the same in the same order; the stages themselves are packages of their own.
+// Package run is the tour: the whole of capsule-run in three functions. Prepare goes from the host and the runtime to
+// files on disk (inspect, discover, plan, build), start mounts them and starts the program (mount, exec), and Run is both.
+// It exists so that every command does the same in the same order; the stages themselves are packages of their own.
 package run
 
 import (
@@ -17,7 +17,7 @@ import (
 // signal N ended it. An error means that nothing was run.
 func Run(o *Options) (int, error) {
 	defer o.Release()
-	if err := o.attend(); err != nil {
+	if err := o.attend(); err != nil { // descriptors that must be open, our life bound to the parent's
 		return 0, err
 	}
 	for {
@@ -25,12 +25,27 @@ func Run(o *Options) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		status, err := start(o, built) // mount, exec
+		status, err := start(o, built)
 		built.Close()
 		if err == nil || !o.fallBack(err) { // without isolation: once
 			return status, err
 		}
 	}
+}
+
+// start goes from artefacts to the program's end.
+func start(o *Options, built *build.Built) (int, error) {
+	words := compose // mount: the runtime's directories, the user's own, and below /run/capsule what the plan names
+	if o.Isolation == IsolationNone {
+		words = inPlace // nothing is mounted: the build stands for /run/capsule
+	}
+	spec, err := words(o, built)
+	if err != nil {
+		return 0, err
+	}
+	// exec: as if it had been started directly, with isolation in namespaces of its own.
+	o.Done()
+	return launch.Run(spec)
 }
 
 // Prepare returns the artefacts for a host, a runtime and options. While nothing that they depend on has changed they
