@@ -1,8 +1,6 @@
 package dso
 
 import (
-	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"testing"
 
@@ -37,31 +35,13 @@ func TestAArch64TrampolinesReadTheirSlots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := elf.NewFile(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	symbols, err := f.DynamicSymbols()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, data := f.Section(".text"), f.Section(".data")
-	code, err := text.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	descriptor, err := data.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
 	le := binary.LittleEndian
-	slots := data.Addr + le.Uint64(descriptor[56:]) // capsule_dso.slots
-	first := int(le.Uint32(descriptor[8:])) - 1     // DynamicSymbols leaves the null symbol out
-	for i, s := range symbols[first:] {
-		c := code[s.Value-text.Addr:]
+	stub := trampolines(t, b)
+	for i, s := range stub.symbols {
+		c := stub.code[s.Value-stub.text:]
 		register, slot := addressOf(t, s.Value+4, c[4:])
-		if le.Uint32(c) != btiC || le.Uint32(c[12:]) != br16 || register != 16 || slot != slots+8*uint64(i) {
-			t.Fatalf("%s: % x reads %#x by x%d, its slot is at %#x", s.Name, c[:16], slot, register, slots+8*uint64(i))
+		if le.Uint32(c) != btiC || le.Uint32(c[12:]) != br16 || register != 16 || slot != stub.slots+8*uint64(i) {
+			t.Fatalf("%s: % x reads %#x by x%d, its slot is at %#x", s.Name, c[:16], slot, register, stub.slots+8*uint64(i))
 		}
 		if want := map[string]byte{"vector": 0x80}[s.Name]; s.Other != want {
 			t.Errorf("st_other of %s is %#x, want %#x", s.Name, s.Other, want)

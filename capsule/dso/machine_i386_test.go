@@ -16,37 +16,16 @@ func TestI386TrampolinesReadTheirSlots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := elf.NewFile(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	symbols, err := f.DynamicSymbols()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, data := f.Section(".text"), f.Section(".data")
-	code, err := text.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	descriptor, err := data.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
 	le := binary.LittleEndian
-	slots := data.Addr + le.Uint64(descriptor[56:]) // capsule_dso.slots
-	first := int(le.Uint32(descriptor[8:])) - 1     // DynamicSymbols leaves the null symbol out
-	if n := int(le.Uint32(descriptor[12:])); n != len(symbols)-first || n < 1000 {
-		t.Fatalf("%d symbols of %d", n, len(symbols))
-	}
-	for i, s := range symbols[first:] {
-		at := s.Value - text.Addr
-		c := code[at : at+i386.trampolineSize]
+	stub := trampolines(t, b)
+	for i, s := range stub.symbols {
+		at := s.Value - stub.text
+		c := stub.code[at : at+i386.trampolineSize]
 		if c[0] != 0xe8 || c[11] != 0x8b || c[12] != 0x80 {
 			t.Fatalf("%s: % x", s.Name, c)
 		}
 		pc := uint32(s.Value) + 5
-		if got, want := pc+le.Uint32(c[13:]), uint32(slots)+4*uint32(i); got != want {
+		if got, want := pc+le.Uint32(c[13:]), uint32(stub.slots)+4*uint32(i); got != want {
 			t.Fatalf("%s reads %#x, its slot is at %#x", s.Name, got, want)
 		}
 	}
