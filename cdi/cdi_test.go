@@ -18,7 +18,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
-var options = Options{Hook: "/usr/bin/capsule-run", Args: []string{"hook", "createContainer"}}
+var options = Options{Hook: "/usr/bin/capsule-run", Args: []string{"hook", Stage}}
 
 // fixture is a machine: lines "path = content", "path -> target" and "path : MAJOR:MINOR MODE GID", which stands for a node.
 func fixture(t *testing.T, lines ...string) *hostgpu.Devices {
@@ -201,8 +201,8 @@ func TestInject(t *testing.T) {
 	if missing, err := cache.InjectDevices(config, Kind+"=0", Kind+"=1"); err != nil || len(missing) > 0 {
 		t.Fatalf("%v, %v", missing, err)
 	}
-	if h := config.Hooks.CreateContainer; len(h) != 1 || h[0].Path != options.Hook || !slices.Equal(h[0].Env, []string{hookPath}) ||
-		!slices.Equal(h[0].Args, []string{"capsule-run", "hook", "createContainer"}) {
+	if h := config.Hooks.CreateRuntime; len(h) != 1 || h[0].Path != options.Hook || !slices.Equal(h[0].Env, []string{hookPath}) ||
+		!slices.Equal(h[0].Args, []string{"capsule-run", "hook", Stage}) {
 		t.Errorf("hooks %+v", h)
 	}
 	if !slices.Equal(config.Process.User.AdditionalGids, []uint32{44, 105}) || len(config.Linux.Devices) != 5 || len(config.Mounts) != 0 {

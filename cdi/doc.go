@@ -25,6 +25,10 @@ const Kind = "capsule.dev/gpu"
 // All is the device that stands for every GPU of the machine.
 const All = "all"
 
+// Stage is when engines call the hook. At createRuntime it is who the engine is, whatever user namespace the container has:
+// at createContainer, in the container's, root's Podman would not let it read the bundle, nor could it keep a cache.
+const Stage = "createRuntime"
+
 // Name is what a specification's file is called by default, below one of the directories that engines read.
 const Name = "capsule-gpu.json"
 
@@ -40,7 +44,7 @@ const hookPath = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Options of Make.
 type Options struct {
-	// Hook is the absolute path of the program that an engine runs, Args what follows its name.
+	// Hook is the absolute path of the program that an engine runs at Stage, Args what follows its name.
 	Hook string
 	Args []string
 	// NoGroups leaves out the groups of device nodes, for engines that do not know CDI 0.7.
@@ -77,7 +81,7 @@ func Make(d *hostgpu.Devices, o Options) (*specs.Spec, error) {
 		}
 	}
 	timeout := hookTimeout
-	hook := &specs.Hook{HookName: "createContainer", Path: o.Hook, Env: []string{hookPath}, Timeout: &timeout,
+	hook := &specs.Hook{HookName: Stage, Path: o.Hook, Env: []string{hookPath}, Timeout: &timeout,
 		Args: append([]string{filepath.Base(o.Hook)}, o.Args...)}
 	if len(all.ContainerEdits.DeviceNodes) > 0 {
 		s.ContainerEdits.Hooks = []*specs.Hook{hook} // once, however many devices a container gets

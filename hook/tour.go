@@ -62,8 +62,9 @@ func Run(o *Options) error {
 
 	// state: which container, and what its configuration asks for.
 	container, err := oci.Read(o.State)
-	if o.Stage == CreateContainer && errors.Is(err, unix.EACCES) { // root's Podman keeps the bundle to itself
-		return advise(err, "in a user namespace of its own a container needs the hook at createRuntime: capsule-run hook install")
+	if o.Stage == CreateContainer && errors.Is(err, unix.EACCES) {
+		return advise(err, "at createContainer the hook is a user of the container's, to whom the engine does not show the bundle: "+
+			"use it at createRuntime, by `capsule-run hook install`, `hook inject` or `cdi generate`")
 	}
 	if err != nil {
 		return advise(err, "the hook is for an engine to call: `capsule-run hook install` and `hook inject` say how")

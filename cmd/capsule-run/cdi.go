@@ -73,7 +73,7 @@ func generateCDI(cmd *cobra.Command, f *flags, g *cdiFlags) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"createContainer", "--gpu", cdi.All, "--no-devices"}
+	args := []string{cdi.Stage, "--gpu", cdi.All, "--no-devices"}
 	if filepath.Base(g.hook) != serve.Name {
 		args = append([]string{"hook"}, args...)
 	}

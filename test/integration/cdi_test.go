@@ -3,9 +3,11 @@
 package integration
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,5 +144,49 @@ func TestCDINodes(t *testing.T) {
 	}
 	if r := in("--device", "capsule.dev/gpu=2", look); r.status == 0 {
 		t.Errorf("a GPU whose node is another device was given:\n%s", r.stdout)
+	}
+}
+
+// Whatever user namespace root's podman gives a container, the hook is root's: by CDI as by
+// hooks.d the container gets the host's driver.
+func TestPodmanUserNamespace(t *testing.T) {
+	needsPodman(t)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime12")
+	hooks := filepath.Join(shared(t), "hooks.d")
+	env := []string{"PATH=/usr/bin:/bin", "HOME=" + home}
+	outputOf(t, env, binary, "hook", "install", "--dir", hooks, "--config", hookConfig(t, host), "--cache", hookCache())
+	subordinate(t, "containers")
+	p := rootOn("overlay", t, hooks).withCDI(generated(t, host)) // vfs would copy the image for each container
+	p.image(tree, "localhost/debian12")
+	const show = "cat /proc/self/uid_map; vulkaninfo --summary 2>/dev/null | grep driverInfo"
+	for _, engine := range engines {
+		for by, ask := range map[string][]string{"CDI": {"--device", gpuAll}, "hooks.d": {"--annotation", "dev.capsule.gpu=all"}} {
+			for name, ids := range map[string][]string{
+				"uidmap": {"--uidmap", "0:200000:65536", "--gidmap", "0:200000:65536"},
+				"auto":   {"--userns=auto:size=65536"},
+			} {
+				t.Run(engine+"/"+by+"/"+name, func(t *testing.T) {
+					uncapsuled(t)
+					untouched(t, host, tree)
+					args := append(append(slices.Clone(ids), ask...), "localhost/debian12", "sh", "-c", show)
+					r := p.container(engine, args...)
+					if map0 := strings.Fields(r.stdout + " - - -"); r.status != 0 || map0[0] != "0" || map0[1] == "0" ||
+						!strings.Contains(r.stdout, "Mesa "+mesaVersion(t, host)) {
+						t.Errorf("exit status %d\n%s", r.status, r.both())
+					}
+				})
+			}
+		}
+	}
+}
+
+// subordinate gives a user of /etc/subuid and /etc/subgid 65536 ids for a test, as Podman's --userns=auto takes them.
+func subordinate(t *testing.T, user string) {
+	t.Helper()
+	for _, name := range []string{"/etc/subuid", "/etc/subgid"} {
+		before, err := os.ReadFile(name)
+		must(t, err)
+		must(t, os.WriteFile(name, append(bytes.Clone(before), user+":300000000:65536\n"...), 0o644))
+		t.Cleanup(func() { must(t, os.WriteFile(name, before, 0o644)) })
 	}
 }

@@ -229,11 +229,7 @@ func TestHookUserNamespace(t *testing.T) {
 			t.Run(engine+"/"+stage, func(t *testing.T) {
 				uncapsuled(t)
 				b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", "vulkaninfo --summary 2>/dev/null; ls -nd /run/capsule")
-				ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 65536}}
-				b.spec.Linux.UIDMappings, b.spec.Linux.GIDMappings = ids, ids
-				b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
-				b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "tmpfs", Source: "tmpfs"})
-				b.hook(stage, config, "--gpu=all")
+				b.inUserNamespace().hook(stage, config, "--gpu=all")
 				if stage == "createContainer" {
 					h := &b.spec.Hooks.CreateContainer[0]
 					h.Args = slices.DeleteFunc(h.Args, func(a string) bool { return strings.HasPrefix(a, "--cache=") })
@@ -248,4 +244,42 @@ func TestHookUserNamespace(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A bundle that the engine keeps to itself is read at createRuntime, and at createContainer the hook, a user of the
+// container's, says what to do.
+func TestHookUnreadableBundle(t *testing.T) {
+	needsRoot(t, engines...)
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime12")
+	config := hookConfig(t, host)
+	for _, engine := range engines {
+		for _, stage := range []string{"createRuntime", "createContainer"} {
+			t.Run(engine+"/"+stage, func(t *testing.T) {
+				uncapsuled(t)
+				b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", "vulkaninfo --summary 2>/dev/null").inUserNamespace()
+				must(t, os.Chmod(b.dir, 0o700))
+				r := b.hook(stage, config, "--gpu=all").run()
+				if stage == "createRuntime" {
+					if r.status != 0 || !strings.Contains(r.stdout, "Mesa "+mesaVersion(t, host)) {
+						t.Errorf("exit status %d\n%s", r.status, r.both())
+					}
+					return
+				}
+				// crun shows nothing, and a user of the container's has no log to write to.
+				if told := r.stderr; r.status == 0 || engine == "runc" && (!strings.Contains(told, "permission denied") ||
+					!strings.Contains(told, "use it at createRuntime")) {
+					t.Errorf("exit status %d\n%s", r.status, told)
+				}
+			})
+		}
+	}
+}
+
+// inUserNamespace gives the container ids of its own, and a /run that it may write to.
+func (b *bundle) inUserNamespace() *bundle {
+	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 65536}}
+	b.spec.Linux.UIDMappings, b.spec.Linux.GIDMappings = ids, ids
+	b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "tmpfs", Source: "tmpfs"})
+	return b
 }

@@ -33,10 +33,15 @@ func needsPodman(t *testing.T) {
 
 // asRoot is root's, with a hooks directory.
 func asRoot(t *testing.T, hooks string) *podman {
-	dir := shared(t)
-	p := &podman{t: t, options: []string{"--root", dir + "/root", "--runroot", dir + "/run", "--hooks-dir", hooks, "--storage-driver", "vfs"}}
+	p := rootOn("vfs", t, hooks)
 	p.run("runc", "info") // what stays mounted for the storage is not the hook's
 	return p
+}
+
+// rootOn is root's on a storage driver.
+func rootOn(driver string, t *testing.T, hooks string) *podman {
+	dir := shared(t)
+	return &podman{t: t, options: []string{"--root", dir + "/root", "--runroot", dir + "/run", "--hooks-dir", hooks, "--storage-driver", driver}}
 }
 
 // run runs a podman command on an engine.
@@ -210,7 +215,8 @@ func asUser(t *testing.T, u *user.User) *podman {
 // as runs a command as the user.
 func (p *podman) as(stdin io.Reader, argv ...string) string {
 	p.t.Helper()
-	cmd := exec.Command(p.prefix[0], append(append([]string{}, p.prefix[1:]...), argv...)...)
+	argv = append(append([]string{}, p.prefix...), argv...)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdin = p.env, "/", stdin
 	out, err := cmd.CombinedOutput()
 	if err != nil {
