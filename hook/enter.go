@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -36,11 +35,11 @@ func enter(o *Options, proc *confine.Proc, c *oci.Container) (*inside, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := openRoot(thread, c)
+	root, point, err := openRoot(thread, proc, c)
 	if err == nil {
 		var again *os.File
 		if again, err = reopen(root); err == nil {
-			foreign, ferr := foreign(proc, c.Rootfs)
+			foreign, ferr := foreign(proc, point)
 			if ferr == nil {
 				return &inside{tree: rootfs.OpenAt(again, c.Rootfs), place: &place.Container{Root: root, Thread: thread,
 					Proc: proc, Foreign: foreign, Label: c.MountLabel}}, nil
@@ -82,43 +81,6 @@ func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, 
 	return confine.Join(ns)
 }
 
-// openRoot finds the container's root. At every stage that runc and crun call us it lies where they have put it together,
-// and "/" is still the host's. Where a runtime has changed the root already, "/" is the container's.
-func openRoot(thread *confine.Thread, c *oci.Container) (*os.File, error) {
-	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
-	host, err := unix.Open("/", flags, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open /: %w", err)
-	}
-	outer := os.NewFile(uintptr(host), "/")
-	defer outer.Close()
-	var root *os.File
-	err = thread.Do(func() error {
-		fd, err := unix.Open("/", flags, 0)
-		if err != nil {
-			return fmt.Errorf("open the container's /: %w", err)
-		}
-		root = os.NewFile(uintptr(fd), "")
-		unchanged, err := sameFile(root, outer)
-		if err != nil || !unchanged {
-			return err
-		}
-		root.Close()
-		if fd, err = unix.Open(c.Rootfs, flags, 0); err != nil {
-			return fmt.Errorf("open the container's root %s: %w", c.Rootfs, err)
-		}
-		root = os.NewFile(uintptr(fd), "")
-		if same, err := sameFile(root, outer); err != nil || same {
-			return errors.Join(err, errors.New("the container's root is the host's"))
-		}
-		return nil
-	})
-	if err != nil && root != nil {
-		root.Close()
-	}
-	return root, err
-}
-
 func sameFile(a, b *os.File) (bool, error) {
 	x, err := a.Stat()
 	if err != nil {
@@ -136,18 +98,16 @@ func reopen(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// foreign lists the file systems that are mounted outside of the container's root: a volume of the host is one of them.
-func foreign(proc *confine.Proc, root string) (map[string]bool, error) {
+// foreign lists the file systems that are mounted outside of the container's root, which is mounted at point: a volume of the
+// host is one of them.
+func foreign(proc *confine.Proc, point string) (map[string]bool, error) {
 	mounts, err := proc.Mounts()
 	if err != nil {
 		return nil, err
 	}
-	if real, err := filepath.EvalSymlinks(root); err == nil {
-		root = real
-	}
 	out := map[string]bool{}
 	for _, m := range mounts {
-		if m.Point != root && !strings.HasPrefix(m.Point, path.Join(root)+"/") {
+		if m.Point != point && !strings.HasPrefix(m.Point, path.Join(point)+"/") {
 			out[m.Dev] = true
 		}
 	}

@@ -15,11 +15,12 @@ func TestParseMounts(t *testing.T) {
 		`36 35 98:0 /mnt1 /mnt2/a\040b rw,noatime master:1 shared:7 - ext3 /dev/root rw,errors=continue
 37 36 0:25 / /run rw - tmpfs capsule-run ro
 `))
-	want := []Mount{{36, "98:0", "/mnt2/a b", "ext3", "/dev/root", true}, {37, "0:25", "/run", "tmpfs", "capsule-run", false}}
+	want := []Mount{{36, 35, "98:0", "/mnt1", "/mnt2/a b", "ext3", "/dev/root", true},
+		{37, 36, "0:25", "/", "/run", "tmpfs", "capsule-run", false}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"36 35", "36 35 98:0 / / rw - ext3", "x 35 98:0 / /x rw - ext3 a", "\n"} {
+	for _, bad := range []string{"36 35", "36 35 98:0 / / rw - ext3", "x 35 98:0 / /x rw - ext3 a", "36 y 98:0 / /x rw - ext3 a", "\n"} {
 		if got, err := parseMounts(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q: %v", bad, got)
 		}

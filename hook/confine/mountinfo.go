@@ -16,8 +16,9 @@ const maxMountinfo = 60 << 20
 
 // Mount is a line of mountinfo (proc_pid_mountinfo(5)).
 type Mount struct {
-	ID           uint64
+	ID, Parent   uint64
 	Dev          string // "major:minor"
+	Root         string // what of the file system is shown, as a path in it
 	Point        string // as seen from the root of whoever reads it
 	Type, Source string
 	Shared       bool // what is mounted below it appears elsewhere too
@@ -50,10 +51,12 @@ func parseMounts(r io.Reader) ([]Mount, error) {
 		if dash+2 >= len(f) {
 			return nil, fmt.Errorf("line %q", s.Text())
 		}
-		m := Mount{Dev: f[2], Point: unescape(f[4]), Type: f[dash+1], Source: unescape(f[dash+2])}
-		var err error
-		if m.ID, err = strconv.ParseUint(f[0], 10, 64); err != nil {
-			return nil, fmt.Errorf("line %q: %w", s.Text(), err)
+		m := Mount{Dev: f[2], Root: unescape(f[3]), Point: unescape(f[4]), Type: f[dash+1], Source: unescape(f[dash+2])}
+		for i, id := range []*uint64{&m.ID, &m.Parent} {
+			var err error
+			if *id, err = strconv.ParseUint(f[i], 10, 64); err != nil {
+				return nil, fmt.Errorf("line %q: %w", s.Text(), err)
+			}
 		}
 		for _, optional := range f[6:dash] {
 			m.Shared = m.Shared || strings.HasPrefix(optional, "shared:")
