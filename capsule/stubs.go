@@ -43,7 +43,7 @@ func (p *planner) planStubs() {
 				}
 			}
 		}
-		if len(decision.Data) > 0 {
+		if len(decision.Data) > 0 && p.userOf(l) == "the program" { // loaders ask drivers for functions alone
 			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
 				"%s exports data, which a stub cannot stand for: a program that uses %s of it gets \"undefined symbol\"",
 				l.Name, english(decision.Data)))

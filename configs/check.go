@@ -175,7 +175,11 @@ func (d *Data) wrong() string {
 	if d.Remove {
 		return ""
 	}
-	if !path.IsAbs(d.Path) || path.Clean(d.Path) != d.Path || d.Path == "/" || d.Why == "" {
+	at, beside := strings.CutPrefix(d.Path, Prefix)
+	if beside && len(d.Libraries) == 0 {
+		return Prefix + " needs libraries"
+	}
+	if !path.IsAbs(at) || path.Clean(at) != at || at == "/" || d.Why == "" {
 		return "an absolute, clean path and a reason (why) are needed"
 	}
 	for _, p := range append([]string{d.Path, d.Match}, d.Libraries...) {

@@ -125,7 +125,8 @@ type Manifests struct {
 
 // Data is a file, or the files in a directory that match a pattern, which drivers open by an absolute path.
 type Data struct {
-	// Path may have wildcards in its components.
+	// Path may have wildcards in its components. It may begin with $PREFIX: the directory above the lib/ of each of
+	// Libraries, which is how a driver knows its data that was installed with it (/nix/store/…, /opt/mesa).
 	Path  string `toml:"path"`
 	Match string `toml:"match"`
 	// Tree shows the directory as a whole, with what is below it.
@@ -137,6 +138,9 @@ type Data struct {
 	Environment string `toml:"environment"`
 	Remove      bool   `toml:"remove"`
 }
+
+// Prefix begins the path of data that lies beside its library.
+const Prefix = "$PREFIX"
 
 // defaults are parsed once. What is returned must not be changed.
 var defaults = sync.OnceValues(func() (*Rules, error) { return Merge(nil) })

@@ -84,6 +84,8 @@ func TestParseErrors(t *testing.T) {
 		{"libc = []\n[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"l\"]\nfiles = [\"b\"]\n", "x.toml:2: tool /a: files"},
 		{"[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"[\"]\n", "x.toml:1: tool /a: pattern"},
 		{"[[tool]]\npath = \"/a\"\nwhy = \"w\"\nlibraries = [\"l\"]\narguments = [\"a\\nb\"]\n", "x.toml:1: tool /a: a line break"},
+		{"[[data]]\npath = \"$PREFIX/share/x\"\nwhy = \"w\"\n", "x.toml:1: data $PREFIX/share/x: $PREFIX needs libraries"},
+		{"[[data]]\npath = \"$PREFIXshare\"\nwhy = \"w\"\nlibraries = [\"a\"]\n", "x.toml:1: data $PREFIXshare: "},
 		{"[[data]]\npath = \"/a/../b\"\nwhy = \"w\"\n", "x.toml:1: data /a/../b: "},
 	} {
 		r, err := Parse("x.toml", []byte(c.text))

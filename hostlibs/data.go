@@ -17,13 +17,18 @@ func (d *discovery) dataFiles() error {
 		if !d.wants(rule.Libraries) {
 			continue
 		}
-		paths := d.root.Glob(rule.Path, maxGlob)
+		var paths []string
+		for _, p := range d.dataPaths(rule) {
+			paths = append(paths, d.root.Glob(p, maxGlob)...)
+		}
 		// Not "/", below which everything is.
 		if p := path.Clean(d.getenv(rule.Environment)); path.IsAbs(p) && p != "/" {
 			paths = []string{p}
 		}
 		for _, p := range paths {
-			d.data = append(d.data, d.dataAt(p, rule))
+			if !slices.ContainsFunc(d.data, func(o DataFile) bool { return o.Path == p }) {
+				d.data = append(d.data, d.dataAt(p, rule))
+			}
 		}
 	}
 	byDir := d.emptyManifestDirs()
@@ -54,12 +59,33 @@ func (d *discovery) wants(patterns []string) bool {
 	if len(patterns) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(d.all, func(l *Library) bool {
-		return slices.ContainsFunc(patterns, func(p string) bool {
-			ok, _ := path.Match(p, l.Name)
-			return ok
-		})
-	})
+	return slices.ContainsFunc(d.all, func(l *Library) bool { return matchesAny(patterns, l.Name) })
+}
+
+// dataPaths are a rule's path, or one for each place in which libraries that read the data are installed.
+func (d *discovery) dataPaths(rule configs.Data) []string {
+	below, ok := strings.CutPrefix(rule.Path, configs.Prefix)
+	if !ok {
+		return []string{rule.Path}
+	}
+	var out []string
+	for _, l := range d.all {
+		if p := prefix(l.Path); p != "" && matchesAny(rule.Libraries, l.Name) && !slices.Contains(out, p+below) && len(out) < maxGlob {
+			out = append(out, p+below)
+		}
+	}
+	return out
+}
+
+// prefix is the directory above a library's lib/; empty if there is none but the root.
+func prefix(library string) string {
+	for dir := path.Dir(library); dir != "/"; dir = path.Dir(dir) {
+		switch path.Base(dir) {
+		case "lib", "lib32", "lib64", "libx32":
+			return strings.TrimSuffix(path.Dir(dir), "/")
+		}
+	}
+	return ""
 }
 
 // dataAt lists what there is at one path.

@@ -37,13 +37,13 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 		}
 	}
 	if !d.any {
-		return nil, fault.WithHint(fmt.Errorf("host %s: %w for %s", root.Dir(), ErrNoStack, a.Name),
-			"install the host's graphics drivers (Debian: libgl1 libegl1 libgl1-mesa-dri mesa-vulkan-drivers), or give --host")
+		return nil, d.noStack()
 	}
 	if err := d.dataFiles(); err != nil {
 		return nil, err
 	}
 	d.findTools()
+	d.reportDenied()
 	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
 		Tools: d.tools, Problems: d.problems}, nil
 }
@@ -73,6 +73,7 @@ type discovery struct {
 
 	openedCount int
 	problems    []string
+	denied      map[string]bool // outside paths of directories that this user may not list
 }
 
 // fileID identifies a file whatever its name: hard links are one library to ld.so.
@@ -81,7 +82,7 @@ type fileID struct{ dev, ino uint64 }
 func newDiscovery(root *rootfs.Root, a *arch.Arch, o Options) (*discovery, error) {
 	d := &discovery{root: root, arch: a, rules: o.Rules, getenv: o.Getenv, wanted: o.Libraries,
 		byName: map[string]*Library{}, byFile: map[fileID]*Library{}, parent: map[*Library]*Library{},
-		shown: map[*Library]string{}}
+		shown: map[*Library]string{}, denied: map[string]bool{}}
 	if d.getenv == nil {
 		d.getenv = func(string) string { return "" }
 	}

@@ -299,7 +299,7 @@ func TestOverrides(t *testing.T) {
 		manifests []string // of the kind that the variable is about
 		kind      string
 	}{
-		{map[string]string{"VK_DRIVER_FILES": "/opt/icd/a.json:/missing.json", "VK_ADD_DRIVER_FILES": "/opt/egl/x.json"}, []string{"/opt/icd/a.json"}, "vulkan-icd"},
+		{map[string]string{"VK_DRIVER_FILES": "/opt/icd/a.json:/missing.json", "VK_ADD_DRIVER_FILES": "/opt/egl/x.json"}, []string{"/opt/icd/a.json", "/missing.json"}, "vulkan-icd"},
 		{map[string]string{"VK_ICD_FILENAMES": "/opt/icd"}, []string{"/opt/icd/a.json"}, "vulkan-icd"},
 		{map[string]string{"VK_ADD_DRIVER_FILES": "/opt/icd/a.json", "XDG_DATA_DIRS": "/nowhere"},
 			[]string{"/opt/icd/a.json", "/etc/vulkan/icd.d/vendor.json", "/usr/share/vulkan/icd.d/arch.json", "/usr/share/vulkan/icd.d/empty.json",

@@ -186,7 +186,7 @@ func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 	return dirs
 }
 
-// manifest reads one file; nil if there is none (a link to nothing, or an override that names nothing).
+// manifest reads one file. Where only the first file counts, one that is not there is none.
 func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (*Manifest, error) {
 	if d.namesLibrary(rule, file) {
 		m := &Manifest{Kind: rule.Kind, LibraryPath: file, Opens: file, API: api, Text: []byte(file + "\n"), Rule: rule}
@@ -194,7 +194,10 @@ func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (
 	}
 	data, err := d.root.ReadFile(file, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		if rule.First {
+			return nil, nil
+		}
+		return &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: "there is no such file, or it is a link to nothing"}, nil
 	}
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest: %w", err), "the file must be readable, or be removed")

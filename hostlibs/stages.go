@@ -3,6 +3,7 @@ package hostlibs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -27,8 +28,12 @@ func (d *discovery) frontEnds() error {
 }
 
 // tolerate turns what is wrong with a file into a problem that is told, unless the API is one that no host is without: who
-// starts a game need not hear of a damaged driver for OpenCL first.
+// starts a game need not hear of a damaged driver for OpenCL first. A file that may not be read is no fault of the host.
 func (d *discovery) tolerate(f *configs.Family, err error) error {
+	if errors.Is(err, fs.ErrPermission) { // drivers' own loaders pass over it
+		d.leaveOut(f, err)
+		return nil
+	}
 	if err == nil || len(f.Loaders) > 0 && !f.Optional {
 		return err
 	}
@@ -115,6 +120,10 @@ func (d *discovery) requested() error {
 		if err != nil {
 			return err
 		}
+		if denied := d.deniedOf(name); l == nil && denied != "" {
+			return fault.WithHint(fmt.Errorf("%s: host library %s: %w", name, denied, fs.ErrPermission),
+				"--library asks for it, so it must be readable")
+		}
 		if l == nil {
 			return fault.WithHint(fmt.Errorf("%s: %w %s", name, ErrRequested, d.root.Dir()),
 				"give --library a SONAME that the host's ldconfig -p lists, or an absolute path")
@@ -133,6 +142,9 @@ func (d *discovery) matching(dir, pattern string) []string {
 		return nil
 	}
 	names, err := d.root.ReadDir(dir)
+	if p := rootfs.Denied(err); p != "" {
+		d.denied[p] = true
+	}
 	if err != nil {
 		return nil
 	}

@@ -15,9 +15,26 @@ import (
 // A process without a mount namespace has no /run/capsule. A build in place is that directory itself: what the plan mounts
 // is linked there, and what names a path below capsule.Dir names one below the build.
 
-// Moved returns a text in which each path below capsule.Dir is below root instead.
+// beforePath are the characters at which a path may begin in a list, in JSON or in a script.
+const beforePath = "\"' \t\n:;,=("
+
+// Moved returns a text in which each path below capsule.Dir is below root instead. A path that only has that name in its
+// middle (…/host/run/capsule/x) is another one.
 func Moved(text, root string) string {
-	return strings.ReplaceAll(text, capsule.Dir+"/", root+"/")
+	var b strings.Builder
+	last := 0 // where the text begins that is not written yet
+	for at := 0; ; {
+		i := strings.Index(text[at:], capsule.Dir+"/")
+		if i < 0 {
+			return b.String() + text[last:]
+		}
+		at += i
+		if !strings.Contains(text[strings.LastIndexAny(text[:at], beforePath)+1:at], "/") { // -L may stand before it
+			b.WriteString(text[last:at] + root)
+			last = at + len(capsule.Dir)
+		}
+		at += len(capsule.Dir)
+	}
 }
 
 // moveArtefacts rewrites what holds paths, the manifest and the generated JSON, for a build that will be called root.

@@ -42,3 +42,22 @@ func TestBuildInPlace(t *testing.T) {
 		t.Errorf("written to the host: %v", entries)
 	}
 }
+
+// Only what begins below /run/capsule is moved.
+func TestMoved(t *testing.T) {
+	for text, want := range map[string]string{
+		"/run/capsule/lib/a.so":                              "/b/lib/a.so",
+		"/run/capsule/lib:/run/capsule/x:/usr":               "/b/lib:/b/x:/usr",
+		"{\"library_path\": \"/run/capsule/lib/a.so\"}":      "{\"library_path\": \"/b/lib/a.so\"}",
+		"exec '/run/capsule/ld' --sysroot=/run/capsule/r \\": "exec '/b/ld' --sysroot=/b/r \\",
+		"-L/run/capsule/x -L=/run/capsule/y\n/run/capsule/":  "-L/b/x -L=/b/y\n/b/",
+		"/run/capsule/host/run/capsule/x":                    "/b/host/run/capsule/x",
+		"/var/run/capsule/x":                                 "/var/run/capsule/x",
+		"/home/me/run/capsule/x:/run/capsule/x":              "/home/me/run/capsule/x:/b/x",
+		"/run/capsules/x":                                    "/run/capsules/x", "/run/capsule": "/run/capsule", "": "",
+	} {
+		if got := build.Moved(text, "/b"); got != want {
+			t.Errorf("%s: %s, not %s", text, got, want)
+		}
+	}
+}

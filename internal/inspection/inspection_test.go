@@ -127,6 +127,28 @@ func TestServed(t *testing.T) {
 			t.Errorf("%s is for %v", p.Soname, p.GPUs)
 		}
 	}
+	// A file that is many drivers is called by what serves the machine, not by the first of its names.
+	manyNames := func(a *Arch) string {
+		for _, p := range a.APIs[slices.IndexFunc(a.APIs, func(x *API) bool { return x.API == "GL" })].Drivers {
+			if p.Soname == "libdril_dri.so" {
+				return p.label() + " of " + strings.Join(p.Names, ", ")
+			}
+		}
+		return "not there"
+	}
+	linked := slices.Concat(glvnd, mesa, []string{lib + "dri/crocus_dri.so libdril_dri.so", lib + "dri/r300_dri.so -> crocus_dri.so",
+		lib + "dri/radeonsi_dri.so -> crocus_dri.so", lib + "dri/swrast_dri.so -> crocus_dri.so"})
+	linked = slices.DeleteFunc(linked, func(l string) bool {
+		return strings.HasSuffix(l, "_dri.so libdril_dri.so") && !strings.Contains(l, "crocus")
+	})
+	for want, gpus := range map[string][]*hostgpu.GPU{
+		"r300_dri.so, radeonsi_dri.so of crocus_dri.so, r300_dri.so, radeonsi_dri.so, swrast_dri.so": {amdGPU},
+		"4 drivers in one file of crocus_dri.so, r300_dri.so, radeonsi_dri.so, swrast_dri.so":        nil,
+	} {
+		if got := manyNames(report(t, host(t, linked...), gpus...).Architectures[0]); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
 	if gl.FrontEnds[0].Version != "1.7.0" && gl.FrontEnds[1].Version != "1.7.0" {
 		t.Errorf("front ends %+v", gl.FrontEnds)
 	}

@@ -200,10 +200,27 @@ func (m *maker) drivers(api string) []*Part {
 			if m.serves(g, l) {
 				p.GPUs = append(p.GPUs, g.Index)
 			}
+			p.addServing(u, m.family(g))
+		}
+		if len(u.Names) > 1 {
+			p.Names = u.Names
 		}
 		out = append(out, p)
 	}
 	return out
+}
+
+// addServing notes which of a file's names a family of GPUs uses.
+func (p *Part) addServing(u *hostlibs.Use, f *configs.DeviceFamily) {
+	if f == nil || len(u.Names) < 2 {
+		return
+	}
+	for _, n := range u.Names {
+		if slices.ContainsFunc(f.Libraries, func(pattern string) bool { ok, _ := path.Match(pattern, n); return ok }) &&
+			!slices.Contains(p.Serving, n) {
+			p.Serving = append(p.Serving, n)
+		}
+	}
 }
 
 func (m *maker) part(l *hostlibs.Library) *Part {

@@ -135,7 +135,7 @@ func (a *Arch) print(w io.Writer, s Style) {
 		name := api.API
 		add := func(cells ...string) { t.row(append([]string{name}, cells...)...); name = "" }
 		for _, p := range append(api.FrontEnds, api.Drivers...) {
-			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), path.Base(p.Path), found(p))
+			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), p.label(), found(p))
 		}
 		var absent []string // those that say no more than that they are not there have one row
 		for _, x := range api.Missing {
@@ -165,6 +165,17 @@ func (a *Arch) print(w io.Writer, s Style) {
 		counts += fmt.Sprintf(", %d in the plan, %d unused", used, unused)
 	}
 	fmt.Fprintf(w, "  %s (capsule-run inspect --json lists them, capsule-run plan decides)\n", counts)
+}
+
+// label is what a person knows a library by: of a file with many names, any one would mislead.
+func (p *Part) label() string {
+	switch {
+	case len(p.Serving) > 0:
+		return strings.Join(p.Serving, ", ")
+	case len(p.Names) > 0:
+		return fmt.Sprintf("%d drivers in one file", len(p.Names))
+	}
+	return path.Base(p.Path)
 }
 
 // found tells why a file belongs to the stack and how the loader gets at it.

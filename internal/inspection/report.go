@@ -72,6 +72,10 @@ type Part struct {
 	Why     string `json:"why,omitempty"` // why it belongs to the stack
 	// GPUs are the indices of those that the driver is for.
 	GPUs []int `json:"gpus,omitempty"`
+	// Names are the file names of a driver that is many in one file, as Mesa's are by hard links; Serving are those of them
+	// that are for this machine's GPUs.
+	Names   []string `json:"names,omitempty"`
+	Serving []string `json:"serving,omitempty"`
 }
 
 // Missing is what an API lacks.

@@ -25,12 +25,14 @@ type conf struct {
 	root *rootfs.Root
 	seen map[string]bool // canonical paths: a file that includes itself is read once
 	dirs []string
+	// denied is told of a file that may not be read: ldconfig, which may, would have gone on after it.
+	denied func(error)
 }
 
 // readConf returns the directories of an ld.so.conf in their order (glibc 2.41, elf/ldconfig.c, parse_conf). A file
 // that does not exist names none.
-func readConf(root *rootfs.Root, file string) ([]string, error) {
-	c := conf{root: root, seen: map[string]bool{}}
+func readConf(root *rootfs.Root, file string, denied func(error)) ([]string, error) {
+	c := conf{root: root, seen: map[string]bool{}, denied: denied}
 	if err := c.read(file); err != nil {
 		return nil, err
 	}
@@ -47,6 +49,10 @@ func (c *conf) read(file string) error {
 	}
 	data, err := c.root.ReadFile(file, maxConf)
 	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		c.denied(err)
 		return nil
 	}
 	if err != nil {

@@ -14,9 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
@@ -51,20 +53,23 @@ type Searcher struct {
 	conf     []string // directories of ld.so.conf, if there is no cache
 	defaults []string
 	hwcaps   []string // subdirectories below glibc-hwcaps, best first
+
+	mu     sync.Mutex
+	denied map[string]bool
 }
 
 // New reads the tree's ld.so.cache. Where there is none, as in NixOS or an unfinished tree, the directories that
 // /etc/ld.so.conf names are searched in its place: ldconfig would have taken them. A cache that cannot be read is an
 // error that names it, and wraps ldcache.ErrTruncated or ldcache.ErrCorrupt.
 func New(root *rootfs.Root, a *arch.Arch) (*Searcher, error) {
-	s := &Searcher{root: root, arch: a, cache: map[string][]ldcache.Entry{}, hwcaps: hwcapsOf(a)}
+	s := &Searcher{root: root, arch: a, cache: map[string][]ldcache.Entry{}, hwcaps: hwcapsOf(a), denied: map[string]bool{}}
 	for _, d := range a.LibDirs {
 		s.defaults = append(s.defaults, "/"+d, "/usr/"+d)
 	}
 	data, err := root.ReadFile(cachePath, maxCache)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.conf, err = readConf(root, confPath)
+		s.conf, err = readConf(root, confPath, s.deny)
 		return s, err
 	case err != nil:
 		return nil, fmt.Errorf("read the loader's cache: %w", err)
@@ -190,10 +195,12 @@ func (s *Searcher) inDir(name, dir string) string {
 // usable says whether the loader would take this file: one of another class or machine it passes over.
 func (s *Searcher) usable(p string) bool {
 	st, err := s.root.Stat(p)
+	s.deny(err)
 	if err != nil || !st.Mode.IsRegular() {
 		return false
 	}
 	f, err := s.root.OpenFile(p)
+	s.deny(err)
 	if err != nil {
 		return false
 	}
@@ -207,6 +214,25 @@ func (s *Searcher) usable(p string) bool {
 		machine = elf.Machine(uint16(h[19]) | uint16(h[18])<<8)
 	}
 	return elf.Class(h[elf.EI_CLASS]) == s.arch.Class && machine == s.arch.Machine
+}
+
+// deny notes what an error says may not be read.
+func (s *Searcher) deny(err error) {
+	p := rootfs.Denied(err)
+	if p == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied[p] = true
+}
+
+// Denied returns the outside paths of files and directories that a search has passed over because this process may not read them, sorted.
+// The loader would pass over them too, which whoever misses a library wants to know.
+func (s *Searcher) Denied() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.denied))
 }
 
 // expand replaces the dynamic string tokens. $LIB depends on how the tree's glibc was configured, so that each of

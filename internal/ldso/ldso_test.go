@@ -253,7 +253,7 @@ func FuzzConf(f *testing.F) {
 	f.Add("include *\ninclude ../etc/ld.so.conf\n/a=b #x\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		r := tree(t, map[string]string{"etc/ld.so.conf": text, "etc/ld.so.conf.d/x.conf": text})
-		dirs, err := readConf(r, confPath)
+		dirs, err := readConf(r, confPath, func(error) {})
 		if err != nil && dirs != nil {
 			t.Fatal("directories and an error")
 		}

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -124,6 +125,31 @@ func (r *Root) examine(canonical string) *node {
 	return n
 }
 
+// searchError says in which directory the search for a path ended.
+type searchError struct {
+	dir string
+	err error
+}
+
+func (e *searchError) Error() string { return e.err.Error() }
+func (e *searchError) Unwrap() error { return e.err }
+
+// Denied returns the outside path of what this process may not read, or search, if an error says so; else empty.
+func Denied(err error) string {
+	if !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	var search *searchError
+	if errors.As(err, &search) {
+		return search.dir
+	}
+	var open *fs.PathError
+	if errors.As(err, &open) {
+		return open.Path
+	}
+	return ""
+}
+
 // walk resolves a path as the kernel would after chroot, and notes the links it went over and where it found
 // nothing. r.mu is held.
 func (r *Root) walk(p string, follow bool) (string, *node, error) {
@@ -160,8 +186,9 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 			r.note(next, c)
 			return "", nil, fs.ErrNotExist
 		case c.err != nil:
+			r.note(at, n) // its mode may be what was in the way
 			r.failed(c.err)
-			return "", nil, c.err
+			return "", nil, &searchError{r.HostPath(at), c.err}
 		case c.is(unix.S_IFLNK) && (follow || !last(rest)):
 			r.note(next, c)
 			if links++; links > maxLinks {
