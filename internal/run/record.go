@@ -93,6 +93,21 @@ func launchOf(b *build.Built) (*launchRecord, error) {
 	return &l, nil
 }
 
+// unmerged are the directories of programs that PATH means and does not name: where the host has one directory for /bin and
+// /usr/bin, as Arch and Flatpak's sandboxes do, the user's PATH may have the latter alone, and in Debian 11 sh is in the
+// former.
+func (l *launchRecord) unmerged(path string) []string {
+	words := strings.Split(strings.TrimPrefix(path, "PATH="), ":")
+	var out []string
+	for _, dir := range []string{"/sbin", "/bin"} {
+		if slices.Contains(words, "/usr"+dir) && !slices.Contains(words, dir) &&
+			slices.ContainsFunc(l.Top, func(t layout.Top) bool { return "/"+t.Name == dir && t.Link == "" }) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
 // environ is the program's environment with what the plan adds. A variable that lists drivers is replaced: discovery has
 // honoured what it said.
 func (l *launchRecord) environ(environ []string) []string {
@@ -103,8 +118,8 @@ func (l *launchRecord) environ(environ []string) []string {
 	})
 	for i, e := range out {
 		// A program without PATH has the C library's own; it is left at that.
-		if strings.HasPrefix(e, "PATH=") && len(l.Path) > 0 {
-			out[i] = strings.Join(append([]string{e}, l.Path...), ":")
+		if strings.HasPrefix(e, "PATH=") {
+			out[i] = strings.Join(slices.Concat([]string{e}, l.unmerged(e), l.Path), ":")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Environment)) {

@@ -3,6 +3,8 @@ package run
 import (
 	"slices"
 	"testing"
+
+	"github.com/capsule-run/capsule-run/internal/layout"
 )
 
 func TestEnviron(t *testing.T) {
@@ -17,5 +19,12 @@ func TestEnviron(t *testing.T) {
 	}
 	if got := (&launchRecord{}).environ([]string{"PATH=/bin"}); !slices.Equal(got, []string{"PATH=/bin"}) {
 		t.Errorf("%q", got)
+	}
+	// Of a runtime whose /bin is not its /usr/bin, the first is meant too.
+	split := launchRecord{Top: []layout.Top{{Name: "bin", Source: "/r/bin"}, {Name: "sbin", Link: "usr/sbin"}}}
+	for path, want := range map[string]string{"/app/bin:/usr/bin:/usr/sbin": "/app/bin:/usr/bin:/usr/sbin:/bin", "/usr/bin:/bin": "/usr/bin:/bin", "/x": "/x"} {
+		if got := split.environ([]string{"PATH=" + path}); !slices.Equal(got, []string{"PATH=" + want}) {
+			t.Errorf("%q of %q", got, path)
+		}
 	}
 }

@@ -10,8 +10,13 @@ import (
 //
 //   - Steam's runtimes, as the client installs them: SteamLinuxRuntime_sniper/sniper_platform_VERSION/files, of which
 //     VERSIONS.txt names one; an older version may lie beside it for a while, so the latest name counts.
+//   - The files/ of one of these, or of an installed Flatpak runtime, is what is /usr inside: the directory above it is
+//     the tree.
 //   - An archive with one directory at its top, as most are packed.
 func locate(dir string) string {
+	if isFiles(dir) {
+		return filepath.Dir(filepath.Clean(dir))
+	}
 	if isTree(dir) {
 		return dir
 	}
@@ -40,6 +45,20 @@ func locate(dir string) string {
 		return locate(filepath.Join(dir, entries[0].Name()))
 	}
 	return dir
+}
+
+// isFiles knows the /usr of a Flatpak runtime by its name and by what it has instead of an usr/ of its own.
+func isFiles(dir string) bool {
+	if filepath.Base(dir) != "files" { // "." has no name that could be cut off
+		return false
+	}
+	for name, want := range map[string]bool{"usr": false, "files": false, "bin": true, "lib": true} {
+		if info, err := os.Stat(filepath.Join(dir, name)); (err == nil && info.IsDir()) != want {
+			return false
+		}
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(filepath.Clean(dir)), "usr"))
+	return err != nil
 }
 
 // isTree knows a file tree by what runtimetree looks for: usr/, lib/, or the files/ of a Flatpak runtime.

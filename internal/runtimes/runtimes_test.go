@@ -386,6 +386,7 @@ func TestLocate(t *testing.T) {
 	}{
 		"tree":         {[]string{"usr/lib", "etc"}, ""},
 		"flatpak":      {[]string{"files/lib"}, ""},
+		"files":        {[]string{"files/lib", "files/bin", "files/share"}, ""},
 		"one top":      {[]string{"debian-11/usr"}, "debian-11"},
 		"two tops":     {[]string{"a/b/usr"}, "a/b"},
 		"steam":        {[]string{"sniper_platform_3.0.20240101/files", "sniper_platform_3.0.20250101/files", "pressure-vessel/lib", "var"}, "sniper_platform_3.0.20250101"},
@@ -398,6 +399,10 @@ func TestLocate(t *testing.T) {
 			}
 			if got := locate(dir); got != filepath.Join(dir, c.want) {
 				t.Errorf("%s, want %s", got, c.want)
+			}
+			// A Flatpak runtime's /usr is no tree by itself.
+			if files := dir + "/files"; name == "files" && (locate(files) != dir || locate(files+"/") != dir) || name == "flatpak" && locate(files) != files {
+				t.Errorf("%s is taken for %s", files, locate(files))
 			}
 		})
 	}

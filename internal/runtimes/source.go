@@ -22,6 +22,8 @@ type source struct {
 	tag  string // of an OCI image layout, or of one in an archive: org.opencontainers.image.ref.name
 	oci  bool   // a layout in a directory; else a tar archive
 	size int64  // of the archive's file, in bytes
+	// mtree says that path is the description of a runtime as Steam installs it.
+	mtree bool
 	// id changes when the content does: what is unpacked is kept under it.
 	id string
 }

@@ -56,7 +56,7 @@ type record struct {
 }
 
 // Acquire returns the file tree of a runtime: a directory, an archive or an image's layout by its path, or one that has
-// been added under a name. What must be unpacked is, once; others that want the same meanwhile wait.
+// been added under a name. A directory is used as it is, unless it is one of Steam's runtimes, which are not whole. What must be unpacked is, once; others that want the same meanwhile wait.
 func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
 	dir, src, err := find(name)
 	if errors.Is(err, fs.ErrNotExist) && validName(name) {
@@ -72,7 +72,10 @@ func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
 	case err != nil:
 		return nil, err
 	case src == nil:
-		return &Held{Dir: locate(dir)}, nil
+		dir = locate(dir)
+		if src, err = mtreeSource(dir); src == nil || err != nil {
+			return &Held{Dir: dir}, err
+		}
 	}
 	return s.unpacked(src, progress)
 }
@@ -207,11 +210,16 @@ func (s *Store) fill(src *source, progress Progress) error {
 	if err := os.MkdirAll(tree, 0o755); err != nil {
 		return err
 	}
-	if src.oci {
+	switch {
+	case src.oci:
 		if err := unpackImage(src, tree, progress); err != nil {
 			return err
 		}
-	} else {
+	case src.mtree:
+		if err := unpackMtree(src, tree, progress); err != nil {
+			return err
+		}
+	default:
 		if err := unpackTar(src, tree, progress); err != nil {
 			return err
 		}

@@ -39,21 +39,17 @@ func newClient(t *testing.T) *client {
 	must(t, os.Chmod(dir, 0o755))
 	library := dir + "/library/steamapps"
 	c := &client{home: t.TempDir(), root: dir + "/Steam", library: library, game: library + "/common/A Game", display: xvfb.Start(t)}
-	platform := library + "/common/SteamLinuxRuntime_sniper/sniper_platform_3.0"
-	for _, d := range []string{c.root + "/ubuntu12_64", c.root + "/ubuntu12_32/steam-runtime", c.game, platform, c.data(), c.shaders(), c.home + "/.steam",
+	glxgears := readFile(t, runtime+"/usr/bin/glxgears")
+	overlay := readFile(t, runtime+"/lib/x86_64-linux-gnu/libutil.so.1")
+	for _, d := range []string{c.root + "/ubuntu12_64", c.root + "/ubuntu12_32/steam-runtime", c.game, c.data(), c.shaders(), c.home + "/.steam",
 		c.home + "/.config/capsule-run"} {
 		must(t, os.MkdirAll(d, 0o755))
 	}
-	for _, d := range []string{"bin", "sbin", "lib", "lib64"} { // Steam's are merged, as all are since Debian 12
-		// Not through a link that is there: Debian 11's /usr/bin/touch leads to /bin/touch, which here is this machine's.
-		c.ok(t, exec.Command("cp", "-a", "--remove-destination", runtime+"/"+d+"/.", runtime+"/usr/"+d))
-	}
-	must(t, os.Rename(runtime+"/usr", platform+"/files"))
-	must(t, os.Rename(runtime+"/etc", platform+"/files/etc"))
+	steamRuntime(t, runtime, library+"/common/SteamLinuxRuntime_sniper")
 	must(t, os.Symlink(c.root, c.home+"/.steam/root"))
 	// The overlay's part is played by a library that glxgears does not need.
-	copyFile(t, platform+"/files/lib/x86_64-linux-gnu/libutil.so.1", c.overlay())
-	copyFile(t, platform+"/files/bin/glxgears", c.game+"/game")
+	must(t, os.WriteFile(c.overlay(), []byte(overlay), 0o755))
+	must(t, os.WriteFile(c.game+"/game", []byte(glxgears), 0o755))
 	text := fmt.Sprintf("host = %q\n[game.%s.setenv]\nSECTION = \"of the game\"\n", trees.Tree(t, "host13"), appID)
 	must(t, os.WriteFile(c.home+"/.config/capsule-run/config.toml", []byte(text), 0o644))
 	c.ok(t, c.command(t.Context(), binary, "steam", "install"))
@@ -142,10 +138,12 @@ exit 7
 		t.Errorf("not %s:\n%s", mesa, tail(readFile(t, c.data()+"/glxinfo")))
 	}
 
-	// Without isolation too.
+	// Without isolation too, and where nothing but the list of tools leads to the runtime.
 	must(t, os.Remove(c.data()+"/late"))
 	start = c.script(t, `cd "$STEAM_COMPAT_DATA_PATH" || exit 1; (sleep 1; echo "$BASH_VERSION" >late) >/dev/null 2>&1 & exit 7`)
 	cmd := c.launch(t, t.Context(), "waitforexitandrun", "--isolation=none", start)
+	cmd.Env = append(cmd.Env, "STEAM_COMPAT_LIBRARY_PATHS=", "STEAM_COMPAT_TOOL_PATHS="+c.root+"/compatibilitytools.d/capsule-run:"+
+		c.library+"/common/SteamLinuxRuntime_sniper")
 	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 7 {
 		t.Fatalf("without isolation: %v\n%s", err, tail(string(out)))
 	}
