@@ -285,8 +285,17 @@ func TestSessionSockets(t *testing.T) {
 // bus is a D-Bus daemon at a path, which ends with the test.
 func bus(t *testing.T, socket string) {
 	t.Helper()
+	serve(t, exec.Command("dbus-daemon", busArguments(socket)...), socket)
+}
+
+func busArguments(socket string) []string {
+	return []string{"--session", "--nofork", "--nopidfile", "--address=unix:path=" + socket}
+}
+
+// serve starts a server, which ends with the test, and waits for its socket.
+func serve(t *testing.T, cmd *exec.Cmd, socket string) {
+	t.Helper()
 	var log strings.Builder
-	cmd := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address=unix:path="+socket)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
