@@ -46,7 +46,12 @@ func execute(args []string) int {
 		root.AddCommand(c(f))
 	}
 	root.SetArgs(args)
+	out := &output{to: os.Stdout}
+	root.SetOut(out)
 	cmd, err := root.ExecuteC()
+	if err == nil {
+		err = out.err
+	}
 	if err == nil {
 		return status
 	}

@@ -63,13 +63,13 @@ func ExitCode(err error) int {
 	return ExitFailure
 }
 
-// Text is an error as a person sees it: one line that names the object, and one that says what to do, if there is a hint.
+// Text is an error as a person sees it: one line that names the object, and one that says what to do.
 func Text(err error) string {
-	text := "capsule-run: error: " + OneLine(err.Error()) + "\n"
-	if hint := Hint(err); hint != "" {
-		text += "capsule-run: hint: " + OneLine(hint) + "\n"
+	hint := Hint(err)
+	if hint == "" {
+		hint = systemHint(err)
 	}
-	return text
+	return "capsule-run: error: " + OneLine(err.Error()) + "\ncapsule-run: hint: " + OneLine(hint) + "\n"
 }
 
 // OneLine makes one line of a text. Names of files are in it, which somebody else chose: what a terminal would obey

@@ -2,7 +2,11 @@ package fault
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A message is one line, whatever names are in it, and tells a terminal nothing.
@@ -11,6 +15,24 @@ func TestText(t *testing.T) {
 	const want = "capsule-run: error: open /a b?[2J\ufffd??c: no such file\ncapsule-run: hint: look at it\n"
 	if got := Text(err); got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// There is always something to do, and what was given comes first.
+func TestSystemHint(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "/x", Err: unix.ENOSPC}
+	for _, c := range []struct {
+		err  error
+		hint string
+	}{
+		{full, "free some space on that file system"},
+		{fmt.Errorf("write artefact: %w", full), "free some space on that file system"},
+		{WithHint(full, "own"), "own"},
+		{errors.New("odd"), fallback},
+	} {
+		if got, want := Text(c.err), "capsule-run: error: "+c.err.Error()+"\ncapsule-run: hint: "+c.hint+"\n"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -35,9 +35,12 @@ type Entry struct {
 // Add unpacks a source and gives it a name. A name that is taken stays what it is.
 func (s *Store) Add(name, source string, progress Progress) (*Held, error) {
 	if !validName(name) {
-		return nil, fault.WithHint(fmt.Errorf("%w: %q cannot be one", ErrName, name), "use a word without slash, colon and spaces")
+		return nil, fault.WithHint(fmt.Errorf("%w: %q cannot be one", ErrName, name), "use a word without slash, colon and spaces, that begins with a letter or a digit")
 	}
 	dir, src, err := find(source)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.WithHint(fmt.Errorf("runtime %s: %w", source, fs.ErrNotExist), hintSource)
+	}
 	if err != nil {
 		return nil, err
 	}

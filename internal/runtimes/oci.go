@@ -67,13 +67,13 @@ func (l *layout) manifest(tag string) (ispec.Descriptor, error) {
 			fit = append(fit, d)
 		}
 	}
-	hint := "it has no tags"
-	if len(tags) > 0 {
-		hint = "its tags are: " + strings.Join(tags, ", ") + "; as in --runtime " + l.path + ":" + tags[0]
-	}
 	found, err := l.platform(fit, 0)
 	if err != nil {
 		return ispec.Descriptor{}, err
+	}
+	hint := "leave out the tag: it has none"
+	if len(tags) > 0 {
+		hint = "its tags are: " + strings.Join(tags, ", ") + "; as in --runtime " + l.path + ":" + tags[0]
 	}
 	switch {
 	case len(found) == 1:
@@ -82,8 +82,12 @@ func (l *layout) manifest(tag string) (ispec.Descriptor, error) {
 		err = fmt.Errorf("%s: %w with the tag %s", l.path, ErrImage, tag)
 	case len(found) == 0:
 		err = fmt.Errorf("%s: %w for linux/%s", l.path, ErrImage, goruntime.GOARCH)
+		hint = "get the image for this machine: podman pull --arch " + goruntime.GOARCH
 	default:
 		err = fmt.Errorf("%s: %w: it has %d, and no tag says which", l.path, ErrImage, len(found))
+		if len(tags) == 0 {
+			hint = "save one image alone: podman save --format oci-archive IMAGE"
+		}
 	}
 	return ispec.Descriptor{}, fault.WithHint(err, hint)
 }
@@ -169,7 +173,7 @@ func unpackImage(s *source, to string, progress Progress) error {
 			return fmt.Errorf("%s %w: layer %s: %w", s.path, ErrArchive, d.Digest, err)
 		}
 		counted := &counter{r: blob, what: s.path, done: done, total: total, progress: progress}
-		err = unpackStream(counted, to)
+		err = unpackStream(counted, to, s.stop)
 		if err == nil {
 			_, err = io.Copy(io.Discard, counted) // the digest is verified at the end
 		}

@@ -26,10 +26,14 @@ type source struct {
 	mtree bool
 	// id changes when the content does: what is unpacked is kept under it.
 	id string
+
+	stop interruptions // while it is unpacked
 }
 
 const hintSource = "give a directory, a .tar, .tar.gz, .tar.xz or .tar.zst archive, or an OCI image layout " +
 	"(podman save --format oci-archive makes one)"
+
+const hintDamaged = "the file is damaged or not complete: fetch it again"
 
 // find tells what a name means: nil with a directory that is a file tree already, or what is to be unpacked. An OCI
 // image layout, or an archive of one, may have ":TAG" behind it.
@@ -54,20 +58,25 @@ func find(name string) (dir string, s *source, err error) {
 		s, err = layoutSource(path, tag)
 		return "", s, err
 	case info.IsDir() && tag != "":
-		return "", nil, errNoTags(name)
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %w", errNoTags(name)), hintSource)
 	case info.IsDir():
 		return name, nil, nil // in the user's words
 	case !info.Mode().IsRegular():
 		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, ErrKind), hintSource)
 	}
-	if err := checkArchive(path); err != nil {
+	switch err := checkArchive(path); {
+	case errors.Is(err, ErrArchive):
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %s %w", path, err), hintDamaged)
+	case errors.Is(err, ErrKind):
 		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, err), hintSource)
+	case err != nil:
+		return "", nil, fmt.Errorf("runtime %s: %w", name, err)
 	}
 	return "", &source{path: path, tag: tag, size: info.Size(), id: archiveKey(path, tag, info)}, nil
 }
 
 func errNoTags(name string) error {
-	return fault.WithHint(fmt.Errorf("runtime %s: %w: only an OCI image layout has tags", name, ErrImage), hintSource)
+	return fault.WithHint(fmt.Errorf("%s: %w: only an OCI image layout has tags", name, ErrImage), hintSource)
 }
 
 // archiveKey says which runtime an archive is: another file, or the same one written to, is another.
@@ -103,11 +112,14 @@ func checkArchive(path string) error {
 	defer f.Close()
 	r, err := decompress(f)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrArchive, err)
 	}
 	defer r.Close()
-	head := make([]byte, 512)
-	if _, err := io.ReadFull(r, head); err != nil || !isTar(head) {
+	head, err := io.ReadAll(io.LimitReader(r, 512))
+	if err != nil { // it is compressed, and has been cut or written over
+		return fmt.Errorf("%w: %w", ErrArchive, err)
+	}
+	if len(head) < 512 || !isTar(head) {
 		return ErrKind
 	}
 	return nil

@@ -184,7 +184,10 @@ func (s *Store) unpack(src *source, progress Progress) error {
 	}
 	s.collect()
 	removeTree(s.entry(src.id)) // what a killed process left
+	stop := catchInterruptions()
+	src.stop = stop
 	err = s.fill(src, progress)
+	stop.end()
 	if err != nil {
 		removeTree(s.entry(src.id))
 		os.Remove(lock.Name())
@@ -200,7 +203,7 @@ func hintUnpack(err error, dir string) string {
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		return "free some space below " + dir + ", or set XDG_CACHE_HOME to a directory on another file system"
 	case errors.Is(err, ErrArchive):
-		return "the file is damaged or not complete: fetch it again"
+		return hintDamaged
 	}
 	return "it is unpacked below " + dir + "; XDG_CACHE_HOME names another place"
 }
@@ -250,11 +253,12 @@ func (s *Store) unpackInner(src *source, tree string, progress Progress) error {
 	}
 	inner, err := layoutSource(packed, src.tag)
 	if err == nil {
+		inner.stop = src.stop
 		err = unpackImage(inner, tree, progress)
 	}
 	if err != nil {
 		// The person knows the archive, not where we have unpacked it.
-		return fault.WithHint(fmt.Errorf("%s: %w", src.path, &renamed{err, packed, src.path}),
+		return fault.WithHint(&renamed{err, packed, src.path},
 			strings.ReplaceAll(fault.Hint(err), packed, src.path))
 	}
 	return nil

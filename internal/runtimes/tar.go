@@ -32,7 +32,7 @@ func unpackTar(s *source, dir string, progress Progress) error {
 		return err
 	}
 	counted := &counter{r: f, what: s.path, total: s.size, progress: progress}
-	unpacked := unpackStream(counted, dir)
+	unpacked := unpackStream(counted, dir, s.stop)
 	if err := s.unchanged(f); err != nil { // which explains an error, too
 		return err
 	}
@@ -45,12 +45,13 @@ func unpackTar(s *source, dir string, progress Progress) error {
 // unpackStream unpacks a tar stream, compressed or not. Names and links in it cannot lead out of dir (umoci resolves
 // each below it). Rootless: no device nodes, no owners; the files are those of the user who unpacks, root too, for an
 // archive's owners mean nothing on this machine.
-func unpackStream(stream io.Reader, dir string) error {
-	r, err := decompress(stream)
+func unpackStream(stream io.Reader, dir string, stop interruptions) error {
+	unpacked, err := decompress(stream)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer unpacked.Close()
+	r := interruptible{unpacked, stop} // this side: a few bytes may be many gigabytes there
 	if err := unpackEntries(tar.NewReader(r), dir); err != nil {
 		return err
 	}

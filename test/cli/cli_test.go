@@ -23,6 +23,34 @@ import (
 // binDir holds the launcher, built by TestMain: a command cannot be imported.
 var binDir string
 
+// coverDir is where the launcher tells which of its lines were run (go tool covdata), if that is asked for:
+//
+//	mkdir /tmp/covered && GOCOVERDIR=/tmp/covered go test -count=1 ./test/cli
+//	go tool covdata textfmt -i=/tmp/covered -o=/tmp/covered/lines
+var coverDir = os.Getenv("GOCOVERDIR")
+
+// wrappers start a program in another situation.
+var wrappers = map[string]string{
+	// nobody is a user without rights, where we are root.
+	"nobody": `#!/bin/sh
+[ "$(id -u)" != 0 ] || exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+exec "$@"
+`,
+	// private has mounts of its own.
+	"private": `#!/bin/sh
+[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null && exec unshare -m --propagation private -- "$@"
+exec unshare -Urm --propagation private -- "$@"
+`,
+	// small DIR SIZE COMMAND… has an empty file system of so many bytes at DIR (size=1m,ro for one that is read-only); what
+	// is left there when the command has ended is told on standard error, and it shall be empty but for directories.
+	"small": `#!/bin/sh
+dir=$1 size=$2
+shift 2
+exec private sh -c 'dir=$1 size=$2; shift 2; mount -t tmpfs -o size=$size small "$dir" || exit 99; "$@"; status=$?
+find "$dir" ! -type d | sed "s,^,left: ," >&2; exit $status' small "$dir" "$size" "$@"
+`,
+}
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "capsule-cli-")
@@ -31,16 +59,25 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		os.Chmod(dir, 0o755)
-		const source = "../../cmd/capsule-run"
-		files, err := filepath.Glob(source + "/*.go")
+		files, err := filepath.Glob("../../cmd/*/*.go")
 		if err != nil || len(files) == 0 {
-			panic("no source files in " + source)
+			panic("no source files of the commands")
 		}
 		for _, f := range files {
 			os.Stat(f) // `go test` remembers which files a test looked at, and runs it again when one has changed
 		}
 		binDir = dir
-		cmd := exec.Command("go", "build", "-o", dir+"/capsule-run", source)
+		for name, text := range wrappers {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+				panic(err)
+			}
+		}
+		args := []string{"build", "-o", dir}
+		if coverDir != "" {
+			args = append(args, "-cover", "-coverpkg=./...")
+		}
+		cmd := exec.Command("go", append(args, "./cmd/capsule-run", "./cmd/capsule-hook")...)
+		cmd.Dir = "../.."
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			println("build the launcher: " + err.Error() + "\n" + string(out))
@@ -59,8 +96,16 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PATH", binDir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("HOME", e.WorkDir+"/home")
 			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/cache")
+			if coverDir != "" {
+				e.Setenv("GOCOVERDIR", coverDir)
+			}
 			for _, d := range []string{"home", "cache"} {
 				if err := os.Mkdir(filepath.Join(e.WorkDir, d), 0o755); err != nil {
+					return err
+				}
+			}
+			for _, d := range []string{filepath.Dir(e.WorkDir), e.WorkDir} { // `nobody` looks in, too
+				if err := os.Chmod(d, 0o755); err != nil {
 					return err
 				}
 			}
@@ -89,6 +134,8 @@ func TestScripts(t *testing.T) {
 			"host":    cmdHost,
 			"machine": cmdMachine,
 			"cut":     cmdCut,
+			"tarball": cmdTarball,
+			"image":   cmdImage,
 		},
 	})
 }
