@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,7 +131,7 @@ func hookInstallCommand() *cobra.Command {
 				return usage(err.Error(), "capsule-run hook install --help lists the flags")
 			}
 			if err := setup.Install(dir, text); err != nil {
-				return fault.WithHint(err, "run it as root, or use --user")
+				return placeError(err)
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "wrote %s\n", filepath.Join(dir, setup.FileName))
@@ -150,6 +152,14 @@ func hookInstallCommand() *cobra.Command {
 		"call the hook for containers with an annotation dev.capsule.gpu (`annotation`), or always")
 	f.places(c)
 	return c
+}
+
+// placeError leads who may not write to all users' directory to one's own.
+func placeError(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fault.WithHint(err, "run it as root, or use --user")
+	}
+	return err
 }
 
 func confFile(user bool) string {
@@ -178,7 +188,7 @@ func hookUninstallCommand() *cobra.Command {
 			}
 			removed, err := setup.Uninstall(dir)
 			if err != nil {
-				return fault.WithHint(err, "run it as root, or use --user")
+				return placeError(err)
 			}
 			word := "there was no"
 			if removed {

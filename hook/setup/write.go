@@ -14,10 +14,15 @@ import (
 
 // Install writes a hooks.d file, and its directory if that is missing.
 func Install(dir string, text []byte) error {
+	_, missing := os.Lstat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create the hooks directory: %w", err)
 	}
-	return replace(filepath.Join(dir, FileName), text, nil)
+	err := replace(filepath.Join(dir, FileName), text, nil)
+	if err != nil && missing != nil {
+		os.Remove(dir) // if it is empty
+	}
+	return err
 }
 
 // Uninstall removes the file, and tells whether there was one. The directory stays: others may use it.

@@ -103,7 +103,7 @@ func (s *Store) entries() ([]Entry, error) {
 	names := map[string][]string{}
 	links, err := os.ReadDir(filepath.Join(s.dir, "names"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cache of runtimes: %w", err)
+		return nil, s.failed(err)
 	}
 	for _, l := range links { // sorted
 		if target, err := os.Readlink(s.name(l.Name())); err == nil && validName(l.Name()) {
@@ -112,7 +112,7 @@ func (s *Store) entries() ([]Entry, error) {
 	}
 	all, err := os.ReadDir(filepath.Join(s.dir, "trees"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cache of runtimes: %w", err)
+		return nil, s.failed(err)
 	}
 	var out []Entry
 	for _, d := range all {
@@ -209,7 +209,7 @@ func (s *Store) removeOlder(age time.Duration) ([]Entry, error) {
 func (s *Store) removeAbandoned() error {
 	all, err := os.ReadDir(filepath.Join(s.dir, "trees"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cache of runtimes: %w", err)
+		return s.failed(err)
 	}
 	for _, d := range all {
 		id := strings.TrimSuffix(d.Name(), ".lock")

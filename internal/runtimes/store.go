@@ -126,12 +126,12 @@ func (s *Store) lock(id string, how int) (*os.File, error) {
 		return nil, ErrNoStore
 	}
 	if err := os.MkdirAll(filepath.Join(s.dir, "trees"), 0o700); err != nil {
-		return nil, fmt.Errorf("cache of runtimes: %w", err)
+		return nil, s.failed(err)
 	}
 	for {
 		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("cache of runtimes: %w", err)
+			return nil, s.failed(err)
 		}
 		if err := flock(f, how); err != nil {
 			f.Close()
@@ -205,7 +205,12 @@ func hintUnpack(err error, dir string) string {
 	case errors.Is(err, ErrArchive):
 		return hintDamaged
 	}
-	return "it is unpacked below " + dir + "; XDG_CACHE_HOME names another place"
+	return "runtimes are unpacked below " + dir + "; XDG_CACHE_HOME names another place"
+}
+
+// failed says that the store itself cannot be used.
+func (s *Store) failed(err error) error {
+	return fault.WithHint(fmt.Errorf("cache of runtimes: %w", err), hintUnpack(err, s.dir))
 }
 
 func (s *Store) fill(src *source, progress Progress) error {
