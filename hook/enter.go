@@ -63,7 +63,8 @@ func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, 
 	dir := strconv.Itoa(c.Pid) + "/ns"
 	ns, err := proc.OpenLink(dir, "mnt", unix.O_RDONLY)
 	if err != nil {
-		return nil, fmt.Errorf("find the container's mount namespace: %w", err)
+		return nil, fault.WithHint(fmt.Errorf("find the container's mount namespace: %w", err),
+			"the container's process is gone, or belongs to another user: the engine's log may say why")
 	}
 	defer ns.Close()
 	own, err := proc.OpenLink("self/ns", "mnt", unix.O_RDONLY)
@@ -73,7 +74,8 @@ func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, 
 	defer own.Close()
 	same, err := sameFile(ns, own)
 	if err == nil && same {
-		err = errors.New("the container has no mount namespace of its own")
+		err = fault.WithHint(errors.New("the container has no mount namespace of its own"),
+			"the hook is for containers with one: the bundle's linux.namespaces must list \"mount\"")
 	}
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -47,7 +48,8 @@ func openRoot(thread *confine.Thread, proc *confine.Proc, c *oci.Container) (roo
 			return fmt.Errorf("the container's root: %w", err)
 		}
 		if same, err := sameFile(root, outer); err != nil || same {
-			return errors.Join(err, errors.New("the container's root is the host's"))
+			return cmp.Or(err, fault.WithHint(errors.New("the container's root is the host's"),
+				"the hook is for containers with a file tree of their own: see root.path in the bundle's config.json"))
 		}
 		mounts, err := proc.Mounts()
 		if err == nil {

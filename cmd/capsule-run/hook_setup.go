@@ -6,14 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/hook"
+	"github.com/capsule-run/capsule-run/hook/ask"
+	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/hook/serve"
 	"github.com/capsule-run/capsule-run/hook/setup"
+	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/run"
 )
@@ -66,8 +70,25 @@ func rootsOwn(program string) error {
 	return nil
 }
 
+// check refuses now what the hook would refuse at every container.
+func (f *hookFlags) check() error {
+	if !slices.Contains(hook.Stages, f.Stage) {
+		return usage(fmt.Sprintf("--stage: unknown stage %q", f.Stage), "it is "+strings.Join(hook.Stages, ", "))
+	}
+	if !slices.Contains([]string{"", config.ModeRequired, config.ModeOptional}, f.Mode) {
+		return usage(fmt.Sprintf("--mode: unknown mode %q", f.Mode), "it is "+config.ModeRequired+" or "+config.ModeOptional)
+	}
+	if _, err := ask.Decide(ask.Input{Entry: f.GPU}); err != nil {
+		return usage(fmt.Sprintf("--gpu: %q is no list of GPUs", f.GPU), fault.Hint(err))
+	}
+	return nil
+}
+
 // entry is the call that is written down.
 func (f *hookFlags) entry() (setup.Entry, error) {
+	if err := f.check(); err != nil {
+		return setup.Entry{}, err
+	}
 	self, err := program()
 	if err != nil {
 		return setup.Entry{}, err
@@ -95,9 +116,10 @@ func (f *hookFlags) hooksDir() (dir string, user bool, err error) {
 	case f.dir != "":
 		dir, err = filepath.Abs(f.dir)
 	case user:
-		if dir, err = os.UserConfigDir(); err == nil {
-			dir = filepath.Join(dir, userHooks)
+		if dir, err = os.UserConfigDir(); err != nil {
+			return "", false, fault.WithHint(err, "set HOME, or name a directory with --dir")
 		}
+		dir = filepath.Join(dir, userHooks)
 	default:
 		dir = systemHooks
 	}
@@ -211,8 +233,7 @@ func hookInjectCommand() *cobra.Command {
 			"What it does not know stays as it is; a second time changes nothing.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Sprintf("inject takes one file, and got %d: %s", len(args), strings.Join(args, " ")),
-					"give it the config.json of a bundle, as `runc spec` makes it")
+				return usage(fmt.Sprintf("inject takes one file, and got %s", first(strings.Join(args, " "), "none")), oci.HintConfig)
 			}
 			if f.GPU == "" {
 				f.GPU = "all"

@@ -69,13 +69,16 @@ func ReadConfig(name string) (*Container, error) {
 	return c, c.readConfig(name, "")
 }
 
+// HintConfig says what a bundle's configuration is.
+const HintConfig = "name the config.json of a bundle: it is as `runc spec` makes it"
+
 func (c *Container) readConfig(name, root string) error {
 	text, err := readFile(name)
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
 	}
 	if err := c.parseConfig(text, root); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fault.WithHint(fmt.Errorf("%s: %w", name, err), HintConfig)
 	}
 	return nil
 }
@@ -145,7 +148,7 @@ func readFile(name string) ([]byte, error) {
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("open %s: not a regular file", name)
+		return nil, fault.WithHint(fmt.Errorf("open %s: not a regular file", name), HintConfig)
 	}
 	return bounded(f, maxConfig)
 }

@@ -11,6 +11,9 @@ import (
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
+
+	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Edits are what a bundle gets.
@@ -39,7 +42,7 @@ func Inject(name string, e Edits) (changed bool, err error) {
 	}
 	text, err := edit(old, e)
 	if err != nil {
-		return false, fmt.Errorf("bundle: %s: %w", name, err)
+		return false, fault.WithHint(fmt.Errorf("bundle: %s: %w", name, err), oci.HintConfig)
 	}
 	if bytes.Equal(text, old) {
 		return false, nil

@@ -63,8 +63,12 @@ func TestFile(t *testing.T) {
 
 func TestInstall(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "oci/hooks.d")
+	text, err := Entry{Binary: "/usr/bin/capsule-hook", Stage: "createRuntime"}.File(WhenAlways)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
-		if err := Install(dir, []byte("{}")); err != nil {
+		if err := Install(dir, text); err != nil {
 			t.Fatal(err)
 		}
 	}

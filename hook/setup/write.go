@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +12,35 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
-// Install writes a hooks.d file, and its directory if that is missing.
+// ErrForeign says that another program's file has the name of ours.
+var ErrForeign = errors.New("not written by capsule-run hook install")
+
+// ours says whether a file is: its error is ErrForeign, fs.ErrNotExist or another.
+func ours(name string) error {
+	foreign := fault.WithHint(fmt.Errorf("%s: %w", name, ErrForeign), "move it away, or choose another directory with --dir")
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return cmp.Or(err, foreign)
+	}
+	text, _, err := readConfig(name)
+	if err != nil {
+		return err
+	}
+	var f hooksFile
+	if json.Unmarshal(text, &f) != nil || len(f.Hook.Args) == 0 || f.Hook.Args[0] != Name {
+		return foreign
+	}
+	return nil
+}
+
+// Install writes a hooks.d file, and its directory if that is missing. One that is there already is replaced if it is ours.
 func Install(dir string, text []byte) error {
+	if err := ours(filepath.Join(dir, FileName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	_, missing := os.Lstat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create the hooks directory: %w", err)
@@ -27,7 +54,10 @@ func Install(dir string, text []byte) error {
 
 // Uninstall removes the file, and tells whether there was one. The directory stays: others may use it.
 func Uninstall(dir string) (removed bool, err error) {
-	err = os.Remove(filepath.Join(dir, FileName))
+	name := filepath.Join(dir, FileName)
+	if err = ours(name); err == nil {
+		err = os.Remove(name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

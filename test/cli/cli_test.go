@@ -91,7 +91,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		RequireUniqueNames:  true, ContinueOnError: true,
+		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", binDir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("HOME", e.WorkDir+"/home")
@@ -118,6 +118,8 @@ func TestScripts(t *testing.T) {
 			case "c-parts":
 				_, err := cshim.Object(arch.X8664, cshim.Libcapsule)
 				return have(t, err == nil), nil
+			case "root":
+				return os.Geteuid() == 0, nil
 			case "launch":
 				ok := exec.Command("unshare", "-m", "true").Run() == nil || exec.Command("unshare", "-Um", "true").Run() == nil
 				return have(t, ok), nil
