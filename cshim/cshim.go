@@ -1,6 +1,6 @@
-// Package cshim carries the compiled C parts: libcapsule.so and the capsule root, per architecture. It exists so that
-// the launcher is one file; `make` puts the objects into out/ before the Go build embeds them. It never looks at
-// the file system.
+// Package cshim carries the compiled C parts: libcapsule.so, the capsule root and doctor's program, per architecture. It
+// exists so that the launcher is one file; `make` puts the objects into out/ before the Go build embeds them. It never
+// looks at the file system.
 package cshim
 
 import (
@@ -18,12 +18,14 @@ var objects embed.FS
 const (
 	Libcapsule  = "libcapsule.so"
 	CapsuleRoot = "libcapsule-root.so"
+	// Scene is the program that draws doctor's test scenes, natively and in the runtime.
+	Scene = "capsule-scene"
 )
 
 // ErrNotBuilt says that this binary was built without the C parts.
 var ErrNotBuilt = errors.New("built without the C parts")
 
-// Object returns the bytes of Libcapsule or CapsuleRoot for an architecture.
+// Object returns the bytes of Libcapsule, CapsuleRoot or Scene for an architecture.
 func Object(a *arch.Arch, name string) ([]byte, error) {
 	b, err := objects.ReadFile("out/" + a.Name + "/" + name)
 	if err != nil {
