@@ -3,7 +3,6 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // MachineDir has the machine's files.
@@ -39,54 +40,52 @@ func UserDir(getenv func(string) string) string {
 	return ""
 }
 
-// Sources reads the files *.toml of some directories, in their order and by name. A directory that does not exist has
-// none.
-func Sources(dirs ...string) ([]Source, error) {
+// Sources reads the files *.toml of the machine's directory and of the user's, in this order and by name. A directory that does
+// not exist has none. They say which files of the host a program or container gets: one that others can write to is an
+// error (package trust).
+func Sources(machine string, user ...string) ([]Source, error) {
 	var out []Source
-	for _, dir := range dirs {
-		if dir == "" {
-			continue
+	for i, dir := range append([]string{machine}, user...) {
+		whose := trust.Machine
+		if i > 0 {
+			whose = trust.User
 		}
-		entries, err := os.ReadDir(dir) // sorted
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-			continue
-		}
+		found, err := sources(dir, whose)
 		if err != nil {
 			return nil, fmt.Errorf("rules: %w", err)
 		}
-		n := 0
-		for _, e := range entries {
-			if filepath.Ext(e.Name()) != ".toml" || strings.HasPrefix(e.Name(), ".") {
-				continue
-			}
-			if n++; n > maxFiles {
-				return nil, fmt.Errorf("rules: %s: more than %d files", dir, maxFiles)
-			}
-			s, err := read(filepath.Join(dir, e.Name()))
-			if err != nil {
-				return nil, fmt.Errorf("rules: %w", err)
-			}
-			out = append(out, s)
-		}
+		out = append(out, found...)
 	}
 	return out, nil
 }
 
-// read does not wait for a pipe's writer.
-func read(name string) (Source, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+func sources(dir string, whose trust.Whose) ([]Source, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir) // sorted
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
 	if err != nil {
-		return Source{}, err
+		return nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return Source{}, fmt.Errorf("%s: not a regular file", name)
+	var out []Source
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".toml" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if len(out) == maxFiles {
+			return nil, fmt.Errorf("%s: more than %d files", dir, maxFiles)
+		}
+		name := filepath.Join(dir, e.Name())
+		text, err := trust.Read(name, whose, maxFile)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Source{Name: name, Text: text})
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s: larger than %d bytes", name, maxFile)
-	}
-	return Source{Name: name, Text: text}, err
+	return out, nil
 }
 
 // Merge reads the embedded files and then the given ones, of which each may change what came before it.

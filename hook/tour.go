@@ -18,6 +18,7 @@ import (
 	"github.com/capsule-run/capsule-run/hook/confine"
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/internal/config"
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Stages at which an engine may call the hook.
@@ -63,11 +64,11 @@ func Run(o *Options) error {
 	// state: which container, and what its configuration asks for.
 	container, err := oci.Read(o.State)
 	if o.Stage == CreateContainer && errors.Is(err, unix.EACCES) {
-		return advise(err, "at createContainer the hook is a user of the container's, to whom the engine does not show the bundle: "+
+		return fault.Advise(err, "at createContainer the hook is a user of the container's, to whom the engine does not show the bundle: "+
 			"use it at createRuntime, by `capsule-run hook install`, `hook inject` or `cdi generate`")
 	}
 	if err != nil {
-		return advise(err, "the hook is for an engine to call: `capsule-run hook install` and `hook inject` say how")
+		return fault.Advise(err, "the hook is for an engine to call: `capsule-run hook install` and `hook inject` say how")
 	}
 
 	// asked: what the administrator's configuration makes of it.
@@ -108,13 +109,13 @@ func Run(o *Options) error {
 	// mount: sources are opened here, in the host's mount namespace, and only moved in the container's.
 	what, err := gather(o, built, answer.GPUs)
 	if errors.Is(err, unix.EMFILE) {
-		err = advise(err, "give the container a limit of open files of 1024, or use the hook at createRuntime")
+		err = fault.Advise(err, "give the container a limit of open files of 1024, or use the hook at createRuntime")
 	}
 	if err != nil {
 		return fmt.Errorf("container %s: %w", container.ID, err)
 	}
 	if err := inside.place.Put(what); err != nil {
-		return fmt.Errorf("container %s: %w", container.ID, advise(err, hintTree))
+		return fmt.Errorf("container %s: %w", container.ID, fault.Advise(err, hintTree))
 	}
 	o.Verbose("container %s has its capsule", container.ID)
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/run"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // Directories of hooks.d files. Podman 4.3 reads the first without being told, with and without root; CRI-O reads
@@ -60,11 +61,17 @@ func program() (string, error) {
 	return self, nil
 }
 
-// rootsOwn refuses a program that root's engines are to run and others can write to.
+// rootsOwn refuses a program that root's engines are to run and others can change.
 func rootsOwn(program string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(program, &st); os.Geteuid() == 0 && err == nil && (st.Uid != 0 || st.Mode&0o022 != 0) {
-		return fault.WithHint(fmt.Errorf("others than root can write to %s, which root is to run", program),
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	err := trust.Check(program, trust.Machine)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it may yet be installed
+	}
+	if err != nil {
+		return fault.WithHint(fmt.Errorf("others than root can change %s, which root is to run: %w", program, err),
 			"install capsule-run first: make install, or a package")
 	}
 	return nil
@@ -101,6 +108,11 @@ func (f *hookFlags) entry() (setup.Entry, error) {
 			if *p, err = filepath.Abs(*p); err != nil {
 				return setup.Entry{}, err
 			}
+		}
+	}
+	if f.Config != "" { // before a container is refused because of it
+		if _, err := config.LoadSystem(f.Config, true); err != nil {
+			return setup.Entry{}, err
 		}
 	}
 	return setup.Entry{Binary: self, Stage: f.Stage, GPU: f.GPU, Mode: f.Mode, Host: f.Host, Config: f.Config, Cache: f.Cache}, nil

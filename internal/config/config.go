@@ -97,17 +97,13 @@ func parse(name, text string, system bool) (*file, error) {
 	return f, nil
 }
 
-// read returns the text of a regular file. It does not wait for a pipe's writer.
+// read returns the text of a regular file that was named explicitly. It does not wait for a pipe's writer.
 func read(name string) (string, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	return readFrom(f, name)
-}
-
-func readFrom(f *os.File, name string) (string, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s: not a regular file", name)
 	}

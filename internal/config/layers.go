@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // Sources are where to look.
@@ -92,14 +94,14 @@ func (s *Sources) standing() ([]*file, error) {
 		out = append(out, f)
 	}
 	for _, name := range s.users() {
-		text, err := read(name)
+		text, err := trust.Read(name, trust.User, maxSize)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 			continue
 		}
 		if err != nil {
-			return nil, wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" a readable file, or remove it")
+			return nil, unreadable(name, err)
 		}
-		f, err := parse(name, text, false)
+		f, err := parse(name, string(text), false)
 		if err != nil {
 			return nil, err
 		}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // SystemFile is the administrator's configuration.
@@ -56,7 +58,7 @@ func (h *Hook) HonoursAnnotation() bool { return h.Annotation == nil || *h.Annot
 func (h *Hook) BringsDevices() bool { return h.Devices == nil || *h.Devices }
 
 // LoadSystem reads the administrator's file for the hook. One that does not exist is as good as an empty one, unless it
-// was named explicitly. For root it must belong to root and be writable by nobody else, since it says what root does.
+// was named explicitly. It must be trusted (package trust), since it says what root does.
 func LoadSystem(name string, explicit bool) (*System, error) {
 	var s System
 	f, err := readSystem(name, explicit)
@@ -84,65 +86,16 @@ func LoadSystem(name string, explicit bool) (*System, error) {
 
 // readSystem returns nil if there is no such file, and need not be one.
 func readSystem(name string, explicit bool) (*file, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	text, err := trust.Read(name, trust.Machine, maxSize)
 	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && !explicit {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
+		return nil, unreadable(name, err)
 	}
-	defer f.Close()
-	if err := trusted(f, name); err != nil {
-		return nil, err
-	}
-	text, err := readFrom(f, name)
-	if err != nil {
-		return nil, wrong(fmt.Errorf("read configuration: %w", err), name+" is a TOML file")
-	}
-	return parse(name, text, true)
+	return parse(name, string(text), true)
 }
 
-// Trusted refuses, for root, a file that others can write: one that says what root does. It must be readable.
-func Trusted(name string) error {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return wrong(fmt.Errorf("read configuration: %w", err), "make "+name+" readable, or remove it")
-	}
-	defer f.Close()
-	return trusted(f, name)
-}
-
-// trusted is Trusted for an open file.
-func trusted(f *os.File, name string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return wrong(fmt.Errorf("read configuration: stat %s: %w", name, err), "")
-	}
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	if st.Mode&0o022 != 0 {
-		return wrong(fmt.Errorf("%s can be written by others than its owner", name), "chmod go-w "+name)
-	}
-	if st.Uid != 0 && !inUserNamespace() {
-		return wrong(fmt.Errorf("%s belongs to user %d", name, st.Uid), "chown root "+name)
-	}
-	return nil
-}
-
-// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
-// number here. What is no proc file system says nothing.
-func inUserNamespace() bool {
-	f, err := os.Open("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var proc unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &proc); err != nil || proc.Type != unix.PROC_SUPER_MAGIC {
-		return false
-	}
-	var inside, outside, count uint64
-	_, err = fmt.Fscan(f, &inside, &outside, &count)
-	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
+func unreadable(name string, err error) error {
+	return fault.WithExit(fault.Advise(fmt.Errorf("read configuration: %w", err), "make "+name+" a readable file, or remove it"), fault.ExitUsage)
 }

@@ -34,6 +34,14 @@ func WithHint(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
+// Advise is WithHint for an error that has no hint yet.
+func Advise(err error, hint string) error {
+	if Hint(err) != "" {
+		return err
+	}
+	return WithHint(err, hint)
+}
+
 // Hint returns the outermost hint of an error, empty if nobody gave one.
 func Hint(err error) string {
 	var h interface{ HintText() string }

@@ -156,7 +156,7 @@ func (o *Options) rules() (*configs.Rules, error) {
 }
 
 func rulesError(err error) error {
-	return fault.WithExit(fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
+	return fault.WithExit(fault.Advise(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
 }
 
 // discoveryPrefixes start the names of the variables that discovery honours (package configs names them). A few more

@@ -120,7 +120,7 @@ func Stacks(host *rootfs.Root, w *Wishes) ([]*hostlibs.Stack, error) {
 // Devices finds the GPUs of the machine that a host's root belongs to. It is a look of its own: what devices there are is no
 // input of a plan.
 //
-// Rules are the embedded ones, the machine's, and those in further directories.
+// Rules are the embedded ones, the machine's, and those in further directories, of a user.
 func Devices(host string, dirs ...string) (*hostgpu.Devices, error) {
 	rules, err := DeviceRules(dirs...)
 	if err != nil {
@@ -139,13 +139,13 @@ func Devices(host string, dirs ...string) (*hostgpu.Devices, error) {
 
 // DeviceRules are those by which Devices looks.
 func DeviceRules(dirs ...string) (*configs.Devices, error) {
-	sources, err := configs.Sources(append([]string{configs.DevicesDir}, dirs...)...)
+	sources, err := configs.Sources(configs.DevicesDir, dirs...)
 	var rules *configs.Devices
 	if err == nil {
 		rules, err = configs.MergeDevices(sources)
 	}
 	if err != nil {
-		return nil, fault.WithExit(fault.WithHint(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
+		return nil, fault.WithExit(fault.Advise(err, "correct or remove the file; docs/rules.md says what it may have"), fault.ExitUsage)
 	}
 	return rules, nil
 }

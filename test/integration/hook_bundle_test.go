@@ -283,3 +283,29 @@ func (b *bundle) inUserNamespace() *bundle {
 	b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: "/run", Type: "tmpfs", Source: "tmpfs"})
 	return b
 }
+
+// What others than root can write to, or put something else in its place, does not say what root's hook does.
+func TestHookUntrusted(t *testing.T) {
+	needsRoot(t, engines...)
+	tree := trees.Tree(t, "runtime11")
+	for name, c := range map[string]struct {
+		make func(config, cache string) error
+		want string
+	}{
+		"configuration": {func(config, _ string) error { return os.Chmod(config, 0o664) }, "config.toml can be written"},
+		"directory of the configuration": {func(config, _ string) error { return os.Chmod(filepath.Dir(config), 0o775) },
+			"can be written by others"},
+		"owner of the configuration's directory": {func(config, _ string) error { return os.Chown(filepath.Dir(config), 1234, 0) },
+			"belongs to user 1234"},
+		"directory above the cache": {func(_, cache string) error { return os.Chmod(filepath.Dir(cache), 0o777) }, "can be written by others"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, cache := hookConfig(t, trees.Tree(t, "host13")), filepath.Join(shared(t), "cache")
+			must(t, c.make(config, cache))
+			r := newBundle(t, "runc", writableRoot(t, tree), "true").hook("createRuntime", config, "--gpu=all").withCache(cache).run()
+			if r.status == 0 || !strings.Contains(r.stderr, c.want) || !strings.Contains(r.stderr, "hint: ") {
+				t.Errorf("exit status %d\n%s", r.status, r.stderr)
+			}
+		})
+	}
+}

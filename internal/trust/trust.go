@@ -1,0 +1,247 @@
+// Package trust opens files that say what is done with somebody's rights, if nobody else can have written them: neither the
+// file, nor by putting another in the place of it or of a directory above it. It exists so that the launcher, the hook and
+// what sets the hook up ask the same question. It judges no contents.
+//
+// The rule for root is that of sudo and of sshd's StrictModes: file and directories belong to root, and no group and nobody
+// else can write to them. A directory may have the sticky bit instead, as /tmp: in it only the owner of a file can
+// rename or remove it, and that is root. Links are followed one by one, and must belong to root too.
+//
+// For others it is what can be asked of everybody's home: that not the whole world can write to it. Groups are
+// let be, since many systems give each user one (umask 002); so are owners, whom a user namespace does not show. That
+// counts for a user's own files whoever reads them.
+package trust
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+// Whose file it is.
+type Whose int
+
+const (
+	// Machine is the administrator's, which counts for everybody.
+	Machine Whose = iota
+	// User is a user's own.
+	User
+)
+
+// maxLinks in a path is the kernel's (include/linux/namei.h, MAXSYMLINKS).
+const maxLinks = 40
+
+// Read returns the text of a regular file of at most limit bytes. It does not wait for a pipe's writer. That the file does not
+// exist is fs.ErrNotExist or ENOTDIR; what makes it untrustworthy has a hint.
+func Read(name string, whose Whose, limit int64) ([]byte, error) {
+	w, err := follow(name, ruleFor(whose))
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	f, err := w.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes", name, limit)
+	}
+	return text, err
+}
+
+// Check is the question alone, for a file or a directory.
+func Check(name string, whose Whose) error {
+	w, err := follow(name, ruleFor(whose))
+	if err != nil {
+		return err
+	}
+	w.close()
+	return nil
+}
+
+// rule is what owner and mode must be.
+type rule struct {
+	root      bool   // it must be root's
+	file, dir uint32 // permission bits that it must not have
+}
+
+// ruleFor is the one for this process's user.
+func ruleFor(whose Whose) rule {
+	r := rule{file: 0o002, dir: 0o002}
+	if whose == Machine && os.Geteuid() == 0 {
+		r.file = 0o022
+		if !inUserNamespace() {
+			r.root, r.dir = true, 0o022
+		}
+	}
+	return r
+}
+
+// look judges what a descriptor stands for.
+func (r rule) look(f *os.File) (kind uint32, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, &os.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	kind = st.Mode & unix.S_IFMT
+	if r.root && st.Uid != 0 {
+		return kind, fault.WithHint(fmt.Errorf("%s belongs to user %d", f.Name(), st.Uid), "chown -h root "+f.Name())
+	}
+	bad, who := r.file, "go"
+	if kind == unix.S_IFDIR {
+		bad = r.dir
+	}
+	if bad == 0o002 {
+		who = "o"
+	}
+	sticky := kind == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
+	if st.Mode&bad != 0 && kind != unix.S_IFLNK && !sticky {
+		return kind, fault.WithHint(fmt.Errorf("%s can be written by others than its owner", f.Name()), "chmod "+who+"-w "+f.Name())
+	}
+	return kind, nil
+}
+
+// walk is a path that is followed name by name: at is an O_PATH descriptor of how far it is, up of the directory above.
+type walk struct {
+	rule   rule
+	up, at *os.File
+	kind   uint32 // of at
+}
+
+func (w *walk) close() {
+	for _, f := range []*os.File{w.up, w.at} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// follow goes to the end of a path, every step of which must fulfil the rule.
+func follow(name string, r rule) (*walk, error) {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	w := &walk{rule: r}
+	if err := w.along(name); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *walk) along(name string) error {
+	if err := w.step(unix.AT_FDCWD, "/"); err != nil {
+		return err
+	}
+	links, todo := 0, strings.Split(name, "/")
+	for len(todo) > 0 {
+		part := todo[0]
+		todo = todo[1:]
+		if part == "" || part == "." {
+			continue
+		}
+		if err := w.step(int(w.at.Fd()), part); err != nil {
+			return err
+		}
+		if w.kind != unix.S_IFLNK {
+			continue
+		}
+		target, err := readlink(w.at)
+		if links++; err == nil && links > maxLinks {
+			err = unix.ELOOP
+		}
+		if err != nil {
+			return &os.PathError{Op: "open", Path: name, Err: err}
+		}
+		if path.IsAbs(target) {
+			err = w.step(unix.AT_FDCWD, "/")
+		} else { // from where the link is
+			err = w.step(int(w.up.Fd()), ".")
+		}
+		if err != nil {
+			return err
+		}
+		todo = append(strings.Split(target, "/"), todo...)
+	}
+	return nil
+}
+
+// step opens the next name, in a directory.
+func (w *walk) step(dir int, part string) error {
+	name := part
+	if dir != unix.AT_FDCWD {
+		name = path.Join(w.at.Name(), part)
+		if part == "." {
+			name = w.up.Name()
+		}
+	}
+	fd, err := unix.Openat(dir, part, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	if w.up != nil {
+		w.up.Close()
+	}
+	w.up, w.at = w.at, os.NewFile(uintptr(fd), name)
+	w.kind, err = w.rule.look(w.at)
+	return err
+}
+
+// open opens the regular file at the end for reading. It is looked up once more, and what is found is judged.
+func (w *walk) open() (*os.File, error) {
+	name := w.at.Name()
+	if w.kind != unix.S_IFREG {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(w.up.Fd()), path.Base(name), flags, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), name)
+	kind, err := w.rule.look(f)
+	if err == nil && kind != unix.S_IFREG {
+		err = fmt.Errorf("%s: not a regular file", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// readlink reads the link that an O_PATH descriptor stands for.
+func readlink(f *os.File) (string, error) {
+	b := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(f.Fd()), "", b)
+	if err == nil && n == len(b) {
+		err = unix.ENAMETOOLONG
+	}
+	return string(b[:max(n, 0)]), err
+}
+
+// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
+// number here. What is no proc file system says nothing.
+func inUserNamespace() bool {
+	f, err := os.Open("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var proc unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &proc); err != nil || proc.Type != unix.PROC_SUPER_MAGIC {
+		return false
+	}
+	var inside, outside, count uint64
+	_, err = fmt.Fscan(f, &inside, &outside, &count)
+	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
+}

@@ -1,0 +1,109 @@
+package trust
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/fault"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tree makes a/b/file, where a is the directory that is returned.
+func tree(t *testing.T) string {
+	t.Helper()
+	a := filepath.Join(t.TempDir(), "a")
+	must(t, os.MkdirAll(a+"/b", 0o755))
+	must(t, os.WriteFile(a+"/b/file", []byte("text"), 0o644))
+	return a
+}
+
+func TestRead(t *testing.T) {
+	root := os.Geteuid() == 0 && !inUserNamespace()
+	for _, c := range []struct {
+		name    string
+		make    func(a string) error
+		file    string // below a; empty: b/file
+		machine string // what Machine's refusal says to root
+		user    string
+	}{
+		{name: "as it should be", make: func(string) error { return nil }},
+		{"the file is everybody's", func(a string) error { return os.Chmod(a+"/b/file", 0o646) }, "", "a/b/file can be", "a/b/file can be"},
+		{"the file is a group's", func(a string) error { return os.Chmod(a+"/b/file", 0o664) }, "", "a/b/file can be", ""},
+		{"its directory is everybody's", func(a string) error { return os.Chmod(a+"/b", 0o777) }, "", "a/b can be", "a/b can be"},
+		{"a directory above is everybody's", func(a string) error { return os.Chmod(a, 0o757) }, "", "a can be", "a can be"},
+		{"a directory above is a group's", func(a string) error { return os.Chmod(a, 0o775) }, "", "a can be", ""},
+		{"a directory with the sticky bit", func(a string) error { return os.Chmod(a, 0o777|os.ModeSticky) }, "", "", ""},
+		{"the file is a user's", func(a string) error { return os.Chown(a+"/b/file", 1234, 0) }, "", "a/b/file belongs to user 1234", ""},
+		{"a directory is a user's", func(a string) error { return os.Chown(a, 1234, 0) }, "", "a belongs to user 1234", ""},
+		{"a user's file in a directory with the sticky bit", func(a string) error {
+			return errors.Join(os.Chmod(a+"/b", 0o777|os.ModeSticky), os.Chown(a+"/b/file", 1234, 0))
+		}, "", "a/b/file belongs to user 1234", ""},
+		{"a link to it", func(a string) error { return os.Symlink("b/../b/./file", a+"/link") }, "link", "", ""},
+		{"an absolute link to its directory", func(a string) error { return os.Symlink(a+"/b", a+"/link") }, "link/file", "", ""},
+		{"a link of a user's", func(a string) error {
+			return errors.Join(os.Symlink("b", a+"/link"), os.Lchown(a+"/link", 1234, 0))
+		}, "link/file", "a/link belongs to user 1234", ""},
+		{"a link in everybody's directory", func(a string) error {
+			return errors.Join(os.Mkdir(a+"/c", 0o755), os.Symlink("../b", a+"/c/link"), os.Chmod(a+"/c", 0o777))
+		}, "c/link/file", "a/c can be", "a/c can be"},
+		{"a link to itself", func(a string) error { return os.Symlink("link", a+"/link") }, "link", "symbolic links", "symbolic links"},
+		{"a directory", func(string) error { return nil }, "b", "not a regular file", "not a regular file"},
+		{"a pipe", func(a string) error { return unix.Mkfifo(a+"/pipe", 0o600) }, "pipe", "not a regular file", "not a regular file"},
+		{"too large", func(a string) error { return os.Truncate(a+"/b/file", 101) }, "", "larger than 100 bytes", "larger than 100 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := tree(t)
+			if err := c.make(a); errors.Is(err, unix.EPERM) && os.Getenv("CAPSULE_MUST_WORK") != "1" {
+				t.Skip("only root can give files away")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if c.file == "" {
+				c.file = "b/file"
+			}
+			for whose, want := range map[Whose]string{Machine: c.machine, User: c.user} {
+				if whose == Machine && !root {
+					want = c.user
+				}
+				text, err := Read(filepath.Join(a, c.file), whose, 100)
+				switch {
+				case want == "" && (err != nil || string(text) != "text"):
+					t.Errorf("%d: %q, %v", whose, text, err)
+				case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+					t.Errorf("%d: %v, not %q", whose, err, want)
+				case strings.Contains(want, "can be") && !strings.Contains(fault.Hint(err), "chmod "):
+					t.Errorf("%d: hint %q", whose, fault.Hint(err))
+				}
+			}
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	a := tree(t)
+	for name, want := range map[string]error{"nowhere": fs.ErrNotExist, "nowhere/file": fs.ErrNotExist, "b/file/x": unix.ENOTDIR} {
+		if _, err := Read(filepath.Join(a, name), Machine, 100); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"b", "b/file", "b/.."} {
+		if err := Check(a+"/"+name, Machine); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if fds, _ := os.ReadDir("/proc/self/fd"); len(fds) > 30 {
+		t.Errorf("%d descriptors are open", len(fds))
+	}
+}
