@@ -5,16 +5,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/capsule-run/capsule-run/internal/inspection"
+	"github.com/capsule-run/capsule-run/internal/table"
 )
 
 // style is how a file wants a report: broken and coloured on a terminal only. NO_COLOR is https://no-color.org.
-func style(f *os.File) inspection.Style {
+func style(f *os.File) table.Style {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil || !isTerminal(f) {
-		return inspection.Style{}
+		return table.Style{}
 	}
-	return inspection.Style{Width: int(size.Col), Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return table.Style{Width: int(size.Col), Colored: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // output remembers that something could not be written: a report of which a full disk has taken half is none.

@@ -15,6 +15,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/table"
 )
 
 const lib = "usr/lib/x86_64-linux-gnu/"
@@ -179,10 +180,10 @@ func TestProblemsAndPrint(t *testing.T) {
 	}
 	for _, width := range []int{0, 60, 80, 200} {
 		var plain, colored bytes.Buffer
-		if err := r.Print(&plain, Style{Width: width}); err != nil {
+		if err := r.Print(&plain, table.Style{Width: width}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Print(&colored, Style{Width: width, Color: true}); err != nil {
+		if err := r.Print(&colored, table.Style{Width: width, Colored: true}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(plain.String(), "\x1b") || !strings.Contains(colored.String(), "\x1b[31mmissing\x1b[0m") {

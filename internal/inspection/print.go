@@ -10,11 +10,12 @@ import (
 
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/table"
 )
 
 // Print shows a report to a person: the trees, a table for each GPU, the APIs and their libraries for each architecture,
 // and last what will not work.
-func (r *Report) Print(out io.Writer, s Style) error {
+func (r *Report) Print(out io.Writer, s table.Style) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "host     %s\n", r.Host.Dir)
 	if r.Runtime != nil {
@@ -25,22 +26,22 @@ func (r *Report) Print(out io.Writer, s Style) error {
 		r.printGPU(w, s, g)
 	}
 	if len(r.Devices.GPUs) == 0 {
-		fmt.Fprintf(w, "\n%s\n", s.bold("No GPU"))
+		fmt.Fprintf(w, "\n%s\n", s.Bold("No GPU"))
 	}
 	if n := len(r.Devices.Shared); n > 0 {
-		fmt.Fprintf(w, "\n%s\n", s.bold("For any GPU"))
-		t := &table{head: []string{"node", "state", "for"}}
+		fmt.Fprintf(w, "\n%s\n", s.Bold("For any GPU"))
+		t := &table.Table{Head: []string{"node", "state", "for"}}
 		addNodes(t, r.Devices.Shared)
-		t.print(w, s)
+		t.Print(w, s)
 	}
 	r.printSoftware(w, s)
 	for _, a := range r.Architectures {
 		a.print(w, s)
 	}
 	if len(r.Problems) > 0 {
-		fmt.Fprintf(w, "\n%s\n", s.bold("What will not work"))
+		fmt.Fprintf(w, "\n%s\n", s.Bold("What will not work"))
 		for _, p := range r.Problems {
-			for i, part := range breakText(fault.Printable(p), s.Width, 4) {
+			for i, part := range table.Break(fault.Printable(p), s.Width, 4) {
 				fmt.Fprintf(w, "  %s %s\n", []string{"-", " "}[min(i, 1)], part)
 			}
 		}
@@ -48,12 +49,12 @@ func (r *Report) Print(out io.Writer, s Style) error {
 	return w.Flush()
 }
 
-func (r *Report) printGPU(w io.Writer, s Style, g *hostgpu.GPU) {
+func (r *Report) printGPU(w io.Writer, s table.Style, g *hostgpu.GPU) {
 	name := g.Name
 	if g.Vendor != "" {
 		name += " [" + g.Vendor + ":" + g.Device + "]"
 	}
-	fmt.Fprintf(w, "\n%s\n", s.bold(fmt.Sprintf("GPU %d: %s", g.Index, name)))
+	fmt.Fprintf(w, "\n%s\n", s.Bold(fmt.Sprintf("GPU %d: %s", g.Index, name)))
 	facts := []string{g.Address, "no kernel driver"}
 	if g.Driver != "" {
 		facts[1] = "kernel driver " + strings.TrimSpace(g.Driver+" "+g.DriverVersion)
@@ -68,15 +69,15 @@ func (r *Report) printGPU(w io.Writer, s Style, g *hostgpu.GPU) {
 		facts = append(facts, "not usable by this user")
 	}
 	fmt.Fprintf(w, "  %s\n", strings.Join(facts, ", "))
-	t := &table{head: []string{"node", "state", "for"}}
+	t := &table.Table{Head: []string{"node", "state", "for"}}
 	addNodes(t, g.Nodes)
 	for _, p := range g.Partitions {
 		for _, n := range p.Nodes {
-			t.row(n.Path, string(n.State), fmt.Sprintf("GPU instance %d, compute instance %d", p.GPUInstance, p.ComputeInstance))
+			t.Row(n.Path, string(n.State), fmt.Sprintf("GPU instance %d, compute instance %d", p.GPUInstance, p.ComputeInstance))
 		}
 	}
-	t.print(w, s)
-	t = &table{head: []string{"arch", "API", "version", "driver"}}
+	t.Print(w, s)
+	t = &table.Table{Head: []string{"arch", "API", "version", "driver"}}
 	for _, a := range r.Architectures {
 		for _, served := range a.GPUs {
 			if served.GPU == g.Index {
@@ -84,37 +85,37 @@ func (r *Report) printGPU(w io.Writer, s Style, g *hostgpu.GPU) {
 			}
 		}
 	}
-	t.print(w, s)
+	t.Print(w, s)
 }
 
-func addNodes(t *table, nodes []*hostgpu.Node) {
+func addNodes(t *table.Table, nodes []*hostgpu.Node) {
 	for _, n := range nodes {
-		t.row(n.Path, string(n.State), n.Why)
+		t.Row(n.Path, string(n.State), n.Why)
 	}
 }
 
-func addServing(t *table, arch string, apis []Serving) {
+func addServing(t *table.Table, arch string, apis []Serving) {
 	for _, a := range apis {
 		driver := strings.Join(a.Drivers, ", ")
 		if a.Missing != "" {
 			driver = "missing: " + a.Missing
 		}
-		t.row(arch, a.API, first(a.Version, "-"), driver)
+		t.Row(arch, a.API, first(a.Version, "-"), driver)
 	}
 }
 
-func (r *Report) printSoftware(w io.Writer, s Style) {
-	t := &table{head: []string{"arch", "API", "version", "driver"}}
+func (r *Report) printSoftware(w io.Writer, s table.Style) {
+	t := &table.Table{Head: []string{"arch", "API", "version", "driver"}}
 	for _, a := range r.Architectures {
 		addServing(t, a.Arch, a.Software)
 	}
-	if len(t.rows) > 0 {
-		fmt.Fprintf(w, "\n%s\n", s.bold("On the processor"))
-		t.print(w, s)
+	if !t.Empty() {
+		fmt.Fprintf(w, "\n%s\n", s.Bold("On the processor"))
+		t.Print(w, s)
 	}
 }
 
-func (a *Arch) print(w io.Writer, s Style) {
+func (a *Arch) print(w io.Writer, s table.Style) {
 	libc := ""
 	if a.HostLibc != "" {
 		libc = ": glibc " + a.HostLibc + " on the host"
@@ -122,18 +123,18 @@ func (a *Arch) print(w io.Writer, s Style) {
 	if a.Libc != "" {
 		libc += fmt.Sprintf(", %s in the runtime (%s)", a.Libc, a.Loader)
 	}
-	fmt.Fprintf(w, "\n%s\n", s.bold(fault.Printable(a.Arch+libc)))
-	t := &table{head: []string{"API", "boundary", "why"}}
+	fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(a.Arch+libc)))
+	t := &table.Table{Head: []string{"API", "boundary", "why"}}
 	for _, api := range a.APIs {
 		if api.Boundary != "" {
-			t.row(api.API, api.Boundary, api.Reason)
+			t.Row(api.API, api.Boundary, api.Reason)
 		}
 	}
-	t.print(w, s)
-	t = &table{head: []string{"API", "part", "version", "GPUs", "library", "found"}}
+	t.Print(w, s)
+	t = &table.Table{Head: []string{"API", "part", "version", "GPUs", "library", "found"}}
 	for _, api := range a.APIs {
 		name := api.API
-		add := func(cells ...string) { t.row(append([]string{name}, cells...)...); name = "" }
+		add := func(cells ...string) { t.Row(append([]string{name}, cells...)...); name = "" }
 		for _, p := range append(api.FrontEnds, api.Drivers...) {
 			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), p.label(), found(p))
 		}
@@ -149,7 +150,7 @@ func (a *Arch) print(w io.Writer, s Style) {
 			add("missing", "-", "-", "-", notOnHost+": "+strings.Join(absent, ", "))
 		}
 	}
-	t.print(w, s)
+	t.Print(w, s)
 	used, unused := 0, 0
 	for _, l := range a.Libraries {
 		switch l.Side {

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
@@ -15,9 +16,28 @@ import (
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
+// Examination is what a look at a host and a runtime gives, whether or not a plan can be made.
+type Examination struct {
+	Report *inspection.Report
+	// Plan is nil without a runtime, and where none could be made: then Unplanned says why.
+	Plan      *capsule.Plan
+	Unplanned error
+	// Lacking are architectures of the runtime that the host has no stack for.
+	Lacking []string
+}
+
 // Inspect looks at the devices, the host's stack and the runtime, if one is named. That no plan can be made is for the
 // report to say, and no failure.
 func Inspect(o *Options) (*inspection.Report, error) {
+	e, err := Examine(o)
+	if err != nil {
+		return nil, err
+	}
+	return e.Report, nil
+}
+
+// Examine is Inspect with the plan, if there is one.
+func Examine(o *Options) (*Examination, error) {
 	var rules inspection.Rules
 	var err error
 	if rules.Devices, err = stages.DeviceRules(configs.UserDevicesDir(o.Getenv)); err != nil {
@@ -27,11 +47,13 @@ func Inspect(o *Options) (*inspection.Report, error) {
 		return nil, err
 	}
 	if o.Runtime == "" {
-		return inspectHost(o, rules)
+		r, err := inspectHost(o, rules)
+		return &Examination{Report: r}, err
 	}
 	story, err := Look(o)
 	if errors.Is(err, hostlibs.ErrNoStack) {
-		return inspectBare(o, rules, err)
+		r, bare := inspectBare(o, rules, err)
+		return &Examination{Report: r, Unplanned: err}, bare
 	}
 	if err != nil {
 		return nil, err
@@ -41,18 +63,39 @@ func Inspect(o *Options) (*inspection.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	unplanned := story.Try(o.wishes())
+	out := &Examination{Unplanned: planError(story.Try(o.wishes()))}
+	if out.Plan = story.Plan; out.Plan != nil && o.Isolation == IsolationNone {
+		out.Plan.Differences = Differences
+	}
+	if out.Lacking, err = lacking(story); err != nil {
+		return nil, err
+	}
 	var sides []inspection.Side
 	for _, s := range story.Sides {
 		sides = append(sides, inspection.Side{Stack: s.Stack, Tree: s.Tree, Plan: planFor(story.Plan, s.Tree.Arch.Name)})
 	}
 	runtime := &inspection.Runtime{Dir: story.Tree.Dir, Layout: story.Tree.Layout}
-	r, err := inspection.Make(Version, story.Host.Dir(), runtime, devices, sides, rules)
-	if err == nil && unplanned != nil {
-		unplanned = planError(unplanned)
-		r.Problems = append(r.Problems, strings.TrimSuffix("no plan: "+unplanned.Error()+": "+fault.Hint(unplanned), ": "))
+	out.Report, err = inspection.Make(Version, story.Host.Dir(), runtime, devices, sides, rules)
+	if err == nil && out.Unplanned != nil {
+		problem := "no plan: " + out.Unplanned.Error() + ": " + fault.Hint(out.Unplanned)
+		out.Report.Problems = append(out.Report.Problems, strings.TrimSuffix(problem, ": "))
 	}
-	return r, err
+	return out, err
+}
+
+// lacking are the runtime's architectures without a side.
+func lacking(s *stages.Story) ([]string, error) {
+	others, err := s.Tree.Others()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, t := range others {
+		if !slices.ContainsFunc(s.Sides, func(x stages.Side) bool { return x.Tree.Arch == t.Arch }) {
+			out = append(out, t.Arch.Name)
+		}
+	}
+	return out, nil
 }
 
 func inspectHost(o *Options, rules inspection.Rules) (*inspection.Report, error) {

@@ -17,7 +17,7 @@ const module = "github.com/capsule-run/capsule-run/"
 // other.
 var layers = [][]string{
 	{"cmd/capsule-run", "cmd/capsule-hook"},
-	{"hook/serve"},
+	{"hook/serve", "internal/doctor"},
 	{"internal/run", "hook"},
 	{"hook/ask", "hook/place", "hook/setup", "internal/runtimes"},
 	{"internal/doctor/report"},
@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs", "internal/trust"},
+	{"internal/table"},
 	{"internal/arch", "internal/fault"},
 }
 

@@ -1,4 +1,6 @@
-package inspection
+// Package table lays text out for a terminal: columns, colours for words that say how something is, lines broken at the
+// terminal's width. It exists so that `inspect` and `doctor` look alike. It reads nothing and knows no report.
+package table
 
 import (
 	"fmt"
@@ -13,34 +15,39 @@ import (
 type Style struct {
 	// Width in columns at which the last column of a table is broken; 0: never.
 	Width int
-	// Color says that the terminal knows SGR sequences (ECMA-48, 8.3.117).
-	Color bool
+	// Colored says that the terminal knows SGR sequences (ECMA-48, 8.3.117).
+	Colored bool
 }
 
-// color of a word that says how something is.
-func (s Style) color(word string) string {
-	codes := map[string]string{"usable": "32", "missing": "31", "foreign": "31", "unverified": "31", "no-access": "33", "unused": "2"}
-	if code := codes[word]; code != "" && s.Color {
+// codes are SGR parameters: red for what does not work, yellow for what should be looked at.
+var codes = map[string]string{"usable": "32", "missing": "31", "foreign": "31", "unverified": "31", "no-access": "33", "unused": "2",
+	"same": "32", "differs": "33", "fails": "31", "works": "32", "problem": "31", "warning": "33"}
+
+// Color of a word that says how something is.
+func (s Style) Color(word string) string {
+	if code := codes[word]; code != "" && s.Colored {
 		return "\x1b[" + code + "m" + word + "\x1b[0m"
 	}
 	return word
 }
 
-func (s Style) bold(text string) string {
-	if s.Color {
+// Bold is for headings.
+func (s Style) Bold(text string) string {
+	if s.Colored {
 		return "\x1b[1m" + text + "\x1b[0m"
 	}
 	return text
 }
 
-// table aligns columns. Unlike text/tabwriter's, its last column is broken between words at the terminal's width, below
+// Table aligns columns. Unlike text/tabwriter's, its last column is broken between words at the terminal's width, below
 // itself, and a word may have a color.
-type table struct {
-	head []string
+type Table struct {
+	Head []string
 	rows [][]string
 }
 
-func (t *table) row(cells ...string) {
+// Row adds one. What a terminal would obey becomes a question mark.
+func (t *Table) Row(cells ...string) {
 	for i, c := range cells {
 		cells[i] = fault.Printable(c)
 	}
@@ -53,12 +60,16 @@ const (
 	least = 24
 )
 
-func (t *table) print(w io.Writer, s Style) {
+// Empty says that there is nothing to print.
+func (t *Table) Empty() bool { return len(t.rows) == 0 }
+
+// Print writes the table, nothing if it has no rows.
+func (t *Table) Print(w io.Writer, s Style) {
 	if len(t.rows) == 0 {
 		return
 	}
-	widths := make([]int, len(t.head))
-	for _, r := range append([][]string{t.head}, t.rows...) {
+	widths := make([]int, len(t.Head))
+	for _, r := range append([][]string{t.Head}, t.rows...) {
 		for i, c := range r {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
@@ -78,7 +89,7 @@ func (t *table) print(w io.Writer, s Style) {
 		for i, c := range cells[:len(cells)-1] {
 			b.WriteString(paint(c) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+gap))
 		}
-		for i, part := range breakText(cells[len(cells)-1], s.Width, indent) {
+		for i, part := range Break(cells[len(cells)-1], s.Width, indent) {
 			if i > 0 || narrow {
 				fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
 				b.Reset()
@@ -88,14 +99,14 @@ func (t *table) print(w io.Writer, s Style) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
 	}
-	line(t.head, s.bold)
+	line(t.Head, s.Bold)
 	for _, r := range t.rows {
-		line(r, s.color)
+		line(r, s.Color)
 	}
 }
 
-// breakText breaks a text between words so that it fits behind the indent.
-func breakText(text string, width, indent int) []string {
+// Break breaks a text between words so that it fits behind the indent.
+func Break(text string, width, indent int) []string {
 	room := max(width-indent, least)
 	if width == 0 || utf8.RuneCountInString(text) <= room {
 		return []string{text}
