@@ -41,7 +41,8 @@ func execute(args []string) int {
 	status := 0
 	f := &flags{}
 	root := rootCommand(f, &status)
-	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), steamCommand(f, &status), hookCommands())
+	root.AddCommand(planCommand(f), inspectCommand(f), cdiCommand(f), buildCommand(f), versionCommand(f), runtimeCommand(f), steamCommand(f, &status), doctorCommand(f, &status), hookCommands())
+	root.SetHelpCommand(helpCommand())
 	for _, c := range more {
 		root.AddCommand(c(f))
 	}
@@ -77,6 +78,7 @@ const example = `  capsule-run --runtime ./debian11-runtime -- /usr/games/neverb
   capsule-run plan --runtime ./debian11-runtime`
 
 func rootCommand(f *flags, status *int) *cobra.Command {
+	bare := false
 	c := &cobra.Command{
 		Use:           "capsule-run [flags] -- COMMAND [ARG…]",
 		Short:         "Run a program in a runtime of its own, on the host's GPU driver",
@@ -96,13 +98,17 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			start := run.Run
+			if bare {
+				start = run.Bare
+			}
 			if len(args) == 0 && !o.Shell {
 				return usage("no command given", "put the program after --, as in: capsule-run --runtime DIR -- ./game")
 			}
 			if o.Argv = args; o.Shell { // whose name is not known yet
 				o.Argv = append([]string{"sh"}, args...)
 			}
-			*status, err = run.Run(o)
+			*status, err = start(o)
 			o.Done()
 			return err
 		},
@@ -126,6 +132,8 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	f.desktop.add(c)
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
+	c.Flags().BoolVar(&bare, "bare", false, "run the program in the host's tree, without a capsule")
+	_ = c.Flags().MarkHidden("bare") // for the doctor
 	for _, err := range []error{
 		c.MarkPersistentFlagDirname("host"),
 		c.MarkPersistentFlagFilename("config", "toml"),
@@ -139,6 +147,24 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 		}
 	}
 	return c
+}
+
+// helpCommand is Cobra's, which would take a line of a help that is to fit a screen: `capsule-run help plan`.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "manual [COMMAND]",
+		Aliases: []string{"help"},
+		Short:   "Help about any command",
+		Hidden:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || about == cmd.Root() && len(rest) > 0 {
+				return usage(fmt.Sprintf("there is no command %q", args[0]), "capsule-run --help lists them")
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 func usage(message, hint string) error {

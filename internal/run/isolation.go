@@ -30,13 +30,16 @@ var Differences = []string{
 	"--bind, --home, --share PATH:ro and --unshare-net are not possible",
 }
 
+// NoNamespaces begins the note that IsolationAuto goes on without them.
+const NoNamespaces = "no namespaces here"
+
 // fallBack says whether to try again without isolation, which it then notes and tells.
 func (o *Options) fallBack(err error) bool {
 	if o.Isolation != IsolationAuto || !launch.Forbidden(err) {
 		return false
 	}
 	o.Isolation = IsolationNone
-	o.note("no namespaces here (%v): going on as with --isolation=none", err)
+	o.note(NoNamespaces+" (%v): going on as with --isolation=none", err)
 	return true
 }
 

@@ -54,6 +54,9 @@ func (o *Options) verbose(format string, args ...any) {
 // Tell says what was done, to who asked by --verbose.
 func (o *Options) Tell(format string, args ...any) { o.verbose(format, args...) }
 
+// Show tells what is being done, as the stages do.
+func (o *Options) Show(format string, args ...any) { o.progress(format, args...) }
+
 // progress shows one line on a terminal, which the next one replaces.
 func (o *Options) progress(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

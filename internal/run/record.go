@@ -15,6 +15,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/runtimetree"
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
@@ -35,15 +36,9 @@ type launchRecord struct {
 func record(s *stages.Story) (build.Record, error) {
 	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
 		Direct: directRuntime(s)}
-	for _, t := range s.Tree.Top {
-		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
-		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
-			var err error
-			if top.Entries, err = entries(s.Tree.Root, "/"+t.Name, s.Plan.Mounts); err != nil {
-				return build.Record{}, err
-			}
-		}
-		l.Top = append(l.Top, top)
+	var err error
+	if l.Top, err = tops(s.Tree, s.Plan.Mounts); err != nil {
+		return build.Record{}, err
 	}
 	text, err := json.Marshal(l)
 	if err != nil {
@@ -51,6 +46,22 @@ func record(s *stages.Story) (build.Record, error) {
 	}
 	inputs := append([]rootfs.Access(nil), s.Host.Trace()...)
 	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
+}
+
+// tops are a tree's top-level entries, with what /etc and /var have in them.
+func tops(tree *runtimetree.Tree, mounts []mount.Op) ([]layout.Top, error) {
+	var out []layout.Top
+	for _, t := range tree.Top {
+		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
+		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
+			var err error
+			if top.Entries, err = entries(tree.Root, "/"+t.Name, mounts); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, top)
+	}
+	return out, nil
 }
 
 // entries lists a directory of the runtime that the new root has as links. It is recorded as an input: a file that

@@ -131,6 +131,8 @@ func TestScripts(t *testing.T) {
 			"same":    cmdSame,
 			"keys":    cmdKeys,
 			"lines":   cmdLines,
+			"wide":    cmdWide,
+			"empty":   cmdEmpty,
 			"elf":     cmdELF,
 			"runtime": cmdRuntime,
 			"host":    cmdHost,

@@ -143,6 +143,27 @@ func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdWide checks `wide COLUMNS`: no line of the last output is wider, but for words that cannot be broken.
+func cmdWide(ts *testscript.TestScript, neg bool, args []string) {
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for l := range strings.Lines(ts.ReadFile("stdout")) {
+		l = strings.TrimSuffix(l, "\n")
+		if long := len([]rune(l)) > most; long && (neg || !regexp.MustCompile(`\S{40}`).MatchString(l)) {
+			ts.Fatalf("a line of %d characters: %s", len([]rune(l)), l)
+		}
+	}
+}
+
+// cmdEmpty checks `empty DIR`: nothing is left there.
+func cmdEmpty(ts *testscript.TestScript, neg bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 != neg {
+		ts.Fatalf("%s has %v", args[0], entries)
+	}
+}
+
 // cmdCut shortens: `cut FILE BYTES`.
 func cmdCut(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)

@@ -12,11 +12,14 @@ const Schema = 1
 
 // Report is a machine's graphics natively and through the capsule. Its JSON is what `doctor --json` prints.
 type Report struct {
-	Schema    int     `json:"schema"`
-	Version   string  `json:"version"` // capsule-run's
-	Created   string  `json:"created"` // RFC 3339, UTC, whole seconds
-	Machine   Machine `json:"machine"`
-	Runtime   Runtime `json:"runtime"`
+	Schema  int     `json:"schema"`
+	Version string  `json:"version"` // capsule-run's
+	Created string  `json:"created"` // RFC 3339, UTC, whole seconds
+	Machine Machine `json:"machine"`
+	Runtime Runtime `json:"runtime"`
+	// OK says that the runtime could be started, and that what works natively works the same through the capsule: doctor's exit
+	// status is then 0.
+	OK        bool    `json:"ok"`
 	Isolation string  `json:"isolation"` // userns or none, as it was really used; empty where nothing could be started
 	Scenes    []Scene `json:"scenes"`
 	// Findings are what is wrong or worth knowing, the worst first.
@@ -88,6 +91,8 @@ type Drawing struct {
 	// Error is empty where the scene was drawn; Step is then empty too, else what was being done.
 	Error string `json:"error,omitempty"`
 	Step  string `json:"step,omitempty"`
+	// Output is the end of what was printed to standard error, line by line, where the scene was not drawn.
+	Output []string `json:"output,omitempty"`
 	// Missing says that the API's library is not there at all.
 	Missing bool `json:"missing,omitempty"`
 

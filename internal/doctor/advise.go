@@ -1,0 +1,94 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
+)
+
+// findPlan tells what inspection and plan warn of.
+func (d *doctor) findPlan() {
+	for _, a := range d.lacking {
+		hint := "install the host's drivers for it"
+		if a == "i386" {
+			hint = "install the 32-bit drivers" + packages(osRelease(d.Host))
+		}
+		d.found(report.Note, "", "the host has no graphics stack for "+a+", which the runtime has programs for: these have no GPU", hint)
+	}
+	s := d.report.Stack
+	if s == nil {
+		return
+	}
+	var known []string // which findDevices has told, or findLaunch
+	if s.Devices != nil {
+		known = s.Devices.Problems()
+		for _, g := range s.Devices.GPUs {
+			for _, n := range g.Notes {
+				known = append(known, fmt.Sprintf("GPU %d: %s", g.Index, n))
+			}
+		}
+	}
+	for _, p := range s.Problems {
+		if slices.Contains(known, p) || d.broken != nil && strings.Contains(p, d.broken.Error()) {
+			continue
+		}
+		d.found(d.weigh(), "", p, "capsule-run inspect tells where it was looked for (docs/inspect.md)")
+	}
+	if d.report.Plan == nil {
+		return
+	}
+	for _, a := range d.report.Plan.Architectures {
+		missing := a.Symbols.Missing
+		if len(missing) == 0 {
+			continue
+		}
+		var names []string
+		for _, m := range missing[:min(3, len(missing))] {
+			names = append(names, m.Symbol+" of "+m.Library)
+		}
+		if more := len(missing) - len(names); more > 0 {
+			names = append(names, fmt.Sprintf("%d more", more))
+		}
+		d.found(d.weigh(), "", fmt.Sprintf("%s: the runtime is too old for %s: a program ends when the driver calls one", a.Arch, strings.Join(names, ", ")),
+			"most drivers never do; capsule-run plan lists who may, and a newer runtime has them")
+	}
+}
+
+// weigh is what something is worth that may matter: a warning where something does not work.
+func (d *doctor) weigh() report.Severity {
+	if healthy(d.report) && d.started {
+		return report.Note
+	}
+	return report.Warning
+}
+
+// findSession tells what could not be tried for want of a session.
+func (d *doctor) findSession() {
+	for _, s := range []struct{ platform, what, variable string }{
+		{"x11", "X11", "DISPLAY"}, {"wayland", "Wayland", "WAYLAND_DISPLAY"},
+	} {
+		failed := func(x report.Scene) bool { return x.Platform == s.platform && x.Verdict == report.BothFail }
+		if !d.shown(s.platform) && slices.ContainsFunc(d.report.Scenes, failed) {
+			d.found(report.Note, "", s.what+" was not tried: "+s.variable+" is not set", "run it in a session of "+s.what+" to have that tried")
+		}
+	}
+}
+
+// packages names what has 32-bit drivers in the distributions that we know, by os-release(5); empty for another.
+func packages(release map[string]string) string {
+	for _, id := range append([]string{release["ID"]}, strings.Fields(release["ID_LIKE"])...) {
+		switch id {
+		case "debian", "ubuntu":
+			return ": dpkg --add-architecture i386, then apt update, apt install libgl1-mesa-dri:i386 libgl1:i386 libegl1:i386 mesa-vulkan-drivers:i386"
+		case "fedora":
+			return ": dnf install mesa-dri-drivers.i686 mesa-libGL.i686 mesa-vulkan-drivers.i686"
+		case "arch":
+			return ": enable multilib in /etc/pacman.conf, then pacman -S lib32-mesa and the lib32-vulkan driver for the GPU"
+		case "opensuse", "suse":
+			return ": zypper install Mesa-32bit Mesa-dri-32bit"
+		}
+	}
+	return ""
+}

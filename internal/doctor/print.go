@@ -1,0 +1,178 @@
+package doctor
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/table"
+)
+
+// columns is the width that a report has where a terminal is wider, or there is none: it is pasted into bug reports.
+const columns = 80
+
+// words are what the table says for a verdict.
+var words = map[report.Verdict]string{report.Same: "same", report.Differs: "differs", report.CapsuleFails: "fails",
+	report.NativeFails: "works", report.BothFail: "neither"}
+
+// Print shows a report to a person.
+func Print(out io.Writer, r *report.Report, s table.Style) error {
+	if s.Width == 0 || s.Width > columns {
+		s.Width = columns
+	}
+	w := bufio.NewWriter(out)
+	m, rt := r.Machine, r.Runtime
+	pair := func(name string, parts ...string) {
+		var have []string
+		for _, p := range parts {
+			if p != "" {
+				have = append(have, p)
+			}
+		}
+		lines(w, s, fmt.Sprintf("%-10s", name), strings.Join(have, ", "))
+	}
+	pair("machine", m.System, known("glibc ", m.Glibc), known("Linux ", m.Kernel), known("in ", m.Container))
+	pair("processor", m.Processor, m.Arch)
+	for _, name := range gpus(r) {
+		pair("GPU", name)
+	}
+	pair("session", first(strings.Join(m.Sessions, ", "), "none"))
+	dir := rt.Dir
+	if rt.Host {
+		dir = "the host's own tree, for none was named (--runtime)"
+	}
+	pair("runtime", dir, rt.System, known("glibc ", rt.Glibc))
+	pair("isolation", first(r.Isolation, "nothing could be started"))
+
+	arch, absent := "", ""
+	var t *table.Table
+	end := func() {
+		if t == nil {
+			return
+		}
+		t.Print(w, s)
+		if absent != "" {
+			lines(w, s, "  ", "not on the host: "+absent)
+		}
+		absent = ""
+	}
+	for i := range r.Scenes {
+		x := &r.Scenes[i]
+		if x.Arch != arch {
+			end()
+			arch = x.Arch
+			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch)))
+			t = &table.Table{Head: []string{"API", "drawn on", "capsule", "boundary", "start", "device"}}
+		}
+		if x.Verdict == report.Absent {
+			absent += known(", ", x.Name)
+			absent = strings.TrimPrefix(absent, ", ")
+			continue
+		}
+		t.Row(x.API, x.Platform, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
+	}
+	end()
+	if len(r.Scenes) > 0 {
+		lines(w, s, "", "start: to the end of the first frame, natively -> through the capsule, in ms")
+	}
+	if len(r.Findings) > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.Bold("Findings"))
+	}
+	for _, f := range r.Findings {
+		lead := fmt.Sprintf("  %-8s ", f.Severity)
+		text := table.Break(fault.Printable(f.What), s.Width, len(lead))
+		for j, part := range text {
+			if j == 0 {
+				fmt.Fprintf(w, "  %s%s%s\n", s.Color(string(f.Severity)), strings.Repeat(" ", len(lead)-2-len(f.Severity)), part)
+			} else {
+				fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", len(lead)), part)
+			}
+		}
+		if f.Hint != "" {
+			lines(w, s, strings.Repeat(" ", len(lead)-3)+"-> ", f.Hint)
+		}
+	}
+	fmt.Fprintln(w)
+	lines(w, s, "", summary(r))
+	lines(w, s, "", Attach)
+	return w.Flush()
+}
+
+// Attach is the last line: how to show the report to others.
+var Attach = "For a bug report attach what capsule-run doctor --json writes; it names neither user nor home."
+
+// lines writes a text broken behind a lead.
+func lines(w io.Writer, s table.Style, lead, text string) {
+	for i, part := range table.Break(fault.Printable(text), s.Width, len(lead)) {
+		if i > 0 {
+			lead = strings.Repeat(" ", len(lead))
+		}
+		fmt.Fprintln(w, strings.TrimRight(lead+part, " "))
+	}
+}
+
+func known(before, value string) string {
+	if value == "" {
+		return ""
+	}
+	return before + value
+}
+
+func gpus(r *report.Report) []string {
+	var out []string
+	if r.Stack != nil && r.Stack.Devices != nil {
+		for _, g := range r.Stack.Devices.GPUs {
+			out = append(out, fmt.Sprintf("%s (%s)", g.Name, first(strings.TrimSpace(g.Driver+" "+g.DriverVersion), "no kernel driver")))
+		}
+	}
+	if len(out) == 0 {
+		out = []string{"none"}
+	}
+	return out
+}
+
+// times of the first frame, in milliseconds.
+func times(s *report.Scene) string {
+	side := func(d *report.Drawing) string {
+		if !d.Drawn() {
+			return "-"
+		}
+		return fmt.Sprintf("%.0f", d.Start)
+	}
+	a, b := side(s.Native), side(s.Capsule)
+	if a == "-" && b == "-" {
+		return "-"
+	}
+	return a + " -> " + b
+}
+
+// onDevice is the native device, and the other one where that differs.
+func onDevice(s *report.Scene) string {
+	switch {
+	case s.Native.Drawn() && s.Capsule.Drawn() && s.Native.Device != s.Capsule.Device:
+		return first(s.Native.Device, "-") + "; capsule: " + first(s.Capsule.Device, "-")
+	case s.Native.Drawn():
+		return first(s.Native.Device, "-")
+	case s.Capsule.Drawn():
+		return "only through the capsule: " + first(s.Capsule.Device, "-")
+	}
+	return "not on either side"
+}
+
+func summary(r *report.Report) string {
+	count := map[report.Verdict]int{}
+	for _, s := range r.Scenes {
+		count[s.Verdict]++
+	}
+	works := count[report.Same] + count[report.Differs] + count[report.CapsuleFails]
+	switch {
+	case works == 0:
+		return "Nothing could be drawn natively."
+	case r.OK:
+		return fmt.Sprintf("All %d scenes that work natively are the same through the capsule.", works)
+	}
+	return fmt.Sprintf("Of %d scenes that work natively, %d are the same through the capsule.", works, count[report.Same])
+}
