@@ -338,7 +338,7 @@ func (c *composer) binds() error {
 			return &Error{Msg: fmt.Sprintf("%s %s:%s: paths must be absolute", b.flag(), b.Src, dst), Hint: "write both paths with a leading slash"}
 		}
 		dst = path.Clean(dst)
-		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) {
+		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) || c.fromRuntime(dst[1:]) || dst == "/etc" {
 			return &Error{Msg: fmt.Sprintf("%s %s:%s: the target would hide what makes the launch work", b.flag(), b.Src, dst),
 				Hint: "choose another target, /NAME for example"}
 		}

@@ -35,8 +35,8 @@ const NoNamespaces = "no namespaces here"
 
 // fallBack says whether to try again without isolation, which it then notes and tells.
 func (o *Options) fallBack(err error) bool {
-	if o.Isolation != IsolationAuto || !launch.Forbidden(err) {
-		return false
+	if o.Isolation != IsolationAuto || !launch.Forbidden(err) || o.needsIsolation() != nil {
+		return false // where a wish takes namespaces, the error says what forbids them
 	}
 	o.Isolation = IsolationNone
 	o.note(NoNamespaces+" (%v): going on as with --isolation=none", err)
