@@ -12,6 +12,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/direct"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
@@ -99,7 +100,7 @@ func entries(root *rootfs.Root, dir string, mounts []mount.Op) ([]layout.Entry, 
 func launchOf(b *build.Built) (*launchRecord, error) {
 	var l launchRecord
 	if err := json.Unmarshal(b.Record.Launch, &l); err != nil {
-		return nil, fmt.Errorf("read the launch record of %s: %w", b.Dir, err)
+		return nil, fault.WithHint(fmt.Errorf("read the launch record of %s: %w", b.Dir, err), "it is damaged: rm -r "+b.Dir)
 	}
 	return &l, nil
 }

@@ -3,6 +3,7 @@ package runtimes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	goruntime "runtime"
@@ -44,6 +45,9 @@ func layoutSource(path, tag string) (*source, error) {
 	}
 	defer l.engine.Close()
 	manifest, err := l.manifest(tag)
+	if errors.Is(err, ErrArchive) {
+		return nil, fault.WithHint(err, hintDamaged)
+	}
 	if err != nil {
 		return nil, err
 	}
