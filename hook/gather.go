@@ -19,7 +19,7 @@ import (
 // Generated directories are copied, not bound: they are small, and a container that runs for months must not depend on a
 // cache that is pruned. Whatever else is bound stays, being a file, even when its name is removed.
 func gather(o *Options, b *built, gpus []string) (*place.What, error) {
-	w := &place.What{}
+	w := &place.What{Stamp: o.stamp().text()}
 	for _, op := range b.record.Mounts {
 		if err := gatherMount(w, b.Dir, op); err != nil {
 			return nil, err

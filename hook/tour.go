@@ -52,7 +52,7 @@ type Options struct {
 	system *config.System
 }
 
-// Run serves one call. Done with nothing to do, or a second time, is no error. The process must have been sealed
+// Run serves one call. A further call for the same container adds the GPUs that it asks for. The process must have been sealed
 // (confine.Seal).
 func Run(o *Options) error {
 	proc, err := confine.OpenProc()
@@ -92,8 +92,10 @@ func Run(o *Options) error {
 		return err
 	}
 	defer inside.Close()
-	if done, err := inside.place.Done(); done || err != nil {
-		return err
+	if earlier, done, err := inside.place.Stamp(); err != nil {
+		return fmt.Errorf("container %s: %w", container.ID, err)
+	} else if done {
+		return again(o, inside, container, earlier, answer.GPUs)
 	}
 
 	// inspect, discover, plan, build, or what an earlier container of the same image and host has left of them.

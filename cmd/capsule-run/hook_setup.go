@@ -72,7 +72,7 @@ func rootsOwn(program string) error {
 	}
 	if err != nil {
 		return fault.WithHint(fmt.Errorf("others than root can change %s, which root is to run: %w", program, err),
-			"install capsule-run first: make install, or a package")
+			"install capsule-run, by `make install` or a package, where root alone can write to it and to the directories above")
 	}
 	return nil
 }

@@ -53,6 +53,15 @@ func deviceOf(fd int) (uint64, error) {
 	return st.Rdev, nil
 }
 
+func (c *Container) putDevices(devices []Device) error {
+	for _, d := range devices {
+		if err := c.putDevice(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // putDevice mounts a node over the container's of that name, which is made as an empty file where there is none.
 func (c *Container) putDevice(d Device) error {
 	dir, err := c.deviceDir(path.Dir(d.Path))

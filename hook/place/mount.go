@@ -136,6 +136,9 @@ func (c *Container) fill(tree, target *os.File, w *What) error {
 	if err := own.write(cacheName, w.Cache, 0o644); err != nil {
 		return err
 	}
+	if err := own.write(stampName, w.Stamp, 0o644); err != nil {
+		return err
+	}
 	for _, b := range w.Binds {
 		if err := own.write(b.Path, nil, 0o444); err != nil {
 			return err

@@ -13,6 +13,7 @@ package place
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +29,13 @@ const Source = "capsule-run"
 const (
 	runDir    = "run"
 	dirName   = "capsule"
+	stampName = "hook"
 	cacheDir  = "etc"
 	cacheName = "ld.so.cache"
 )
+
+// maxStamp is in bytes.
+const maxStamp = 64 << 10
 
 // File is a generated file; Path is relative to /run/capsule.
 type File struct {
@@ -67,6 +72,7 @@ type What struct {
 	Files   []File
 	Binds   []Bind
 	Cache   []byte // the new /etc/ld.so.cache
+	Stamp   []byte // for a later call
 	Devices []Device
 }
 
@@ -81,8 +87,8 @@ var (
 	ErrForeign = errors.New("is missing, and its directory is a volume of the host")
 )
 
-// Done says whether the container has its capsule already.
-func (c *Container) Done() (done bool, err error) {
+// Stamp says whether the container has its capsule already, and returns what the call that made it left for later ones.
+func (c *Container) Stamp() (stamp []byte, done bool, err error) {
 	err = c.Thread.Do(func() error {
 		if err := c.look(); err != nil {
 			return err
@@ -93,17 +99,39 @@ func (c *Container) Done() (done bool, err error) {
 		}
 		defer dir.Close()
 		m, err := c.mountOf(dir)
-		if err != nil {
+		if err != nil || m.Type != "tmpfs" || m.Source != Source {
 			return err
 		}
-		done = m.Type == "tmpfs" && m.Source == Source
-		return nil
+		done = true
+		stamp, err = readStamp(dir)
+		return err
 	})
-	return done, err
+	return stamp, done, err
+}
+
+// readStamp reads it from our own tmpfs. One that is not there is as good as an empty one.
+func readStamp(dir *os.File) ([]byte, error) {
+	f, err := openAt(dir, stampName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_XDEV)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxStamp))
 }
 
 // Put places everything, or nothing.
-func (c *Container) Put(w *What) error {
+func (c *Container) Put(w *What) error { return c.all(func() error { return c.put(w) }) }
+
+// PutDevices places further device nodes, or none, in a container that has its capsule.
+func (c *Container) PutDevices(devices []Device) error {
+	return c.all(func() error { return c.putDevices(devices) })
+}
+
+// all does something as a whole or not at all.
+func (c *Container) all(do func() error) error {
 	return c.Thread.Do(func() (err error) {
 		defer func() {
 			if p := recover(); p != nil { // a fault of ours is undone as any error
@@ -112,11 +140,12 @@ func (c *Container) Put(w *What) error {
 			if err != nil {
 				err = c.takeBack(err)
 			}
+			c.undo = nil
 		}()
 		if err := c.look(); err != nil {
 			return err
 		}
-		return c.put(w)
+		return do()
 	})
 }
 
@@ -127,7 +156,6 @@ func (c *Container) takeBack(err error) error {
 			err = fmt.Errorf("%w (and it could not be undone: %v)", err, undoErr)
 		}
 	}
-	c.undo = nil
 	return err
 }
 
@@ -137,10 +165,8 @@ func (c *Container) put(w *What) error {
 		return err
 	}
 	defer capsule.Close()
-	for _, d := range w.Devices {
-		if err := c.putDevice(d); err != nil {
-			return err
-		}
+	if err := c.putDevices(w.Devices); err != nil {
+		return err
 	}
 	// Last, because from here on the container's programs would look for what the cache names.
 	return c.mountCache(capsule)

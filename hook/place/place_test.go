@@ -119,13 +119,13 @@ func what(t *testing.T) *What {
 	d, err := OpenDevice(host+"/renderD128", "/dev/dri/renderD128", 226, 128)
 	must(t, err)
 	return &What{Files: []File{{"a/lib/stub.so", []byte("stub"), 0o644}}, Binds: []Bind{{"a/host/lib.so", lib}},
-		Cache: []byte("new"), Devices: []Device{d}}
+		Cache: []byte("new"), Stamp: []byte("of the first call"), Devices: []Device{d}}
 }
 
 func TestPut(t *testing.T) {
 	c := newTree(t)
-	if done, err := c.Done(); done || err != nil {
-		t.Fatal(done, err)
+	if stamp, done, err := c.Stamp(); done || stamp != nil || err != nil {
+		t.Fatal(stamp, done, err)
 	}
 	must(t, c.Put(what(t)))
 	for name, want := range map[string]string{"run/capsule/a/lib/stub.so": "stub", "run/capsule/a/host/lib.so": "library", "etc/ld.so.cache": "new"} {
@@ -136,8 +136,31 @@ func TestPut(t *testing.T) {
 			t.Errorf("%s can be written to: %v, %v", name, f, err)
 		}
 	}
-	if done, err := c.Done(); !done || err != nil {
-		t.Error(done, err)
+	if stamp, done, err := c.Stamp(); !done || string(stamp) != "of the first call" || err != nil {
+		t.Error(stamp, done, err)
+	}
+}
+
+// A later call adds device nodes, or none.
+func TestPutDevices(t *testing.T) {
+	c := newTree(t)
+	w := what(t)
+	devices := w.Devices
+	w.Devices = nil
+	must(t, c.Put(w))
+	must(t, os.Symlink("/usr", c.dir+"dev/link"))
+	before := c.state()
+	bad, err := OpenDevice("/dev/null", "/dev/link", 1, 3)
+	must(t, err)
+	if err := c.PutDevices(append(what(t).Devices, bad)); !errors.Is(err, ErrLink) {
+		t.Errorf("a link in place of a node: %v", err)
+	}
+	if after := c.state(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	must(t, c.PutDevices(devices))
+	if after := c.state(); !strings.Contains(after, "dev/dri/renderD128") {
+		t.Errorf("no node:\n%s", after)
 	}
 }
 

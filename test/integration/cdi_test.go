@@ -114,14 +114,9 @@ func fakeGPU(t *testing.T, machine, address, vendor, driver, render, number stri
 func TestCDINodes(t *testing.T) {
 	needsPodman(t)
 	machine, runtime := writableRoot(t, trees.Tree(t, "host13")), trees.Tree(t, "runtime11")
-	fakeGPU(t, machine, "0000:01:00.0", "8086", "i915", "renderD128", "1:5")
-	fakeGPU(t, machine, "0000:02:00.0", "8086", "i915", "renderD129", "1:7")
+	twoGPUs(t, machine)
 	fakeGPU(t, machine, "0000:03:00.0", "8086", "i915", "renderD130", "1:9") // whose node is something else
-	must(t, os.MkdirAll(machine+"/dev/dri", 0o755))
-	for name, minor := range map[string]uint32{"renderD128": 5, "renderD129": 7, "renderD130": 8} {
-		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o660, int(unix.Mkdev(1, minor))))
-		must(t, os.Chmod(machine+"/dev/dri/"+name, 0o660)) // whatever the umask
-	}
+	must(t, unix.Mknod(machine+"/dev/dri/renderD130", unix.S_IFCHR|0o660, int(unix.Mkdev(1, 8))))
 	p := asRoot(t, shared(t)).withCDI(generated(t, machine))
 	in := func(args ...string) result {
 		return p.container("runc", append(args[:len(args)-1:len(args)-1], "--rootfs", runtime+":O", "sh", "-c", args[len(args)-1])...)
@@ -132,8 +127,16 @@ func TestCDINodes(t *testing.T) {
 		"0000:02:00.0": "renderD129" + device + "7\n",
 		"0":            "renderD128" + device + "5\n",
 		"all":          "renderD128" + device + "5\nrenderD129" + device + "7\n",
+		// Several devices are joined, whatever the order and whichever is another name of one of them; the hook runs once.
+		"1 0":              "renderD128" + device + "5\nrenderD129" + device + "7\n",
+		"1 all":            "renderD128" + device + "5\nrenderD129" + device + "7\n",
+		"1 0000:02:00.0 1": "renderD129" + device + "7\n",
 	} {
-		if r := in("--device", "capsule.dev/gpu="+name, look); r.status != 0 || !strings.HasPrefix(r.stdout, want+"/run/capsule/") {
+		var args []string
+		for _, n := range strings.Fields(name) {
+			args = append(args, "--device", "capsule.dev/gpu="+n)
+		}
+		if r := in(append(args, look)...); r.status != 0 || !strings.HasPrefix(r.stdout, want+"/run/capsule/") {
 			t.Errorf("%s: exit status %d, %s", name, r.status, r.both())
 		}
 	}

@@ -56,6 +56,59 @@ func gpuHost(t *testing.T) string {
 	return host
 }
 
+// Two calls of the hook for one container, of the kinds that entries in hooks.d, a bundle and CDI make: it has the libraries of
+// the first and the nodes of both. Calls that cannot both be served start no container.
+func TestHookTwice(t *testing.T) {
+	needsRoot(t, engines...)
+	machine, tree := writableRoot(t, trees.Tree(t, "host13")), trees.Tree(t, "runtime11")
+	twoGPUs(t, machine)
+	config := hookConfig(t, machine)
+	for i, c := range []struct {
+		name          string
+		first, second []string
+		config        string // of the second call
+		nodes, told   string
+	}{
+		{"another GPU", []string{"--gpu=0"}, []string{"--gpu=1"}, config, "renderD128 renderD129", ""},
+		{"the same GPU", []string{"--gpu=1"}, []string{"--gpu=1"}, config, "renderD129", ""},
+		{"all besides", []string{"--gpu=1"}, []string{"--gpu=all"}, config, "renderD128 renderD129", ""},
+		{"nodes by the engine", []string{"--gpu=0"}, []string{"--gpu=all", "--no-devices"}, config, "renderD128", ""},
+		{"no nodes at first", []string{"--gpu=all", "--no-devices"}, []string{"--gpu=1"}, config, "renderD129", ""},
+		{"nothing at first", []string{"--gpu=none"}, []string{"--gpu=1"}, config, "renderD129", ""},
+		{"no such GPU", []string{"--gpu=0"}, []string{"--gpu=7"}, config, "", `no GPU "7"`},
+		{"another host", []string{"--gpu=0"}, []string{"--gpu=0", "--host=" + trees.Tree(t, "host13")}, config, "", "has a capsule already, of the host "},
+		{"other libraries", []string{"--gpu=0"}, []string{"--gpu=0"}, hookConfig(t, machine, `libraries = ["libz.so.1"]`), "",
+			"has a capsule already, with the libraries "},
+	} {
+		engine := engines[i%len(engines)]
+		t.Run(c.name+"/"+engine, func(t *testing.T) {
+			uncapsuled(t)
+			b := newBundle(t, engine, writableRoot(t, tree), "sh", "-c", "echo $(ls /dev/dri); vulkaninfo --summary 2>/dev/null | grep driverInfo")
+			r := b.hook("createRuntime", config, c.first...).hook("createContainer", c.config, c.second...).run()
+			told := told(r, engine)
+			if c.told != "" {
+				if r.status == 0 || !strings.Contains(told, c.told) || !strings.Contains(told, "hint: ") {
+					t.Errorf("exit status %d\n%s\n%s", r.status, r.both(), told)
+				}
+			} else if r.status != 0 || !strings.HasPrefix(r.stdout, c.nodes+"\n") || !strings.Contains(r.stdout, "Mesa") {
+				t.Errorf("exit status %d, not %s\n%s", r.status, c.nodes, r.both())
+			}
+		})
+	}
+}
+
+// twoGPUs gives a tree's sysfs two of them, with nodes of harmless devices.
+func twoGPUs(t *testing.T, machine string) {
+	t.Helper()
+	fakeGPU(t, machine, "0000:01:00.0", "8086", "i915", "renderD128", "1:5")
+	fakeGPU(t, machine, "0000:02:00.0", "8086", "i915", "renderD129", "1:7")
+	must(t, os.MkdirAll(machine+"/dev/dri", 0o755))
+	for name, minor := range map[string]uint32{"renderD128": 5, "renderD129": 7} {
+		must(t, unix.Mknod(machine+"/dev/dri/"+name, unix.S_IFCHR|0o660, int(unix.Mkdev(1, minor))))
+		must(t, os.Chmod(machine+"/dev/dri/"+name, 0o660)) // whatever the umask
+	}
+}
+
 // hostileDevices are images and volumes with something else where the GPU's node goes. The command's first line is what is
 // at /dev/dri/renderD128; message is as for hostileImages. A /dev that is a link itself is no matter of engines, which have
 // their own trouble with it: TestDevices in hook/place.
