@@ -15,11 +15,16 @@ type LayerManifest struct {
 	API, Kind, Name string
 	Path            string // inside its tree
 	Text            []byte
-	Key             []string // leads to the library's path in the JSON
+	Key             []string // leads to the library's path in the JSON; its second part is an index in a file of several
 	Opens           string   // what a loader opens; empty for a layer that only combines others
 	Relative        bool     // Opens is not as written in the file: that counts from the file's directory
 	Library         int      // index into Host.Libraries; -1: the runtime's, or none
 	Directory       string   // where loaders look for such files, below /etc for one
+	// Variable is one that names such directories in place of all others, if it is set, to Value.
+	Variable, Value string
+	// DirectoriesKey is where the layer may list directories, beside its library, in place of those that loaders know: for
+	// the layers whose DirectoriesLayer is its name.
+	DirectoriesKey, DirectoriesLayer string
 }
 
 // Layer is one decision: the layer of that name is that side's.
@@ -103,58 +108,100 @@ func (p *planner) decideLayer(l LayerManifest, side Side, inside, reason string)
 // with the host's files as they are and the runtime's with a library's path that libcapsule opens in the base namespace:
 // a layer of the runtime links the runtime's libstdc++, and may share state with what is preloaded there.
 func (p *planner) layersForHostsLoader(host, runtime []LayerManifest) error {
-	m := &p.plan.artefacts.Manifest
-	mapped, opened := map[string]bool{}, map[string]bool{}
-	show := func(l LayerManifest, name string, text []byte) (inside string) {
-		dir := path.Dir(l.Path)
-		if !mapped[dir] {
-			mapped[dir] = true
-			p.mapPath(p.behindLinks(dir), path.Join(ManifestDir(p.in.Arch), dir), l.Kind+" manifests of both sides")
+	for _, file := range layerFiles(host) {
+		if err := p.showHostsFile(file, runtime); err != nil {
+			return fmt.Errorf("manifest %s: %w", file[0].Path, err)
 		}
-		if text != nil {
-			p.generate(path.Join(dir, name), text)
-		}
-		return path.Join(ManifestDir(p.in.Arch), dir, name)
 	}
-	for _, l := range host {
+	opened := map[string]bool{}
+	for _, file := range layerFiles(runtime) {
+		if err := p.showRuntimesFile(file, opened); err != nil {
+			return fmt.Errorf("manifest %s: %w", file[0].Path, err)
+		}
+	}
+	return nil
+}
+
+func (p *planner) showHostsFile(file, runtime []LayerManifest) error {
+	var edits []layerEdit
+	var shown []LayerManifest
+	for _, l := range file {
 		if l.Library >= 0 && !p.loaded[p.in.Host.Libraries[l.Library]] {
 			continue // its library is one that the capsule shares with the runtime
 		}
-		reason, text := "the host's loader finds it", l.Text
+		e := layerEdit{key: l.Key}
+		if l.Relative && l.Library >= 0 {
+			e.library = p.in.Host.Libraries[l.Library].Path
+		}
+		if l.DirectoriesKey != "" {
+			e.directories, e.further = l.DirectoriesKey, layerDirs(runtime, l.Name)
+		}
+		edits, shown = append(edits, e), append(shown, l)
+	}
+	if len(shown) == 0 {
+		return nil
+	}
+	text, err := editLayers(file[0].Text, edits)
+	if err != nil {
+		return err
+	}
+	p.mapLayers(file[0])
+	name := path.Base(file[0].Path)
+	p.generate(path.Join(path.Dir(file[0].Path), name), text)
+	for _, l := range shown {
+		reason := "the host's loader finds it"
 		if p.has(runtime, l.Name) {
 			reason += "; both sides have it, and it goes with the loader"
 		}
-		if l.Relative && l.Library >= 0 {
-			var err error
-			if text, err = withLibrary(l.Text, l.Key, p.in.Host.Libraries[l.Library].Path); err != nil {
-				return fmt.Errorf("manifest %s: %w", l.Path, err)
-			}
-		}
-		p.decideLayer(l, SideHost, show(l, path.Base(l.Path), text), reason)
+		p.decideLayer(l, SideHost, path.Join(ManifestDir(p.in.Arch), path.Dir(l.Path), name), reason)
 	}
-	for _, l := range runtime {
+	return nil
+}
+
+// showRuntimesFile: what is told from a library of the host with the same path or name is where it seems to be.
+func (p *planner) showRuntimesFile(file []LayerManifest, opened map[string]bool) error {
+	m := &p.plan.artefacts.Manifest
+	p.mapLayers(file[0]) // if only to hide them
+	var edits []layerEdit
+	var shown []LayerManifest
+	for _, l := range file {
 		if p.layers[l.Name] != SideRuntime {
-			show(l, "", nil) // hidden
 			continue
 		}
-		text := l.Text
+		e := layerEdit{key: l.Key}
 		if l.Opens != "" {
-			// Told from a library of the host with the same path or name by where it seems to be.
-			alias := path.Join(Dir, p.in.Arch.Triplet, "base", l.Opens)
-			var err error
-			if text, err = withLibrary(l.Text, l.Key, alias); err != nil {
-				return fmt.Errorf("manifest %s: %w", l.Path, err)
-			}
-			if !opened[alias] {
-				opened[alias] = true
-				m.Aliases = append(m.Aliases, manifest.Alias{Path: alias, Object: uint32(len(m.Objects))})
+			e.library = path.Join(Dir, p.in.Arch.Triplet, "base", l.Opens)
+			if !opened[e.library] {
+				opened[e.library] = true
+				m.Aliases = append(m.Aliases, manifest.Alias{Path: e.library, Object: uint32(len(m.Objects))})
 				m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Base, Soname: l.Opens, Path: l.Opens})
 			}
 		}
-		p.decideLayer(l, SideRuntime, show(l, "runtime-"+path.Base(l.Path), text),
+		edits, shown = append(edits, e), append(shown, l)
+	}
+	if len(shown) == 0 {
+		return nil
+	}
+	text, err := editLayers(file[0].Text, edits)
+	if err != nil {
+		return err
+	}
+	name := path.Join(path.Dir(file[0].Path), "runtime-"+path.Base(file[0].Path))
+	p.generate(name, text)
+	for _, l := range shown {
+		p.decideLayer(l, SideRuntime, path.Join(ManifestDir(p.in.Arch), name),
 			"a manifest for the host's loader; the library is opened in the program's own namespace")
 	}
 	return nil
+}
+
+// mapLayers leads the host's loader to our directory in place of one that it knows.
+func (p *planner) mapLayers(l LayerManifest) {
+	dir := path.Dir(l.Path)
+	if !p.layerDirs[dir] {
+		p.layerDirs[dir] = true
+		p.mapPath(p.behindLinks(dir), path.Join(ManifestDir(p.in.Arch), dir), l.Kind+" manifests of both sides")
+	}
 }
 
 // layersForRuntimesLoader: it finds the runtime's by itself. Those of the host are put where every loader looks, before
@@ -167,34 +214,73 @@ func (p *planner) layersForRuntimesLoader(host, runtime []LayerManifest) error {
 		}
 		p.decideLayer(l, SideRuntime, "", reason)
 	}
-	shown, linked := map[string]bool{}, map[string]int{}
-	for _, l := range host {
+	shown := map[string]bool{}
+	for _, file := range layerFiles(host) {
+		if err := p.linkHostsFile(file, shown); err != nil {
+			return fmt.Errorf("manifest %s: %w", file[0].Path, err)
+		}
+	}
+	return nil
+}
+
+func (p *planner) linkHostsFile(file []LayerManifest, shown map[string]bool) error {
+	var edits []layerEdit
+	var layers []LayerManifest
+	identity := file[0].Path // of what the link leads to
+	for _, l := range file {
 		if p.layers[l.Name] != SideHost || shown[l.Name] {
 			continue // of several with one name a loader takes the first
 		}
-		text := l.Text
+		e := layerEdit{key: l.Key, directories: l.DirectoriesKey} // it is to look everywhere: the host's are not where they were
 		if l.Library >= 0 {
 			library := p.in.Host.Libraries[l.Library]
 			if !p.loaded[library] {
 				continue
 			}
-			var err error
-			if text, err = withLibrary(l.Text, l.Key, p.stubFor(l, library)); err != nil {
-				return fmt.Errorf("manifest %s: %w", l.Path, err)
+			if e.library = p.stubFor(l, library); path.IsAbs(e.library) {
+				identity = p.in.Arch.Triplet + ":" + file[0].Path
+				if p.several {
+					e.arch = libraryArch(p.in.Arch)
+				}
 			}
 		}
 		shown[l.Name] = true
-		file := path.Join(l.Kind, l.Path)
-		p.generate(file, text)
-		link := path.Join("/etc", l.Directory, "host-"+path.Base(l.Path))
-		if linked[link]++; linked[link] > 1 { // two directories of the host may have a file of the same name
-			link = path.Join(path.Dir(link), fmt.Sprintf("host-%d-%s", linked[link], path.Base(l.Path)))
-		}
-		p.plan.mounts = append(p.plan.mounts, mount.Op{Kind: mount.Symlink, Target: link,
-			Text: path.Join(ManifestDir(p.in.Arch), file), Why: "a layer of the host, for the runtime's loader"})
+		edits, layers = append(edits, e), append(layers, l)
+	}
+	if len(layers) == 0 {
+		return nil
+	}
+	text, err := editLayers(file[0].Text, edits)
+	if err != nil {
+		return err
+	}
+	l := layers[0]
+	to := path.Join(l.Kind, l.Path)
+	p.generate(to, text)
+	link := p.layerLink(path.Join("/etc", l.Directory), path.Base(l.Path), identity)
+	p.plan.mounts = append(p.plan.mounts, mount.Op{Kind: mount.Symlink, Target: link,
+		Text: path.Join(ManifestDir(p.in.Arch), to), Why: "a layer of the host, for the runtime's loader"})
+	for _, l := range layers {
 		p.decideLayer(l, SideHost, link, "a manifest for the runtime's loader; the library is a stub")
 	}
+	if l.Variable != "" { // it would keep the loader from looking in /etc
+		p.announceAs(l.Variable, path.Join("/etc", l.Directory))
+		for _, dir := range strings.FieldsFunc(l.Value, func(r rune) bool { return r == ':' }) {
+			p.announceAs(l.Variable, dir)
+		}
+	}
 	return nil
+}
+
+// layerLink names a link, which all architectures share that lead it to the same. Two directories of the host may have a
+// file of the same name, one for each architecture for example.
+func (p *planner) layerLink(dir, base, identity string) string {
+	link := path.Join(dir, "host-"+base)
+	for n := 2; p.links[link] != "" && p.links[link] != identity; n++ {
+		link = path.Join(dir, fmt.Sprintf("host-%d-%s", n, base))
+	}
+	p.links[link] = identity
+	return link
 }
 
 // stubFor is what the runtime's loader opens. A library without a directory, or with one that ld.so expands ($LIB), is

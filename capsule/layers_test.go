@@ -1,12 +1,14 @@
 package capsule_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
+	"github.com/capsule-run/capsule-run/internal/arch"
 )
 
 func layerManifest(name, file, opens string, library int) capsule.LayerManifest {
@@ -197,5 +199,143 @@ func TestLayersWithoutABoundary(t *testing.T) {
 	}
 	if n := len(p.Artefacts().Generated); n > 0 {
 		t.Errorf("%d files are generated", n)
+	}
+}
+
+// severalLayers is a host's file with three layers: one for a library beside it, one of another architecture, one that combines.
+const severalLayers = `{"file_format_version": "1.2.1", "layers": [{"name": "ONE", "library_path": "./libhost.so"},
+	{"name": "OTHER-ARCH", "library_path": "/lib32/libother.so"}, {"name": "OVERRIDE", "component_layers": ["ONE"], "override_paths": ["/opt/sdk"]}]}`
+
+func withSeveral(boundary string) *capsule.Input {
+	in := withLayers(boundary)
+	a := in.Architectures[0]
+	file := func(name, index, opens string, library int) capsule.LayerManifest {
+		l := layerManifest(name, "/usr/share/api/layer.d/several.json", opens, library)
+		l.Key, l.Text, l.Relative = []string{"layers", index, "library_path"}, []byte(severalLayers), opens != ""
+		l.DirectoriesKey = "override_paths"
+		return l
+	}
+	a.Host.Layers = append(a.Host.Layers, file("ONE", "0", "/usr/share/api/layer.d/libhost.so", a.Host.Layers[1].Library), file("OVERRIDE", "2", "", -1))
+	for i := range a.Runtime.Layers {
+		a.Runtime.Layers[i].DirectoriesLayer = "OVERRIDE"
+	}
+	return in
+}
+
+// A file with several layers is one file for the loader, too, without those that are not for it.
+func TestSeveralLayersInOneFile(t *testing.T) {
+	for boundary, c := range map[string]struct{ file, library, directories string }{
+		capsule.BoundaryFrontend: {"usr/share/api/layer.d/several.json", "/usr/lib/libhost.so", "/opt/sdk /usr/share/api/layer.d /etc/api/layer.d"},
+		capsule.BoundaryDriver:   {"layer/usr/share/api/layer.d/several.json", "/run/capsule/x86_64-linux-gnu/lib/libhost.so", ""},
+	} {
+		in := withSeveral(boundary)
+		whole, err := capsule.Make(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := whole.Architectures[0]
+		if got := sidesOf(p); !strings.Contains(got, "ONE host, OVERRIDE host") {
+			t.Errorf("%s: layers: %s", boundary, got)
+		}
+		var text struct {
+			Version string `json:"file_format_version"`
+			Layers  []struct {
+				Name, Arch  string
+				Library     string   `json:"library_path"`
+				Components  []string `json:"component_layers"`
+				Directories []string `json:"override_paths"`
+			}
+		}
+		if err := json.Unmarshal([]byte(generated(p, c.file)), &text); err != nil {
+			t.Fatalf("%s: %v in %s", boundary, err, generated(p, c.file))
+		}
+		if l := text.Layers; text.Version != "1.2.1" || len(l) != 2 || l[0].Name != "ONE" || l[0].Library != c.library ||
+			l[1].Name != "OVERRIDE" || l[1].Library != "" || len(l[1].Components) != 1 || strings.Join(l[1].Directories, " ") != c.directories {
+			t.Errorf("%s: %+v", boundary, text)
+		}
+		links := map[string]bool{}
+		for _, op := range whole.Mounts {
+			links[op.Target] = true
+		}
+		for _, l := range p.Layers {
+			if l.Name == "ONE" && (l.Inside == "" || boundary == capsule.BoundaryDriver && !links[l.Inside]) {
+				t.Errorf("%s: ONE is at %q", boundary, l.Inside)
+			}
+		}
+	}
+	in := withSeveral(capsule.BoundaryFrontend)
+	a := in.Architectures[0]
+	a.Runtime.Layers = append(a.Runtime.Layers, layerManifest("NEW", "/opt/r.json", "", -1))
+	last := &a.Runtime.Layers[len(a.Runtime.Layers)-1]
+	last.Key, last.Text = []string{"layers", "7", "library_path"}, []byte(severalLayers)
+	if _, err := capsule.Make(in); err == nil || !strings.Contains(err.Error(), "/opt/r.json") {
+		t.Errorf("an index that is not there: %v", err)
+	}
+}
+
+// One run with two architectures. A file that names a library by its bare name is one for both, as it is natively; what names
+// a path is one for each, and says for which. Two directories may have a file of the same name.
+func TestLayersOfTwoArchitectures(t *testing.T) {
+	in, second := withLayers(capsule.BoundaryDriver), withLayers(capsule.BoundaryDriver)
+	second.Architectures[0].Arch = arch.I386
+	in.Architectures = append(in.Architectures, second.Architectures[0])
+	const dir = "/usr/share/api/layer.d/"
+	for i, d := range []string{"/etc/api/layer.d/", dir} { // the same name in two directories, each for one architecture
+		a := in.Architectures[i]
+		l := layerManifest("SAME", d+"same.json", "/usr/lib/libmulti.so", a.Host.Layers[2].Library)
+		a.Host.Layers[2] = layerManifest("MULTI", dir+"multi.json", "libmulti.so", a.Host.Layers[2].Library)
+		a.Host.Layers = append(a.Host.Layers, l)
+	}
+	whole, err := capsule.Make(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leads := map[string]string{}
+	for _, op := range whole.Mounts {
+		if leads[op.Target] != "" {
+			t.Errorf("%s twice", op.Target)
+		}
+		leads[op.Target] = op.Text
+	}
+	text := func(file string) string {
+		for _, p := range whole.Architectures {
+			for _, g := range p.Artefacts().Generated {
+				if "/run/capsule/"+g.File == file {
+					return string(g.Text)
+				}
+			}
+		}
+		return "not generated"
+	}
+	for i, p := range whole.Architectures {
+		got := map[string]string{}
+		for _, l := range p.Layers {
+			got[l.Name] = l.Inside
+		}
+		name := []string{"x86_64-linux-gnu", "i386-linux-gnu"}[i]
+		if !strings.HasSuffix(got["MULTI"], "/host-multi.json") || got["HOST"] == "" || !strings.Contains(text(leads[got["HOST"]]), `"libhost.so"`) {
+			t.Errorf("%s: %q", name, got)
+		}
+		for _, want := range []string{`"/run/capsule/` + name + `/lib/libmulti.so"`, `"library_arch": "` + []string{"64", "32"}[i] + `"`} {
+			if file := text(leads[got["SAME"]]); !strings.Contains(file, want) {
+				t.Errorf("%s: %s has no %s: %s", name, got["SAME"], want, file)
+			}
+		}
+	}
+}
+
+// A variable that names directories in place of all others would hide the host's layers in /etc from the runtime's loader.
+func TestLayersOfAVariable(t *testing.T) {
+	in := withLayers(capsule.BoundaryDriver)
+	for i := range in.Architectures[0].Host.Layers {
+		l := &in.Architectures[0].Host.Layers[i]
+		l.Variable, l.Value = "API_LAYER_PATH", "/opt/a::/home/me/b"
+	}
+	whole, err := capsule.Make(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := whole.Environment["API_LAYER_PATH"]; got != "/etc/api/layer.d:/opt/a:/home/me/b" {
+		t.Errorf("%q", got)
 	}
 }

@@ -24,8 +24,9 @@ func Make(in *Input) (*Plan, error) {
 	plan := &Plan{Version: in.Version, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir},
 		Runtime:       PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout},
 		Architectures: []*ArchPlan{}, Mounts: []mount.Op{}}
+	links := map[string]string{}
 	for i, a := range in.Architectures {
-		p, err := makeArch(a, in.Rules, in.Boundary, i == 0)
+		p, err := makeArch(a, in.Rules, in.Boundary, &planner{main: i == 0, several: len(in.Architectures) > 1, links: links})
 		if err != nil {
 			return nil, err
 		}
@@ -45,23 +46,27 @@ type planner struct {
 	main  bool // the runtime's first architecture
 	plan  *ArchPlan
 
-	layers   map[string]Side       // by the layer's name
-	leftOut  map[*HostLibrary]bool // libraries of layers that are the runtime's
-	shared   map[string]bool       // SONAMEs answered by a proxy
-	boundary map[string]string     // by API
-	loaded   map[*HostLibrary]bool // the host's libraries that the capsule may load
-	object   map[string]uint32
-	base     map[string]uint32 // Base objects by SONAME
-	hostByNm map[string]*HostLibrary
-	answers  map[string]map[symbolKey]answer // by proxied SONAME
+	several bool              // architectures
+	links   map[string]string // of all of them: what each link to a layer's manifest leads to
+
+	layers    map[string]Side       // by the layer's name
+	layerDirs map[string]bool       // in which the host's loader finds both sides'
+	leftOut   map[*HostLibrary]bool // libraries of layers that are the runtime's
+	shared    map[string]bool       // SONAMEs answered by a proxy
+	boundary  map[string]string     // by API
+	loaded    map[*HostLibrary]bool // the host's libraries that the capsule may load
+	object    map[string]uint32
+	base      map[string]uint32 // Base objects by SONAME
+	hostByNm  map[string]*HostLibrary
+	answers   map[string]map[symbolKey]answer // by proxied SONAME
 
 	stubFile map[*HostLibrary]string // below LibDir
 	numbered map[string]int          // generated manifests by kind
 }
 
-func makeArch(in *ArchInput, rules Rules, boundary Boundaries, main bool) (*ArchPlan, error) {
-	p := &planner{in: in, rules: rules, main: main, stubFile: map[*HostLibrary]string{}, numbered: map[string]int{},
-		plan: &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion, Loader: in.Runtime.Loader, PathMap: []PathMap{}}}
+func makeArch(in *ArchInput, rules Rules, boundary Boundaries, p *planner) (*ArchPlan, error) {
+	p.in, p.rules, p.stubFile, p.numbered, p.layerDirs = in, rules, map[*HostLibrary]string{}, map[string]int{}, map[string]bool{}
+	p.plan = &ArchPlan{Arch: in.Arch.Name, RuntimeLibc: in.Runtime.LibcVersion, Loader: in.Runtime.Loader, PathMap: []PathMap{}}
 	p.plan.artefacts.Arch = in.Arch
 	p.index()
 	if err := p.checkRequested(); err != nil {

@@ -156,6 +156,9 @@ func (m *Manifests) wrong() string {
 	if m.BothSides != (len(m.NameKey) > 0) {
 		return "both-sides and name-key go together"
 	}
+	if m.ListKey != "" && (!m.BothSides || len(m.Key) < 2) {
+		return "list-key is for both-sides, with a key of two parts"
+	}
 	if m.Driver && len(m.Variables) == 0 && m.DirectoryVariable == "" && !m.BothSides {
 		return "driver needs variables that tell a loader of them"
 	}

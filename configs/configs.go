@@ -114,6 +114,12 @@ type Manifests struct {
 	// host's alone. NameKey leads to what tells two of them apart.
 	BothSides bool     `toml:"both-sides"`
 	NameKey   []string `toml:"name-key"`
+	// ListKey is the key of an array of such objects, which may stand in the file in place of one.
+	ListKey string `toml:"list-key"`
+	// DirectoriesKey is where a layer, beside its library, lists directories for the files of another rule: of the one
+	// whose DirectoriesLayer is its name.
+	DirectoriesKey   string `toml:"directories-key"`
+	DirectoriesLayer string `toml:"directories-layer"`
 	// Relative says that a relative path with a slash counts from the manifest's directory.
 	Relative bool `toml:"relative"`
 	// Environment variables: a list of files instead of any search (the first that is set), a list of directories

@@ -25,7 +25,6 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 	if err != nil {
 		return nil, err
 	}
-	var found []*Manifest
 	text := 0
 	for _, f := range d.rules.Families {
 		for i := range f.Manifests {
@@ -38,27 +37,29 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 				if errors.Is(err, fs.ErrNotExist) {
 					continue
 				}
-				if text += len(data); len(found) == maxBothSides || text > maxBothSidesText {
+				if text += len(data); len(d.found) >= maxBothSides || text > maxBothSidesText {
 					return nil, fmt.Errorf("%s: more than %d manifests, or %d bytes of them", d.outside(file), maxBothSides, maxBothSidesText)
 				}
-				found = append(found, d.bothSides(f.Name, rule, file, data, err))
+				d.found = append(d.found, d.bothSides(f.Name, rule, file, data, err)...)
 			}
 		}
 	}
-	return found, nil
+	return d.found, nil
 }
 
-// bothSides makes of a file, or of the error of reading it, a manifest.
-func (d *discovery) bothSides(api string, rule *configs.Manifests, file string, data []byte, err error) *Manifest {
-	var m *Manifest
+// bothSides makes of a file, or of the error of reading it, manifests.
+func (d *discovery) bothSides(api string, rule *configs.Manifests, file string, data []byte, err error) []*Manifest {
+	var several []*Manifest
 	if err == nil {
-		m, err = d.understand(api, rule, file, data)
+		several, err = d.understand(api, rule, file, data)
 	}
-	if err == nil && m.Skipped == "" {
-		_, _, err = d.library(m)
+	for _, m := range several {
+		if err == nil && m.Skipped == "" {
+			_, _, err = d.library(m)
+		}
 	}
 	if err != nil {
-		return &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: err.Error()}
+		return []*Manifest{{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: err.Error()}}
 	}
-	return m
+	return several
 }

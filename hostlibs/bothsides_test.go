@@ -82,3 +82,61 @@ func TestDamagedLayerOfTheHost(t *testing.T) {
 		}
 	}
 }
+
+// Several layers in one file, each by itself; layers that combine others; the directories that vkconfig's layer names.
+func TestLayersOfOneFile(t *testing.T) {
+	const dir = "usr/share/vulkan/implicit_layer.d/"
+	files := edited(map[string]string{
+		dir + "several.json": `{"file_format_version": "1.1.2", "layers": [
+			{"name": "A", "library_path": "libvulkan_lvp.so"}, {"name": "OTHER", "library_path": "libvulkan_lvp.so", "library_arch": "32"},
+			{"name": "B", "library_path": "../../../../opt/vendor/libvendor.so"}, {"name": "GONE", "library_path": "libgone.so"},
+			{"name": "META", "component_layers": ["A", "B"]}]}`,
+		dir + "empty_list.json": `{"layers": []}`,
+		dir + "override.json":   `{"layer": {"name": "VK_LAYER_LUNARG_override", "component_layers": ["SDK"], "override_paths": ["/opt/sdk:/opt/none", "relative"]}}`,
+		"opt/sdk/sdk.json":      `{"layer": {"name": "SDK", "library_path": "./libsdk.so"}}`,
+		"opt/sdk/libsdk.so":     lib("libsdk.so"),
+	})
+	want := []string{"A 0 libvulkan_lvp.so libvulkan_lvp.so", "B 2 libvendor.so /usr/share/vulkan/implicit_layer.d/../../../../opt/vendor/libvendor.so",
+		"META 4 - ", "VK_LAYER_LUNARG_override library_path - ", "SDK library_path libsdk.so /opt/sdk/./libsdk.so"}
+	show := func(found []*Manifest) (got []string) {
+		for _, m := range found {
+			if m.Kind == "vulkan-icd" || m.Skipped != "" && !m.OnlyCombines() || !m.Rule.BothSides {
+				continue
+			}
+			library := "-"
+			if m.Library != nil {
+				library = m.Library.Name
+			}
+			got = append(got, strings.Join([]string{m.Name, m.Key[1], library, m.Opens}, " "))
+		}
+		return got
+	}
+	slices.Sort(want)
+	got := show(discover(t, files, Options{}).Manifests)
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("host: %q", got)
+	}
+	found, err := BothSides(makeHost(t, files), arch.X8664, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want { // of the runtime's the library is not looked at
+		words := strings.Split(want[i], " ")
+		want[i] = strings.Join([]string{words[0], words[1], "-", words[3]}, " ")
+	}
+	if got = show(found); true {
+		slices.Sort(got)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("runtime: %q", got)
+	}
+	for name, text := range map[string]string{
+		"no array": `{"layers": {}}`, "no objects": `{"layers": [7]}`, "a name that is none": `{"layers": [{"name": []}]}`,
+		"too many": `{"layers": [{}` + strings.Repeat(", {}", maxLayers) + `]}`,
+	} {
+		s := discover(t, edited(map[string]string{dir + "x.json": text}), Options{})
+		if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], dir+"x.json") {
+			t.Errorf("%s: %q", name, s.Problems)
+		}
+	}
+}

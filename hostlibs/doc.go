@@ -132,6 +132,10 @@ type Manifest struct {
 	Library     *Library
 	Skipped     string // why there is no Library
 	Name        string // of the layer, where the rule has a name-key
+	// Key leads to the library in Text. Of a file with several layers each is a Manifest, whose Key has the index.
+	Key []string
+	// Directories that the layer names for other layers' manifests (configs.Manifests.DirectoriesKey).
+	Directories []string
 	API         string // the family's name
 	Text        []byte // of the file
 	Rule        *configs.Manifests

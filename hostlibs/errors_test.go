@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
@@ -119,14 +120,23 @@ func TestTraceShowsChanges(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(icd("libEGL_mesa.so.0")))
 	f.Add([]byte(`{"ICD": {"library_path": 3}}`))
+	f.Add([]byte(`{"layers": [{"name": "a", "library_path": "b", "override_paths": ["/c"]}, {"name": "d", "component_layers": ["a"]}]}`))
 	f.Add([]byte(`{"ICD": {"library_arch": "64", "library_path": "a\u0000b"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		library, bits, err := parseManifest(b, []string{"ICD", "library_path"})
-		if err != nil && (library != "" || bits != "" || !errors.Is(err, ErrManifest)) {
-			t.Fatalf("%q, %q, %v", library, bits, err)
-		}
-		if strings.ContainsRune(library+bits, 0) {
-			t.Fatalf("%q, %q", library, bits)
+		for _, rule := range []*configs.Manifests{{Key: []string{"ICD", "library_path"}},
+			{Key: []string{"layer", "library_path"}, NameKey: []string{"layer", "name"}, ListKey: "layers", DirectoriesKey: "override_paths"}} {
+			parts, err := parseManifest(b, rule)
+			if err != nil && (parts != nil || !errors.Is(err, ErrManifest)) {
+				t.Fatalf("%v, %v", parts, err)
+			}
+			if len(parts) > maxLayers {
+				t.Fatal(len(parts))
+			}
+			for _, p := range parts {
+				if strings.ContainsRune(p.library+p.arch+p.name, 0) || len(p.key) < 2 || len(p.directories) > maxDirectories {
+					t.Fatalf("%+v", p)
+				}
+			}
 		}
 	})
 }

@@ -2,7 +2,6 @@ package hostlibs
 
 import (
 	"debug/elf"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,18 +27,19 @@ func (d *discovery) manifests() error {
 		for j := range f.Manifests {
 			rule := &f.Manifests[j]
 			for _, file := range d.manifestFiles(rule) {
-				m, err := d.manifest(f.Name, rule, file)
+				several, err := d.manifest(f.Name, rule, file)
 				if rule.BothSides && err != nil { // a loader does without a layer
 					d.leaveOut(f, err)
-				} else if err = d.tolerate(f, err); err != nil {
-					return err
-				}
-				if m == nil || rule.BothSides && err != nil {
 					continue
 				}
-				d.found = append(d.found, m)
-				d.any = d.any || m.Library != nil
-				if rule.First {
+				if err = d.tolerate(f, err); err != nil {
+					return err
+				}
+				for _, m := range several {
+					d.found = append(d.found, m)
+					d.any = d.any || m.Library != nil
+				}
+				if rule.First && len(several) > 0 {
 					break
 				}
 			}
@@ -87,10 +87,22 @@ func (d *discovery) manifestFiles(rule *configs.Manifests) []string {
 	if len(dirs) == 0 {
 		dirs = d.manifestDirs(rule)
 	}
-	for _, dir := range dirs {
+	for _, dir := range append(d.layerDirs(rule), dirs...) {
 		addDir(dir)
 	}
 	return files
+}
+
+// layerDirs are the directories that a layer names. The loader looks there alone, for some programs or for all; what is
+// found here is nothing but known then.
+func (d *discovery) layerDirs(rule *configs.Manifests) []string {
+	var out []string
+	for _, m := range d.found {
+		if rule.DirectoriesLayer != "" && m.Name == rule.DirectoriesLayer {
+			out = append(out, m.Directories...)
+		}
+	}
+	return out
 }
 
 // namesLibrary tells whether an element of a variable is a library itself and no manifest.
@@ -187,34 +199,40 @@ func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 }
 
 // manifest reads one file. Where only the first file counts, one that is not there is none.
-func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (*Manifest, error) {
+func (d *discovery) manifest(api string, rule *configs.Manifests, file string) ([]*Manifest, error) {
 	if d.namesLibrary(rule, file) {
 		m := &Manifest{Kind: rule.Kind, LibraryPath: file, Opens: file, API: api, Text: []byte(file + "\n"), Rule: rule}
-		return m, d.manifestLibrary(m, "named by an environment variable of "+api)
+		return []*Manifest{m}, d.manifestLibrary(m, "named by an environment variable of "+api)
 	}
 	data, err := d.root.ReadFile(file, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		if rule.First {
 			return nil, nil
 		}
-		return &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: "there is no such file, or it is a link to nothing"}, nil
+		m := &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: "there is no such file, or it is a link to nothing"}
+		return []*Manifest{m}, nil
 	}
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest: %w", err), "the file must be readable, or be removed")
 	}
-	m, err := d.understand(api, rule, file, data)
+	several, err := d.understand(api, rule, file, data)
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("host manifest %s: %w", d.outside(file), err),
 			"correct or remove the file, or install the package that it belongs to again")
-	}
-	if m.Skipped != "" {
-		return m, nil
 	}
 	why := "library_path of " + file
 	if rule.Format == formatLine {
 		why = "named in " + file
 	}
-	return m, d.manifestLibrary(m, why)
+	for _, m := range several {
+		if m.Skipped != "" {
+			continue
+		}
+		if err := d.manifestLibrary(m, why); err != nil {
+			return several, err
+		}
+	}
+	return several, nil
 }
 
 // manifestLibrary adds what a manifest names.
@@ -232,23 +250,35 @@ func (d *discovery) manifestLibrary(m *Manifest, why string) error {
 
 const namesNone = "names no library"
 
-// understand reads a manifest's text.
-func (d *discovery) understand(api string, rule *configs.Manifests, file string, data []byte) (m *Manifest, err error) {
-	m = &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: rule}
-	var arch string
+// understand reads a manifest's text, which may be that of several layers.
+func (d *discovery) understand(api string, rule *configs.Manifests, file string, data []byte) ([]*Manifest, error) {
 	if rule.Format == formatLine {
-		m.LibraryPath, err = parseLine(data)
-	} else {
-		m.LibraryPath, arch, err = parseManifest(data, rule.Key)
+		m := &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: rule}
+		var err error
+		if m.LibraryPath, err = parseLine(data); err != nil {
+			return nil, err
+		}
+		d.place(m, "")
+		return []*Manifest{m}, nil
 	}
+	parts, err := parseManifest(data, rule)
 	if err != nil {
 		return nil, err
 	}
-	if rule.BothSides {
-		if m.Name, _, err = parseManifest(data, rule.NameKey); err != nil {
-			return nil, err
+	var out []*Manifest
+	for _, p := range parts {
+		m := &Manifest{Kind: rule.Kind, Path: file, API: api, Text: data, Rule: rule, LibraryPath: p.library, Name: p.name, Key: p.key}
+		for _, dir := range p.directories {
+			m.Directories = append(m.Directories, list(dir)...)
 		}
+		d.place(m, p.arch)
+		out = append(out, m)
 	}
+	return out, nil
+}
+
+// place says what a loader opens for a manifest of a library_arch, or why nothing.
+func (d *discovery) place(m *Manifest, arch string) {
 	bits := "32"
 	if d.arch.Class == elf.ELFCLASS64 {
 		bits = "64"
@@ -259,12 +289,11 @@ func (d *discovery) understand(api string, rule *configs.Manifests, file string,
 		m.Skipped = namesNone
 	case arch != "" && arch != bits:
 		m.Skipped = "for another architecture (library_arch " + arch + ")"
-	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens) && !rule.Relative:
+	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens) && !m.Rule.Relative:
 		m.Skipped = "library_path is relative to the working directory"
 	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens):
-		m.Opens = path.Dir(file) + "/" + m.Opens
+		m.Opens = path.Dir(m.Path) + "/" + m.Opens
 	}
-	return m, nil
 }
 
 // formatLine is a manifest whose first line is the library.
@@ -296,38 +325,6 @@ func (d *discovery) library(m *Manifest) (file, how string, err error) {
 
 // OnlyCombines says of a manifest without a library that it is one all the same: a Vulkan layer that stands for others.
 func (m *Manifest) OnlyCombines() bool { return m.Skipped == namesNone && m.Name != "" }
-
-// parseManifest returns the string at a path of keys, and "library_arch" beside it (Vulkan-Loader,
-// LoaderDriverInterface.md: "32" or "64"). A file without them says nothing.
-func parseManifest(data []byte, key []string) (library, arch string, err error) {
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(data, &top); err != nil {
-		return "", "", fmt.Errorf("%w: %v", ErrManifest, err)
-	}
-	for _, k := range key[:len(key)-1] {
-		raw, ok := top[k]
-		if !ok {
-			return "", "", nil
-		}
-		top = nil
-		if err := json.Unmarshal(raw, &top); err != nil {
-			return "", "", fmt.Errorf("%w: %s: %v", ErrManifest, k, err)
-		}
-	}
-	for _, v := range []struct {
-		key string
-		to  *string
-	}{{key[len(key)-1], &library}, {"library_arch", &arch}} {
-		raw, ok := top[v.key]
-		if !ok {
-			continue
-		}
-		if err := json.Unmarshal(raw, v.to); err != nil || strings.IndexByte(*v.to, 0) >= 0 {
-			return "", "", fmt.Errorf("%w: %s is no proper string", ErrManifest, v.key)
-		}
-	}
-	return library, arch, nil
-}
 
 // outside names a file for an error message.
 func (d *discovery) outside(file string) string {

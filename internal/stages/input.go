@@ -29,7 +29,7 @@ func (s *Story) input(w *Wishes) (*capsule.Input, error) {
 		Boundary: w.Boundary,
 		Cache:    s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop, Families: families}}
 	for _, side := range s.Sides {
-		a, err := side.input(rules)
+		a, err := side.input(w, rules)
 		if err != nil {
 			return nil, err
 		}
@@ -66,8 +66,8 @@ func hostLinks(root *rootfs.Root) ([]capsule.HostLink, error) {
 }
 
 // input reads what the plan may ask of the runtime, because the plan itself reads nothing.
-func (s *Side) input(rules *configs.Rules) (*capsule.ArchInput, error) {
-	in := &capsule.ArchInput{Arch: s.Tree.Arch, Host: s.host(rules),
+func (s *Side) input(w *Wishes, rules *configs.Rules) (*capsule.ArchInput, error) {
+	in := &capsule.ArchInput{Arch: s.Tree.Arch, Host: s.host(w, rules),
 		Runtime: capsule.Runtime{LibcVersion: s.Tree.LibcVersion, Loader: s.Tree.Loader,
 			Libraries: map[string]*capsule.RuntimeLibrary{}}}
 	wanted := append([]string{s.Tree.Arch.LoaderSoname}, rules.Libc...)
@@ -121,7 +121,7 @@ func families(rules *configs.Rules) ([]capsule.Family, error) {
 	return out, nil
 }
 
-func (s *Side) host(rules *configs.Rules) capsule.Host {
+func (s *Side) host(w *Wishes, rules *configs.Rules) capsule.Host {
 	h := capsule.Host{Problems: slices.Concat(s.Stack.Problems, withoutShell(s.Tree.Root, s.Stack.Tools))}
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
@@ -143,7 +143,7 @@ func (s *Side) host(rules *configs.Rules) capsule.Host {
 	for _, m := range s.Stack.Manifests {
 		if m.Rule.BothSides {
 			if m.Library != nil || m.OnlyCombines() {
-				h.Layers = append(h.Layers, layer(m, index))
+				h.Layers = append(h.Layers, layer(w, m, index))
 			}
 		} else if m.Library != nil {
 			r := m.Rule
@@ -194,9 +194,13 @@ func dataFiles(files []hostlibs.File) []capsule.DataFile {
 }
 
 // layer in the plan's terms; index is nil for the runtime's, whose libraries the plan need not know.
-func layer(m *hostlibs.Manifest, index map[*hostlibs.Library]int) capsule.LayerManifest {
-	l := capsule.LayerManifest{API: m.API, Kind: m.Kind, Name: m.Name, Path: m.Path, Text: m.Text, Key: m.Rule.Key,
-		Opens: m.Opens, Relative: m.Opens != m.LibraryPath, Library: -1, Directory: m.Rule.Directory}
+func layer(w *Wishes, m *hostlibs.Manifest, index map[*hostlibs.Library]int) capsule.LayerManifest {
+	l := capsule.LayerManifest{API: m.API, Kind: m.Kind, Name: m.Name, Path: m.Path, Text: m.Text, Key: m.Key,
+		Opens: m.Opens, Relative: m.Opens != m.LibraryPath, Library: -1, Directory: m.Rule.Directory,
+		DirectoriesKey: m.Rule.DirectoriesKey, DirectoriesLayer: m.Rule.DirectoriesLayer}
+	if v := m.Rule.DirectoriesEnvironment; v != "" && w.Getenv != nil && w.Getenv(v) != "" {
+		l.Variable, l.Value = v, w.Getenv(v)
+	}
 	if m.Library != nil {
 		l.Library = index[m.Library]
 	}
@@ -212,7 +216,7 @@ func (s *Side) runtimeLayers(w *Wishes, rules *configs.Rules) ([]capsule.LayerMa
 	var out []capsule.LayerManifest
 	for _, m := range found {
 		if m.Skipped == "" || m.OnlyCombines() {
-			out = append(out, layer(m, nil))
+			out = append(out, layer(w, m, nil))
 		}
 	}
 	return out, nil

@@ -141,7 +141,7 @@ var recipes = []Recipe{
 	// Both at once, as a game launcher's 64-bit program starts 32-bit games.
 	{Name: "host13both", Suite: "trixie", Arch: "amd64,i386", Include: both(hostPackages[:len(hostPackages)-2])},
 	{Name: "full11both", Suite: "bullseye", Arch: "amd64,i386", Include: append(both([]string{"libgl1", "libegl1",
-		"libgles2", "libx11-6", "libx11-xcb1", "libstdc++6"}), "mesa-utils", "bash", "procps")},
+		"libgles2", "libx11-6", "libx11-xcb1", "libstdc++6", "libvulkan1"}), "mesa-utils", "bash", "procps")},
 	{Name: "runtime11both", From: "full11both", Prune: append(gpuLibraries(amd64), gpuLibraries(i386)...), Ldconfig: true},
 	// Debian 12's tests of GL; the full tree is the host and the native reference, valgrind is for both.
 	{Name: "fullpiglit12", Suite: "bookworm", Include: runtimePackages("piglit", "valgrind")},
