@@ -14,17 +14,18 @@ import (
 // desktopFlags are what a program gets of the user's session, and how long it lives. In a configuration file the keys
 // have the names of the flags; a descriptor's number is nothing for a file.
 type desktopFlags struct {
-	home                                           string
-	shares                                         []string
-	shell, unshareNet, dieWithParent, waitChildren bool
-	passFDs                                        []int
+	home                          string
+	shares                        []string
+	shell, unshareNet, unsharePID bool
+	dieWithParent, waitChildren   bool
+	passFDs                       []int
 
 	given func(name string) bool // by the command line
 }
 
 // seldom are flags that other programs give rather than people. --help names them in one line, so that it fits a screen;
 // the man page and completion have them as any other.
-var seldom = []string{"unshare-net", "die-with-parent", "wait-children", "pass-fd"}
+var seldom = []string{"unshare-net", "unshare-pid", "die-with-parent", "wait-children", "pass-fd"}
 
 func (d *desktopFlags) add(c *cobra.Command) {
 	f := c.Flags()
@@ -33,6 +34,7 @@ func (d *desktopFlags) add(c *cobra.Command) {
 	f.StringArrayVar(&d.shares, "share", nil, "show a path of the host where it is: `PATH[:ro]`; may be repeated")
 	f.BoolVar(&d.shell, "shell", false, "run a shell of the runtime, with COMMAND as its arguments if any")
 	f.BoolVar(&d.unshareNet, "unshare-net", false, "no network but the program's own loopback interface")
+	f.BoolVar(&d.unsharePID, "unshare-pid", false, "no processes in sight but the program's own, and all end with it")
 	f.BoolVar(&d.dieWithParent, "die-with-parent", false, "end (SIGKILL) when whoever started capsule-run ends")
 	f.BoolVar(&d.waitChildren, "wait-children", false, "end only after all that the program has started")
 	f.IntSliceVar(&d.passFDs, "pass-fd", nil, "fail if descriptor `N` is not open for the program; may be repeated")
@@ -49,7 +51,7 @@ func (d *desktopFlags) add(c *cobra.Command) {
 			f.Lookup(name).Hidden = true
 		}
 		help(cmd, args)
-		fmt.Fprintf(cmd.OutOrStdout(), "Further flags, in the man page: --%s\n", strings.Join(seldom, ", --"))
+		fmt.Fprintf(cmd.OutOrStdout(), "Also, in the man page: --%s\n", strings.Join(seldom, ", --"))
 	})
 }
 
@@ -63,6 +65,7 @@ func (d *desktopFlags) options(c *config.Config, cwd string) (run.Desktop, error
 	}
 	out := run.Desktop{Home: first(d.home, c.Home), Shell: either("shell", d.shell, c.Shell),
 		UnshareNet:    either("unshare-net", d.unshareNet, c.UnshareNet),
+		UnsharePID:    either("unshare-pid", d.unsharePID, c.UnsharePID),
 		DieWithParent: either("die-with-parent", d.dieWithParent, c.DieWithParent),
 		WaitChildren:  either("wait-children", d.waitChildren, c.WaitChildren),
 		PassFDs:       d.passFDs}

@@ -37,6 +37,7 @@ type Options struct {
 	Share      []string          `toml:"share" path:"bind"`
 	Shell      *bool             `toml:"shell"`
 	UnshareNet *bool             `toml:"unshare-net"`
+	UnsharePID *bool             `toml:"unshare-pid"`
 
 	DieWithParent *bool `toml:"die-with-parent"`
 	WaitChildren  *bool `toml:"wait-children"`
@@ -53,7 +54,7 @@ type file struct {
 }
 
 const knownKeys = "known keys: runtime, host, boundary, isolation, home (strings), libraries, bind, share (lists of strings), setenv, " +
-	"boundaries (tables of strings), shell, unshare-net, die-with-parent, wait-children (true or false), and tables [game.\"NAME\"] of the same"
+	"boundaries (tables of strings), shell, unshare-net, unshare-pid, die-with-parent, wait-children (true or false), and tables [game.\"NAME\"] of the same"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
 var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)

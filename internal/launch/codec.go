@@ -83,13 +83,16 @@ const (
 	msgIgnoreQuit
 	msgDirect
 	msgUnshareNet
+	msgUnsharePID
+	msgWaitChildren
 )
 
 func (m *message) encode() []byte {
 	e := &encoder{make([]byte, 0, 32<<10)}
 	e.num(uint64(m.parent))
 	e.num(flag(m.userNS, msgUserNS) | flag(m.ignoreQuit, msgIgnoreQuit) | flag(m.spec.Direct, msgDirect) |
-		flag(m.spec.UnshareNet, msgUnshareNet))
+		flag(m.spec.UnshareNet, msgUnshareNet) | flag(m.spec.UnsharePID, msgUnsharePID) |
+		flag(m.spec.WaitChildren, msgWaitChildren))
 	e.num(uint64(m.spec.MountAPI))
 	e.str(m.spec.Dir)
 	e.strs(m.spec.Argv)
@@ -120,6 +123,7 @@ func decodeMessage(b []byte) (*message, error) {
 	flags := d.num()
 	m.userNS, m.ignoreQuit = flags&msgUserNS != 0, flags&msgIgnoreQuit != 0
 	m.spec.Direct, m.spec.UnshareNet = flags&msgDirect != 0, flags&msgUnshareNet != 0
+	m.spec.UnsharePID, m.spec.WaitChildren = flags&msgUnsharePID != 0, flags&msgWaitChildren != 0
 	m.spec.MountAPI = mount.API(d.num())
 	m.spec.Dir = d.str()
 	m.spec.Argv = d.strs()

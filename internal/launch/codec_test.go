@@ -12,7 +12,7 @@ func sample() *message {
 	return &message{
 		parent: 4711, userNS: true, ignoreQuit: true,
 		spec: Spec{Argv: []string{"a", "", "c d"}, Env: []string{"X=1", "Y="}, Dir: "/home", MountAPI: mount.Old, Direct: true,
-			UnshareNet: true, Shells: []string{"/bin/zsh", "/bin/sh"},
+			UnshareNet: true, UnsharePID: true, WaitChildren: true, Shells: []string{"/bin/zsh", "/bin/sh"},
 			Ops: []mount.Op{
 				{Kind: mount.Bind, Source: "/a", Target: "/b", ReadOnly: true, Optional: true},
 				{Kind: mount.Bind, Source: "/a", Target: "/b", Recursive: true},

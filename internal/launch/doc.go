@@ -11,6 +11,8 @@
 //	init       Init: the same executable started again inside the namespaces; it mounts, then *becomes* the game by
 //	           execve, so that no process of ours stands between the game and its parent
 //
+// With a PID namespace init does not become the game but starts it, and stays as process 1 (one.go).
+//
 // A second start of the executable is needed because unshare(CLONE_NEWUSER) is refused to a process with more than one
 // thread, and a Go process has several before main runs.
 //

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -16,13 +17,6 @@ import (
 
 // initName is argv[0] of init: what ps shows in the milliseconds before it is the game.
 const initName = "capsule-run: init"
-
-// What goes over the socket between launcher and init.
-const (
-	goOn        = 'g' // to init: the game may start
-	reachedExec = 'x' // from init: what follows, if anything, is why execve failed
-	failedMark  = 'e' // from init, in front of an encoded Error
-)
 
 // IsInit says whether this process is to call Init. main asks first thing.
 func IsInit() bool { return len(os.Args) == 3 && os.Args[0] == initName }
@@ -46,7 +40,10 @@ func Init() {
 }
 
 func giveUp(sock int, e *Error) {
-	unix.Write(sock, append([]byte{failedMark}, e.encode()...))
+	text := e.encode()
+	if tell(sock, failedMark, len(text)) {
+		unix.Write(sock, text)
+	}
 	os.Exit(e.Code)
 }
 
@@ -60,8 +57,12 @@ func become(memfd, sock int) *Error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return &Error{Op: "namespace", Msg: "bind the game's life to ours: " + err.Error(), Code: ExitSetup}
 	}
-	if os.Getppid() != m.parent {
+	// To a process of another namespace getppid(2) tells nothing, but the launcher's end of the socket ends with it.
+	if m.spec.UnsharePID && hungUp(sock) || !m.spec.UnsharePID && os.Getppid() != m.parent {
 		os.Exit(ExitSetup)
+	}
+	if m.spec.UnsharePID {
+		deaf()
 	}
 	if !m.spec.Direct {
 		if e := newRoot(&m.spec); e != nil {
@@ -81,8 +82,8 @@ func become(memfd, sock int) *Error {
 			return &Error{Op: "namespace", Msg: "set up the loopback interface: " + err.Error(), Code: ExitSetup}
 		}
 	}
-	if m.userNS {
-		if err := dropRights(); err != nil {
+	if m.userNS && !m.spec.UnsharePID { // process 1 does it later
+		if err := dropRights(alone); err != nil {
 			return &Error{Op: "namespace", Msg: "drop capabilities: " + err.Error(), Code: ExitSetup}
 		}
 	}
@@ -94,18 +95,22 @@ func become(memfd, sock int) *Error {
 	if m.ignoreQuit {
 		signal.Ignore(unix.SIGQUIT)
 	}
-	for answer := make([]byte, 1); ; {
-		n, err := unix.Read(sock, answer)
-		if err == unix.EINTR {
-			continue
-		}
-		if n != 1 {
+	var early []record // what process 1 is to pass on when there is somebody
+	for {
+		r, ok := hear(sock)
+		if !ok {
 			os.Exit(ExitSetup) // the launcher is gone
 		}
-		break
+		if r.kind == goOn {
+			break
+		}
+		early = append(early, r)
 	}
-	unix.Write(sock, []byte{reachedExec})
-	return execute(m.spec.Argv, m.spec.Env)
+	if m.spec.UnsharePID {
+		return govern(m, sock, early)
+	}
+	tell(sock, reachedExec, 0)
+	return execute(m.spec.Argv, m.spec.Env, syscall.Exec)
 }
 
 // newRoot makes the root that the spec's operations describe, and enters it.
@@ -119,6 +124,11 @@ func newRoot(spec *Spec) *Error {
 	var me *mount.Error
 	if errors.As(err, &me) {
 		e.Hint = me.Hint()
+		if me.Op.Kind == mount.Proc {
+			e.Msg = "--unshare-pid: mount a /proc of the program's own: " + me.Err.Error()
+			e.Hint = "the kernel allows it where nothing of the /proc here is hidden; leave out --unshare-pid, or have a container " +
+				"show all of /proc: --security-opt unmask=ALL (Podman), systempaths=unconfined (Docker)"
+		}
 		if me.Index < 0 { // the frame, where a denied user namespace shows
 			e.errno = errnoOf(err)
 		}
@@ -145,28 +155,48 @@ func receive(fd int) (*message, error) {
 	return decodeMessage(buf)
 }
 
+// alone is a system call of this thread.
+func alone(trap, a1, a2, a3, a4, a5, a6 uintptr) error {
+	if _, _, errno := syscall.RawSyscall6(trap, a1, a2, a3, a4, a5, a6); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // dropRights gives up what the new user namespace has given us. User 0 keeps it: execve would give it back, as it does
 // outside, and a process that gains rights by execve loses its parent-death signal (commit_creds in kernel/cred.c).
-func dropRights() error {
+func dropRights(call func(trap, a1, a2, a3, a4, a5, a6 uintptr) error) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
+	err := call(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0, 0)
+	if err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	return unix.Capset(&hdr, &data[0])
+	return call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&noRights.hdr)), uintptr(unsafe.Pointer(&noRights.data[0])), 0, 0, 0, 0)
 }
 
-// execute runs argv as execvp(3) does, except that a file that is no program is not given to a shell. syscall.Exec,
-// not a bare execve: it restores the soft limit of open files, which the Go run-time system raises at its start.
-func execute(argv, env []string) *Error {
+// noRights is no local variable, for a stack may be moved while call has the addresses as numbers.
+var noRights = struct {
+	hdr  unix.CapUserHeader
+	data [2]unix.CapUserData
+}{hdr: unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}}
+
+// execute runs argv as execvp(3) does, except that a file that is no program is not given to a shell. start is
+// syscall.Exec, not a bare execve: it restores the soft limit of open files, which the Go run-time system raises at its
+// start. It returns nil if start has, and does not return if start does not.
+func execute(argv, env []string, start func(path string, argv, env []string) error) *Error {
 	var found error
 	var foundAt string
 	for _, path := range candidates(argv[0], env) {
-		err := syscall.Exec(path, argv, env)
-		if err == unix.ENOENT || err == unix.ENOTDIR {
+		if _, err := os.Lstat(path); errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			continue
+		}
+		err := start(path, argv, env)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 			// The file may be there and what it needs missing: an interpreter, a dynamic loader.
 			if _, serr := os.Stat(path); serr != nil {
 				continue
@@ -175,7 +205,7 @@ func execute(argv, env []string) *Error {
 		if found == nil {
 			found, foundAt = err, path
 		}
-		if err != unix.EACCES {
+		if !errors.Is(err, unix.EACCES) {
 			break
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // The test binary plays more parts: init, the launcher itself (envLauncher, the command is os.Args[1:]), a shell with
 // job control (envShell), and a game that tells of its signals (the argument "game").
 const (
-	envLauncher = "CAPSULE_TEST_LAUNCHER" // "auto", "userns", "old"
+	envLauncher = "CAPSULE_TEST_LAUNCHER" // "auto", "userns", "old", with " pid" behind it for a PID namespace
 	envShell    = "CAPSULE_TEST_SHELL"
 	envOps      = "CAPSULE_TEST_OPS" // file with further operations, JSON
 	envDir      = "CAPSULE_TEST_DIR"
@@ -65,10 +65,22 @@ func launcher(mode string) int {
 			spec.Env = append(spec.Env, e)
 		}
 	}
-	for _, wish := range strings.Fields(os.Getenv(envWish)) {
+	mode, own := strings.CutSuffix(mode, " pid")
+	wishes := strings.Fields(os.Getenv(envWish))
+	if own {
+		wishes = append(wishes, "pid")
+	}
+	for _, wish := range wishes {
 		switch wish {
 		case "net":
 			spec.UnshareNet = true
+		case "pid":
+			spec.UnsharePID = true
+			for i, op := range spec.Ops {
+				if op.Target == "/proc" {
+					spec.Ops[i] = mount.Op{Kind: mount.Proc, Target: "/proc"}
+				}
+			}
 		case "children":
 			spec.WaitChildren = true
 		case "parent":
@@ -118,9 +130,9 @@ func hostOps() []mount.Op {
 // modes are the ways to launch that this test may use; every test of behaviour runs in each.
 func modes() []string {
 	if os.Getuid() == 0 {
-		return []string{"root", "userns", "old", "nobody"}
+		return []string{"root", "userns", "old", "nobody", "old pid", "nobody pid"}
 	}
-	return []string{"auto", "old"}
+	return []string{"auto", "old", "auto pid"}
 }
 
 func eachMode(t *testing.T, f func(t *testing.T, mode string)) {
@@ -133,9 +145,9 @@ func eachMode(t *testing.T, f func(t *testing.T, mode string)) {
 func start(t testing.TB, mode string, argv ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", argv...)
-	if mode == "nobody" {
+	if who, pid, _ := strings.Cut(mode, " "); who == "nobody" {
 		// The way of an ordinary user, no right of root left over.
-		mode = "auto"
+		mode = strings.TrimSpace("auto " + pid)
 		cmd = exec.Command("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups",
 			public(t)}, argv...)...)
 	}
@@ -205,6 +217,7 @@ func shell() int {
 		fmt.Println("shell:", err)
 		return 1
 	}
+	fmt.Println("[launcher", pid, "]")
 	// A background process that calls tcsetpgrp is sent SIGTTOU; shells ignore it.
 	ignore := sigIgnore(unix.SIGTTOU)
 	defer ignore()

@@ -24,7 +24,7 @@ func Run(spec *Spec) (int, error) {
 	if len(spec.Argv) == 0 {
 		return ExitSetup, &Error{Op: "exec", Msg: "no command given", Code: ExitSetup}
 	}
-	if spec.WaitChildren {
+	if spec.WaitChildren && !spec.UnsharePID { // process 1 is the parent of its namespace's orphans anyway
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return ExitSetup, &Error{Op: "children", Msg: "become the parent of orphans: " + err.Error(), Code: ExitSetup}
 		}
@@ -33,7 +33,7 @@ func Run(spec *Spec) (int, error) {
 	if err != nil {
 		return code(err), err
 	}
-	s := &supervisor{pid: c.pid, all: spec.WaitChildren}
+	s := &supervisor{game: c.program(spec)}
 	if err := s.start(); err != nil {
 		unix.Kill(c.pid, unix.SIGKILL)
 		c.report()
@@ -43,17 +43,23 @@ func Run(spec *Spec) (int, error) {
 	defer s.stop()
 	c.release()
 	failed := c.report()
+	if failed == nil {
+		letGo() // what the game closes is closed
+	}
 	status := s.wait()
 	if failed == nil {
 		if spec.WaitChildren {
 			s.stop() // there is nobody left to pass a signal on to: from here on it is for us
-			waitChildren()
 		}
+		s.game.finish()
 		return status, nil
 	}
 	if failed.Code == 0 { // init is gone without a word
 		if status > 128 {
 			return status, nil // by a signal meant for the game: then that is the game's end
+		}
+		if sig := c.one.endedBy(); sig != 0 {
+			return 128 + int(sig), nil // likewise, but process 1 cannot be killed by it
 		}
 		failed.Code, failed.Msg = ExitSetup, fmt.Sprintf("init ended with status %d before it started the command", status)
 	}
@@ -69,19 +75,28 @@ func code(err error) int {
 	return ExitSetup
 }
 
-// child is a process that is init and will be the game.
-type child struct {
+// initProcess is a process that is init and will be the game, or process 1 of a PID namespace.
+type initProcess struct {
 	pid    int
 	sock   int // tells init to go on and us what went wrong; init's end is closed by the game's execve
 	userNS bool
+	one    *processOne // nil without a PID namespace
+}
+
+// program is what the process will be.
+func (c *initProcess) program(spec *Spec) program {
+	if c.one != nil {
+		return c.one
+	}
+	return &child{pid: c.pid, all: spec.WaitChildren}
 }
 
 // fork starts init in its namespaces.
-func fork(spec *Spec) (*child, error) {
+func fork(spec *Spec) (*initProcess, error) {
 	setup := func(doing string, err error) *Error {
 		return &Error{Op: "namespace", Msg: doing + ": " + err.Error(), Code: ExitSetup, errno: errnoOf(err)}
 	}
-	c := &child{userNS: !spec.Direct && wantUserNS(spec.UserNS)}
+	c := &initProcess{userNS: !spec.Direct && wantUserNS(spec.UserNS)}
 	m := &message{spec: *spec, parent: os.Getpid(), userNS: c.userNS, ignoreQuit: ignored(unix.SIGINT)}
 	memfd, err := sealed(m.encode())
 	if err != nil {
@@ -107,6 +122,10 @@ func fork(spec *Spec) (*child, error) {
 	if spec.UnshareNet {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
 	}
+	if spec.UnsharePID {
+		attr.Sys.Cloneflags |= unix.CLONE_NEWPID
+		attr.Sys.Pdeathsig = 0 // init does it; ForkExec would look for us by getppid(2), which is 0 there
+	}
 	if c.userNS {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWUSER
 		uid, gid := os.Geteuid(), os.Getegid()
@@ -124,18 +143,31 @@ func fork(spec *Spec) (*child, error) {
 	c.pid, err = syscall.ForkExec("/proc/self/exe", argv, attr)
 	if err != nil {
 		unix.Close(p[0])
-		e := setup("make a mount namespace", err)
-		switch {
-		case spec.Direct:
+		e := setup(makeNamespaces(c.userNS, spec.UnsharePID), err)
+		if spec.Direct {
 			e = setup("start a process", err)
-		case c.userNS:
-			e = setup("make a user and a mount namespace", err)
 		}
 		c.explain(e)
 		return nil, e
 	}
 	c.sock = p[0]
+	if spec.UnsharePID {
+		c.one = &processOne{pid: c.pid, sock: c.sock}
+	}
 	return c, nil
+}
+
+// makeNamespaces names what a launch makes, but for a network's.
+func makeNamespaces(user, pid bool) string {
+	switch {
+	case user && pid:
+		return "make a user, a mount and a process namespace"
+	case user:
+		return "make a user and a mount namespace"
+	case pid:
+		return "make a mount and a process namespace"
+	}
+	return "make a mount namespace"
 }
 
 // inherit lists the descriptors that init gets, each under its own number: those that our caller left open for the
@@ -185,40 +217,51 @@ func sealed(data []byte) (int, error) {
 
 // release lets init start the game. Until our signal handlers are there a signal ends us, and with us init; it must not
 // find a game that runs already, which would then die by SIGKILL instead.
-func (c *child) release() {
-	unix.Write(c.sock, []byte{goOn}) // if it fails init is gone, and report says so
+func (c *initProcess) release() {
+	tell(c.sock, goOn, 0) // if it fails init is gone, and report says so
 }
 
-// report waits until the game runs (nil) or init has failed. Init writes one byte before it tries to execute the
-// game, and an error after that or instead; the connection ends by execve or with the process.
-func (c *child) report() *Error {
-	defer unix.Close(c.sock)
-	var all []byte
-	buf := make([]byte, 4096)
-	for {
-		n, err := unix.Read(c.sock, buf)
+// report waits until the game runs (nil) or init has failed. Init writes a record before it tries to execute the game, and
+// an error after that or instead; the connection ends by execve or with the process. Process 1 writes a record when the
+// game runs, and keeps the connection.
+func (c *initProcess) report() *Error {
+	r, ok := hear(c.sock)
+	if ok && r.kind == running {
+		c.one.begun(r.value)
+		return nil
+	}
+	defer c.hangUp()
+	if ok && r.kind == reachedExec {
+		if r, ok = hear(c.sock); !ok {
+			return nil
+		}
+	}
+	if !ok || r.kind != failedMark {
+		return &Error{Op: "namespace"}
+	}
+	text := make([]byte, min(r.value, maxError))
+	for n := 0; n < len(text); {
+		got, err := unix.Read(c.sock, text[n:])
 		if err == unix.EINTR {
 			continue
 		}
-		if n <= 0 {
-			break
+		if got <= 0 {
+			break // decodeError says so
 		}
-		all = append(all, buf[:n]...)
+		n += got
 	}
-	if len(all) == 0 {
-		return &Error{Op: "namespace"}
-	}
-	if all[0] == reachedExec {
-		all = all[1:]
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	e, err := decodeError(all[1:])
+	e, err := decodeError(text)
 	if err != nil {
 		return &Error{Op: "namespace"}
 	}
 	return e
+}
+
+func (c *initProcess) hangUp() {
+	unix.Close(c.sock)
+	if c.one != nil {
+		c.one.hungUp()
+	}
 }
 
 func errnoOf(err error) uint64 {

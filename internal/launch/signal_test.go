@@ -170,7 +170,7 @@ func onTerminal(t *testing.T, argv ...string) (*exec.Cmd, *os.File, <-chan strin
 func game() int {
 	ch := make(chan os.Signal, 100)
 	signal.Notify(ch, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
-	fmt.Println("ready", os.Getppid())
+	fmt.Println("ready")
 	n := 0
 	for s := range ch {
 		switch s {
@@ -190,16 +190,26 @@ func game() int {
 }
 
 func TestKeyboardSignalsComeOnce(t *testing.T) {
+	for _, wish := range []string{"", "pid"} {
+		t.Run(wish, func(t *testing.T) {
+			t.Setenv(envWish, wish)
+			keyboardSignalsComeOnce(t)
+		})
+	}
+}
+
+func keyboardSignalsComeOnce(t *testing.T) {
 	_, tty, ch := onTerminal(t, public(t), "game")
 	var launcher int
 	for l := range ch {
-		if n, _ := fmt.Sscanf(l, "ready %d", &launcher); n == 1 {
+		if n, _ := fmt.Sscanf(l, "[launcher %d", &launcher); n == 1 {
 			break
 		}
 	}
 	if launcher == 0 {
-		t.Fatal("the game did not start")
+		t.Fatal("the launcher did not start")
 	}
+	expect(t, ch, "ready")
 	for i := 1; i <= 3; i++ {
 		tty.WriteString("\x03") // Ctrl-C
 		expect(t, ch, fmt.Sprintf("int %d", i))
@@ -219,7 +229,7 @@ func TestKeyboardSignalsComeOnce(t *testing.T) {
 }
 
 func TestJobControl(t *testing.T) {
-	for _, wish := range []string{"", "children net"} {
+	for _, wish := range []string{"", "children net", "pid", "pid children"} {
 		t.Run(wish, func(t *testing.T) {
 			t.Setenv(envWish, wish)
 			jobControl(t)

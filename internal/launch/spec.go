@@ -25,6 +25,9 @@ type Spec struct {
 	UserNS Tri
 	// UnshareNet gives the command a network namespace of its own, in which there is the loopback interface alone.
 	UnshareNet bool
+	// UnsharePID gives the command a PID namespace of its own, of which a process of ours is process 1: it reaps, and its end,
+	// when the command or the launcher ends, is that of all processes in it. Ops must mount a /proc of it.
+	UnsharePID bool
 	// WaitChildren has Run wait for all descendants of the command too, and reap those that lose their parent.
 	WaitChildren bool
 	// Shells are what Argv[0] is taken from, if there are any: the first that can be executed. SHELL of Env becomes it.

@@ -1,9 +1,7 @@
 package launch
 
 import (
-	"bytes"
 	"os"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +9,9 @@ import (
 
 // supervisor stands in for the game towards our parent and everybody who knows our process id.
 type supervisor struct {
-	pid int
-	all bool // other children of ours are reaped too
+	game program
 
-	mu   sync.Mutex // held while pid is used, so that it is not used after the process is gone
-	gone bool
+	mu sync.Mutex
 	// awaited is set when we stop with the game, until the SIGCONT that ends this has come by way of the handler. That
 	// may be late: the game may have been stopped again meanwhile.
 	awaited bool
@@ -56,63 +52,36 @@ func (s *supervisor) stop() {
 func (s *supervisor) forward(e event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
-		return
-	}
 	switch {
 	case e.sig == unix.SIGCONT:
 		// stopToo has seen to the one that continued us. When we were not stopped, it is for the game alone.
 		if !s.awaited && !e.kernel {
-			unix.Kill(s.pid, unix.SIGCONT)
+			s.game.signal(unix.SIGCONT)
 		}
 		s.awaited = false
 		return
 	case e.kernel && e.sig == unix.SIGHUP:
 		// The terminal is gone. The kernel tells the session leader and the foreground process group; we may be the
 		// one and the game, in a group of its own by now, not in the other. A second SIGHUP does less harm than none.
-		if sid, err := unix.Getsid(0); err != nil || sid != os.Getpid() {
+		if sid, err := unix.Getsid(0); (err != nil || sid != os.Getpid()) && s.game.has(e) {
 			return
 		}
-	case e.kernel:
-		return // from the terminal: keyboard, window size, background access. It goes to all of the process group
-	case e.sender == s.pid:
-		return // the game signals its process group and has its own copy
+	case s.game.has(e):
+		// From the terminal (keyboard, window size, background access), which tells all of the process group; or the game
+		// signals its process group and has its own copy.
+		return
 	}
-	unix.Kill(s.pid, e.sig)
+	s.game.signal(e.sig)
 }
 
 // wait waits for the end of the game, stopping when it stops.
 func (s *supervisor) wait() int {
-	kind, pid := unix.P_PID, s.pid
-	if s.all {
-		kind, pid = unix.P_ALL, -1
-	}
 	for {
-		var info unix.Siginfo
-		// Looking first and reaping under the lock keeps forward from signalling a stranger that got the process id.
-		err := unix.Waitid(kind, pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil)
-		if err == unix.EINTR {
-			continue
+		stop, code := s.game.next()
+		if !stop {
+			return code
 		}
-		s.mu.Lock()
-		var status unix.WaitStatus
-		got, err := unix.Wait4(pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
-		if err == unix.ECHILD || err == nil && got == s.pid && !status.Stopped() {
-			s.gone = true
-		}
-		s.mu.Unlock()
-		switch {
-		case err == unix.ECHILD:
-			return ExitSetup // somebody else reaped it; cannot happen while the contract of Run is kept
-		case err != nil || got != s.pid:
-			continue // continued in between, or an orphan that was left to us
-		case status.Stopped():
-			s.stopToo(status.StopSignal())
-		case status.Signaled():
-			return 128 + int(status.Signal())
-		default:
-			return status.ExitStatus()
-		}
+		s.stopToo(unix.Signal(code))
 	}
 }
 
@@ -123,7 +92,7 @@ func (s *supervisor) stopToo(sig unix.Signal) {
 	if sig == unix.SIGSTOP && !terminal() {
 		return
 	}
-	if !stopped(s.pid) {
+	if !s.game.stopped() {
 		return // continued already
 	}
 	s.mu.Lock()
@@ -135,21 +104,8 @@ func (s *supervisor) stopToo(sig unix.Signal) {
 	unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 	restore()
 	// A shell continues the whole process group, the game with it. Only where somebody continued us alone is the game
-	// still stopped. If it is stopped *again*, there is a second stop to wait for, and wait comes to it.
-	if stopped(s.pid) {
-		var again unix.Siginfo
-		unix.Waitid(unix.P_PID, s.pid, &again, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if again.Signo == 0 {
-			unix.Kill(s.pid, unix.SIGCONT)
-		}
-	}
-}
-
-// stopped says whether a process is stopped: the state in /proc/PID/stat follows the last ")" (proc_pid_stat(5)).
-func stopped(pid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	i := bytes.LastIndexByte(b, ')')
-	return err == nil && i >= 0 && i+2 < len(b) && b[i+2] == 'T'
+	// still stopped.
+	s.game.resume()
 }
 
 // terminal says whether we have a controlling terminal and somebody else leads its session.

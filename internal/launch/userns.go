@@ -44,7 +44,7 @@ func Forbidden(err error) bool {
 
 // explain adds the hint to an error that a refused namespace may be the cause of. The kernel's word for it misleads:
 // ENOSPC has nothing to do with disks.
-func (c *child) explain(e *Error) {
+func (c *initProcess) explain(e *Error) {
 	if e.errno == 0 || e.Hint != "" {
 		return
 	}
@@ -73,6 +73,7 @@ func namespaceHint(errno unix.Errno, userNS bool, read func(string) string) stri
 	for _, s := range [...]struct{ name, forbids, hint string }{
 		{"user.max_user_namespaces", "0", "user namespaces are switched off; allow them: sysctl user.max_user_namespaces=16384"},
 		{"user.max_mnt_namespaces", "0", "mount namespaces are switched off; allow them: sysctl user.max_mnt_namespaces=16384"},
+		{"user.max_pid_namespaces", "0", "process namespaces are switched off; allow them: sysctl user.max_pid_namespaces=16384"},
 		{"kernel.unprivileged_userns_clone", "0",
 			"user namespaces are for root only; allow them: sysctl kernel.unprivileged_userns_clone=1"},
 		{"kernel.apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts user namespaces; allow them: " +

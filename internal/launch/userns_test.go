@@ -13,16 +13,18 @@ import (
 // TestForbidden forbids user namespaces for real, inside a user namespace of the test's own: the limit that is written
 // there counts there only.
 func TestForbidden(t *testing.T) {
-	for _, c := range []struct{ name, setting, want string }{
-		{"user namespaces", "/proc/sys/user/max_user_namespaces", "user.max_user_namespaces=16384"},
-		{"mount namespaces", "/proc/sys/user/max_mnt_namespaces", "user.max_mnt_namespaces=16384"},
+	for _, c := range []struct{ name, setting, want, mode, what string }{
+		{"user namespaces", "/proc/sys/user/max_user_namespaces", "user.max_user_namespaces=16384", "userns", "a user and a mount namespace"},
+		{"mount namespaces", "/proc/sys/user/max_mnt_namespaces", "user.max_mnt_namespaces=16384", "userns", "a user and a mount namespace"},
+		{"process namespaces", "/proc/sys/user/max_pid_namespaces", "user.max_pid_namespaces=16384", "userns pid",
+			"a user, a mount and a process namespace"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			script := "echo 0 > " + c.setting + " || exit 77; exec \"$@\""
 			cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c", script, "-", "/proc/self/exe", "true")
 			exe := public(t)
 			cmd.Args[len(cmd.Args)-2] = exe
-			cmd.Env = append(os.Environ(), envLauncher+"=userns")
+			cmd.Env = append(os.Environ(), envLauncher+"="+c.mode)
 			out, errs, code := result(t, cmd)
 			if code == 77 || strings.Contains(errs, "unshare") {
 				if os.Getenv("CAPSULE_MUST_WORK") == "1" {
@@ -31,7 +33,7 @@ func TestForbidden(t *testing.T) {
 				t.Skipf("user namespaces are forbidden to the test, too: %s", errs)
 			}
 			if code != ExitSetup || out != "" || !strings.Contains(errs, c.want) ||
-				!strings.HasPrefix(errs, "error: make a user and a mount namespace: no space left on device\nhint: ") {
+				!strings.HasPrefix(errs, "error: make "+c.what+": no space left on device\nhint: ") {
 				t.Errorf("got %d, %q; want %d and %q", code, errs, ExitSetup, c.want)
 			}
 		})

@@ -61,6 +61,7 @@ type composer struct {
 	inner []share
 }
 
+// share without a source is a new proc.
 type share struct{ dir, source, why string }
 
 func (c *composer) add(op mount.Op) { c.ops = append(c.ops, op) }
@@ -104,7 +105,11 @@ func (c *composer) hostShares() error {
 	h := &c.in.Host
 	var all []share
 	for _, d := range hostDirs {
-		if h.has(d) && !c.fromRuntime(d[1:]) {
+		switch {
+		case c.fromRuntime(d[1:]):
+		case d == "/proc" && c.in.OwnProc:
+			all = append(all, share{dir: d, why: "the program's own processes"})
+		case h.has(d):
 			all = append(all, share{d, d, "host"})
 		}
 	}
@@ -297,6 +302,10 @@ func (c *composer) isHostEtc(p string) bool {
 
 func (c *composer) mountShares() {
 	for _, s := range c.shares {
+		if s.source == "" {
+			c.add(mount.Op{Kind: mount.Proc, Target: s.dir, Why: s.why})
+			continue
+		}
 		c.add(mount.Op{Kind: mount.Bind, Source: s.source, Target: s.dir, Recursive: true, Why: s.why})
 	}
 	c.mountPrivateHome()

@@ -83,6 +83,7 @@ func TestCompose(t *testing.T) {
 			"bind /etc/ld.so.cache < /cache/ld.so.cache ro",
 		}, []string{"bind /boot", "bind /home <", "symlink /etc/passwd", "symlink /etc/localtime", "symlink /etc/ld.so.cache",
 			"symlink /var/tmp", "bind /home/u/game", "bind /mnt", "bind / ", "dir /tmp"}},
+		{"a PID namespace", func(in *Input) { in.OwnProc = true }, []string{"bind /media < /media", "proc /proc"}, []string{"bind /proc"}},
 		{"cache of the runtime", func(*Input) {}, []string{"symlink /etc/ld.so.cache -> /run/capsule/etc/ld.so.cache"}, nil},
 		{"something of ours in a directory of /etc", func(in *Input) {
 			in.Top[2].Entries = append(in.Top[2].Entries, Entry{Name: "vulkan", Entries: []Entry{{Name: "icd.d"},

@@ -59,6 +59,8 @@ type Input struct {
 	Binds []Bind
 	// PrivateHome is the outside path of a directory that stands where the home is, empty for the home itself.
 	PrivateHome string
+	// OwnProc says that the program has a PID namespace, and /proc is of it.
+	OwnProc bool
 	// OwnFonts says that the runtime has fonts; else programs get a configuration that leads to the host's.
 	OwnFonts bool
 	// Capsule is what the plan puts below /run/capsule.

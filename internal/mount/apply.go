@@ -45,6 +45,8 @@ type calls interface {
 	base() error
 	// tmpfs mounts a tmpfs on the directory behind the descriptor dir.
 	tmpfs(dir int, mode uint32) error
+	// newProc mounts a new proc on the directory behind the descriptor dir.
+	newProc(dir int) error
 	// bind mounts src (O_PATH) on the target's descriptor dst; target is the path of dst in the new root.
 	bind(src, dst int, target string, op Op, isDir bool) error
 	// seal makes the single mount behind fd read-only.
@@ -118,6 +120,8 @@ func (b *builder) do(op Op) error {
 		return err
 	case Tmpfs:
 		return b.mountTmpfs(op)
+	case Proc:
+		return b.mountProc(op)
 	case Bind:
 		return b.bind(op)
 	case Symlink:
@@ -151,6 +155,16 @@ func (b *builder) mountTmpfs(op Op) error {
 	}
 	defer unix.Close(top)
 	return fail("stat the mounted tmpfs", b.adopt(top))
+}
+
+func (b *builder) mountProc(op Op) error {
+	dir, err := b.dir(op.Target, op.mode())
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	b.parent.forget()
+	return fail("mount proc", b.calls.newProc(dir))
 }
 
 func (b *builder) bind(op Op) error {

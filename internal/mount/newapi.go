@@ -14,18 +14,25 @@ func (newCalls) close() {}
 
 // newTmpfs returns a descriptor of a detached tmpfs. It is mounted nosuid and nodev: what it holds is ours.
 func newTmpfs(mode uint32) (int, error) {
-	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	return newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", fmt.Sprintf("%o", mode))
+}
+
+// newFS returns a descriptor of a new, detached file system; options are names and values.
+func newFS(kind string, attr int, options ...string) (int, error) {
+	fs, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("fsopen: %w", err)
 	}
 	defer unix.Close(fs)
-	if err := unix.FsconfigSetString(fs, "mode", fmt.Sprintf("%o", mode)); err != nil {
-		return -1, fmt.Errorf("fsconfig: %w", err)
+	for i := 0; i < len(options); i += 2 {
+		if err := unix.FsconfigSetString(fs, options[i], options[i+1]); err != nil {
+			return -1, fmt.Errorf("fsconfig: %w", err)
+		}
 	}
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return -1, fmt.Errorf("fsconfig: %w", err)
 	}
-	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attr)
 	if err != nil {
 		return -1, fmt.Errorf("fsmount: %w", err)
 	}
@@ -46,6 +53,15 @@ func (newCalls) base() error {
 
 func (newCalls) tmpfs(dir int, mode uint32) error {
 	fd, err := newTmpfs(mode)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return attach(fd, dir)
+}
+
+func (newCalls) newProc(dir int) error {
+	fd, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,13 @@ func (c oldCalls) tmpfs(dir int, mode uint32) error {
 	return unix.Mount("tmpfs", name(dir), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=%o", mode))
 }
 
+func (c oldCalls) newProc(dir int) error {
+	if err := unix.Fchdir(c.proc); err != nil {
+		return err
+	}
+	return unix.Mount("proc", name(dir), "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+}
+
 func (c oldCalls) bind(src, dst int, target string, op Op, isDir bool) error {
 	if err := unix.Fchdir(c.proc); err != nil {
 		return fail("change to /proc", err)

@@ -15,6 +15,10 @@ const (
 	Dir Kind = "dir"
 	// Tmpfs mounts an empty tmpfs on a directory, which is made if it is missing.
 	Tmpfs Kind = "tmpfs"
+	// Proc mounts a proc file system of the caller's PID namespace on a directory, which is made if it is missing. In a user
+	// namespace the kernel refuses it (EPERM) unless a proc with nothing hidden is in sight (mount_too_revealing in
+	// fs/namespace.c): container engines hide parts.
+	Proc Kind = "proc"
 	// Bind makes the file or directory Source visible at Target.
 	Bind Kind = "bind"
 	// Symlink makes a symbolic link with the text Text. A link that is there with the same text is left alone.

@@ -19,6 +19,7 @@ type Desktop struct {
 	Shares     []Share
 	Shell      bool // Argv are the arguments of a shell of the runtime
 	UnshareNet bool
+	UnsharePID bool
 
 	DieWithParent, WaitChildren bool
 	PassFDs                     []int // must be open
@@ -88,7 +89,7 @@ func (o *Options) shells() []string {
 	return out
 }
 
-// needsIsolation names what of the user's wishes takes a mount or a network namespace.
+// needsIsolation names what of the user's wishes takes a namespace.
 func (o *Options) needsIsolation() error {
 	var flags []string
 	if len(o.Binds) > 0 {
@@ -105,6 +106,9 @@ func (o *Options) needsIsolation() error {
 	}
 	if o.UnshareNet {
 		flags = append(flags, "--unshare-net")
+	}
+	if o.UnsharePID {
+		flags = append(flags, "--unshare-pid")
 	}
 	if flags == nil {
 		return nil

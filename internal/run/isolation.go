@@ -27,7 +27,7 @@ var Differences = []string{
 	"a library that the runtime lacks may be found on the host",
 	"/proc/self/exe is the runtime's ld.so",
 	"layers and drivers that lie in the runtime's /etc or /usr/share are not found",
-	"--bind, --home, --share PATH:ro and --unshare-net are not possible",
+	"--bind, --home, --share PATH:ro, --unshare-net and --unshare-pid are not possible",
 }
 
 // NoNamespaces begins the note that IsolationAuto goes on without them.

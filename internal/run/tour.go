@@ -139,7 +139,7 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 		return nil, err
 	}
 	in := layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Capsule: capsule.PlaceMounts(l.Mounts, built.Dir),
-		LdSoCache: built.Dir + "/" + build.LdSoCache, OwnFonts: layout.HasFonts(l.Top)}
+		LdSoCache: built.Dir + "/" + build.LdSoCache, OwnFonts: layout.HasFonts(l.Top), OwnProc: o.UnsharePID}
 	if in.Binds, err = o.binds(); err != nil {
 		return nil, err
 	}
@@ -154,6 +154,6 @@ func compose(o *Options, built *build.Built) (*launch.Spec, error) {
 		return nil, err
 	}
 	spec := &launch.Spec{Ops: ops, Argv: o.Argv, Env: in.Environ(l.environ(o.Environ)), Dir: o.Cwd, MountAPI: o.MountAPI,
-		Shells: o.shells(), UnshareNet: o.UnshareNet, WaitChildren: o.WaitChildren}
+		Shells: o.shells(), UnshareNet: o.UnshareNet, UnsharePID: o.UnsharePID, WaitChildren: o.WaitChildren}
 	return spec, makeHome(&in, spec)
 }
