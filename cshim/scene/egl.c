@@ -12,7 +12,7 @@ enum {
 	MAJOR_VERSION = 0x3098, MINOR_VERSION = 0x30fb, PROFILE_MASK = 0x30fd, CORE_PROFILE = 1, ES_API = 0x30a0,
 	DESKTOP_API = 0x30a2, DEVICE_FILE = 0x3233, DEVICE_RENDERER = 0x335f, BAD_DISPLAY = 0x3008,
 };
-enum { DEVICES = 16 };
+enum { DEVICES = 16, CONFIGS = 256 };
 
 static int (*eglGetError)(void);
 static void *(*eglGetProcAddress)(const char *);
@@ -27,6 +27,7 @@ static void *(*eglCreatePbufferSurface)(void *, void *, const int *);
 static void *(*eglCreateWindowSurface)(void *, void *, void *, const int *);
 static unsigned (*eglMakeCurrent)(void *, void *, void *, void *);
 static unsigned (*eglSwapBuffers)(void *, void *);
+static unsigned (*eglSwapInterval)(void *, int);
 static void *(*eglGetPlatformDisplayEXT)(unsigned, void *, const int *);
 static unsigned (*eglQueryDevicesEXT)(int, void **, int *);
 static const char *(*eglQueryDeviceStringEXT)(void *, int);
@@ -35,7 +36,6 @@ static const char *(*eglGetDisplayDriverName)(void *);
 static const char *client;
 static char reason[TEXT];
 static void *current_display, *current_surface;
-static void (*after_swap)(void);
 
 #define PROC(name) (name = (__typeof__(name))eglGetProcAddress(#name))
 
@@ -75,6 +75,7 @@ void open_egl(void)
 	NEED(library, eglCreateWindowSurface);
 	NEED(library, eglMakeCurrent);
 	NEED(library, eglSwapBuffers);
+	NEED(library, eglSwapInterval);
 	step("eglQueryString");
 	client = eglQueryString(NULL, EXTENSIONS);
 	if (!has_word(client, "EGL_EXT_platform_base"))
@@ -100,13 +101,23 @@ void *open_display(int platform, void *native)
 	return NULL;
 }
 
+/* EGL sorts those with more bits a colour first: of 8 bits, if there is one. A window brings its own depth. */
 static void *config_for(void *d, enum egl_api api, int surface)
 {
-	int n = 0, want[] = {SURFACE_TYPE, surface, RENDERABLE, api == ES ? ES2_BIT : DESKTOP_BIT, RED_SIZE, 8, GREEN_SIZE, 8,
-			     BLUE_SIZE, 8, DEPTH_SIZE, surface == WINDOW_BIT ? 16 : 0, SAMPLES, 0, NONE};
-	void *config;
-	if (eglChooseConfig(d, want, &config, 1, &n) && n == 1)
-		return config;
+	for (int depth = surface == WINDOW_BIT ? 24 : 0;; depth = 16) {
+		int n = 0, red, want[] = {SURFACE_TYPE, surface, RENDERABLE, api == ES ? ES2_BIT : DESKTOP_BIT, RED_SIZE, 8, GREEN_SIZE,
+					  8, BLUE_SIZE, 8, DEPTH_SIZE, depth, SAMPLES, 0, NONE};
+		void *configs[CONFIGS];
+		if (!eglChooseConfig(d, want, configs, CONFIGS, &n))
+			n = 0;
+		for (int k = 0; k < n; k++)
+			if (eglGetConfigAttrib(d, configs[k], RED_SIZE, &red) && red == 8)
+				return configs[k];
+		if (n > 0)
+			return configs[0];
+		if (depth <= 16)
+			break;
+	}
 	note("eglChooseConfig");
 	return NULL;
 }
@@ -137,11 +148,9 @@ static void swap(void)
 		note("eglSwapBuffers");
 		fail_egl();
 	}
-	if (after_swap)
-		after_swap();
 }
 
-void draw_on(void *d, enum egl_api api, void *(*window)(int), void (*after)(void))
+void draw_on(void *d, enum egl_api api, void *(*window)(int))
 {
 	static const int small[] = {WIDTH, 16, HEIGHT, 16, NONE};
 	enum gl_kind kind;
@@ -171,9 +180,10 @@ void draw_on(void *d, enum egl_api api, void *(*window)(int), void (*after)(void
 		set_text(drawing.driver, eglGetDisplayDriverName(d));
 	else
 		set_text(drawing.driver, eglQueryString(d, VENDOR));
+	if (window)
+		eglSwapInterval(d, 0); /* a window that nobody sees may wait for ever */
 	current_display = d;
 	current_surface = surface;
-	after_swap = after;
 	draw_gl(kind, eglGetProcAddress, window ? swap : NULL);
 }
 
@@ -188,7 +198,7 @@ static void surfaceless(enum egl_api api)
 	}
 	void *d = open_display(PLATFORM_SURFACELESS, NULL);
 	if (d)
-		draw_on(d, api, NULL, NULL);
+		draw_on(d, api, NULL);
 }
 
 /* The first device that can. A device has no name before EGL_EXT_device_query_name; its node tells which it is. */
@@ -224,7 +234,7 @@ static void devices(enum egl_api api)
 		void *d = open_display(PLATFORM_DEVICE, all[k]);
 		if (!d)
 			continue;
-		draw_on(d, api, NULL, NULL);
+		draw_on(d, api, NULL);
 		eglTerminate(d);
 	}
 }

@@ -15,9 +15,8 @@ bool client_extension(const char *name);
 /* NULL, with the step and the reason left for fail_egl, where it cannot be had. */
 void *open_display(int platform, void *native);
 /* Draws with a context of the display and ends the process; comes back where there is no such context. Without a window into a
- * texture; else window makes the native one for a visual (EGL_NATIVE_VISUAL_ID), and after, if not NULL, is called after each
- * swap. */
-void draw_on(void *display, enum egl_api api, void *(*window)(int visual), void (*after)(void));
+ * texture; else window makes the native one, for a visual (EGL_NATIVE_VISUAL_ID). */
+void draw_on(void *display, enum egl_api api, void *(*window)(int visual));
 _Noreturn void fail_egl(void);
 
 #endif

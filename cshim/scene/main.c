@@ -10,7 +10,13 @@ static const struct scene scenes[] = {
 	{"gl-surfaceless", "EGL", "surfaceless", draw_gl_surfaceless},
 	{"gl-device", "EGL", "device", draw_gl_device},
 	{"gles-surfaceless", "EGL", "surfaceless", draw_gles_surfaceless},
+	{"glx", "GL", "x11", draw_glx},
+	{"egl-x11", "EGL", "x11", draw_egl_x11},
+	{"egl-wayland", "EGL", "wayland", draw_egl_wayland},
 	{"vulkan", "Vulkan", "memory", draw_vulkan},
+	{"vulkan-x11", "Vulkan", "x11", draw_vulkan_x11},
+	{"vulkan-wayland", "Vulkan", "wayland", draw_vulkan_wayland},
+	{"opencl", "OpenCL", "memory", draw_opencl},
 };
 enum { SCENES = sizeof scenes / sizeof *scenes };
 

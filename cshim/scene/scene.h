@@ -101,6 +101,12 @@ int mapped_libraries(const char **paths, int max);
 void draw_gl_surfaceless(void);
 void draw_gl_device(void);
 void draw_gles_surfaceless(void);
+void draw_glx(void);
+void draw_egl_x11(void);
+void draw_egl_wayland(void);
 void draw_vulkan(void);
+void draw_vulkan_x11(void);
+void draw_vulkan_wayland(void);
+void draw_opencl(void);
 
 #endif

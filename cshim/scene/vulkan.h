@@ -21,7 +21,8 @@ enum {
 	VIEWPORT_INFO = 22, RASTER_INFO, MULTISAMPLE_INFO, DEPTH_INFO, BLEND_INFO, PIPELINE_INFO = 28, LAYOUT_INFO = 30,
 	SAMPLER_INFO, SET_LAYOUT_INFO, POOL_INFO, SET_INFO, WRITE_SET, FRAMEBUFFER_INFO = 37, PASS_INFO, COMMAND_POOL_INFO,
 	COMMANDS_INFO, BEGIN_INFO = 42, PASS_BEGIN_INFO, IMAGE_BARRIER = 45, PROPERTIES2 = 1000059001,
-	DRIVER_PROPERTIES = 1000196000,
+	DRIVER_PROPERTIES = 1000196000, SWAPCHAIN_INFO = 1000001000, PRESENT_INFO = 1000001001, XLIB_SURFACE_INFO = 1000004000,
+	WAYLAND_SURFACE_INFO = 1000006000,
 };
 
 enum {
@@ -175,6 +176,23 @@ typedef struct {
 } VkSubmitInfo;
 typedef struct { int sType; const void *pNext; uint32_t flags; } VkPlainInfo; /* of fences and semaphores */
 
+typedef struct { int sType; const void *pNext; uint32_t flags; void *display; uintptr_t window; } VkSurfaceInfo; /* Xlib, Wayland */
+typedef struct {
+	uint32_t least, most, width, height, least_width, least_height, most_width, most_height, layers, transforms, transform, alphas,
+	usages;
+} VkSurfaceCapabilities;
+typedef struct { int format, space; } VkSurfaceFormat;
+typedef struct {
+	int sType; const void *pNext; uint32_t flags; VkHandle surface; uint32_t images; int format, space; uint32_t width, height,
+	layers, usage; int sharing; uint32_t families; const uint32_t *family; int transform, alpha, mode; uint32_t clipped;
+	VkHandle old;
+} VkSwapchainInfo;
+typedef struct {
+	int sType; const void *pNext; uint32_t waits; const VkHandle *wait; uint32_t swapchains; const VkHandle *swapchain;
+	const uint32_t *image; VkResult *results;
+} VkPresentInfo;
+typedef struct { VkLayers from; int32_t from_at[3]; VkLayers to; int32_t to_at[3]; VkExtent3D extent; } VkImageCopy;
+
 /* --- vulkan.c: the device --- */
 
 extern VkInstance vk_instance;
@@ -201,6 +219,16 @@ void vk_prepare(int format);
 VkHandle vk_target(void);
 /* Draws it, copies it to memory, and waits. */
 void vk_draw_once(void);
+/* vkCreate…(device, info, no allocator, the object). */
+VkHandle vk_make(const char *name, const void *info);
+/* A command buffer that is being recorded; and its end. */
+VkCommandBuffer vk_begin(void);
+void vk_end(VkCommandBuffer commands);
+/* Changes an image's layout. */
+void vk_barrier(VkCommandBuffer commands, VkHandle image, uint32_t from_stages, uint32_t to_stages, uint32_t from, uint32_t to,
+		int before, int after);
+/* Runs a command buffer and waits for its end; wait and signal are semaphores or 0. */
+void vk_submit(VkCommandBuffer commands, VkHandle wait, VkHandle signal);
 const uint8_t *vk_picture(void); /* RGBA */
 
 #endif

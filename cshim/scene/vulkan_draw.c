@@ -10,8 +10,7 @@ static VkCommandBuffer commands;
 static const uint8_t *result_at;
 static int target_format, depth_format;
 
-/* vkCreate…(device, information, no allocator, the object). */
-static VkHandle make(const char *name, const void *info)
+VkHandle vk_make(const char *name, const void *info)
 {
 	VkHandle h = 0;
 	vk_need(VK(name, (VkDevice, const void *, const void *, VkHandle *))(vk_device, info, NULL, &h), name);
@@ -25,7 +24,7 @@ static VkHandle memory(const VkRequirements *r, uint32_t want)
 	VK_VOID("vkGetPhysicalDeviceMemoryProperties", (VkPhysicalDevice, VkMemoryProperties *))(vk_gpu, &p);
 	for (; info.type < p.types && info.type < 32; info.type++)
 		if ((r->types >> info.type & 1) && (p.type[info.type].flags & want) == want)
-			return make("vkAllocateMemory", &info);
+			return vk_make("vkAllocateMemory", &info);
 	fail("the device has no memory of a kind that is needed");
 }
 
@@ -34,7 +33,7 @@ static void *make_buffer(VkHandle *buffer, VkDeviceSize size, uint32_t usage)
 	void *at;
 	VkRequirements r;
 	VkBufferInfo info = {.sType = BUFFER_INFO, .size = size, .usage = usage};
-	*buffer = make("vkCreateBuffer", &info);
+	*buffer = vk_make("vkCreateBuffer", &info);
 	VK_VOID("vkGetBufferMemoryRequirements", (VkDevice, VkHandle, VkRequirements *))(vk_device, *buffer, &r);
 	VkHandle m = memory(&r, MEMORY_VISIBLE | MEMORY_COHERENT);
 	vk_need(VK("vkBindBufferMemory", (VkDevice, VkHandle, VkHandle, VkDeviceSize))(vk_device, *buffer, m, 0), "vkBindBufferMemory");
@@ -48,12 +47,12 @@ static VkHandle make_image(VkHandle *at, int format, uint32_t side, uint32_t usa
 	VkRequirements r;
 	VkImageInfo info = {.sType = IMAGE_INFO, .type = 1, .format = format, .extent = {side, side, 1}, .levels = 1, .layers = 1,
 			    .samples = 1, .usage = usage};
-	*at = make("vkCreateImage", &info);
+	*at = vk_make("vkCreateImage", &info);
 	VK_VOID("vkGetImageMemoryRequirements", (VkDevice, VkHandle, VkRequirements *))(vk_device, *at, &r);
 	vk_need(VK("vkBindImageMemory", (VkDevice, VkHandle, VkHandle, VkDeviceSize))(vk_device, *at, memory(&r, 0), 0),
 		"vkBindImageMemory");
 	VkViewInfo look = {.sType = VIEW_INFO, .image = *at, .type = 1, .format = format, .range = {aspect, 0, 1, 0, 1}};
-	return make("vkCreateImageView", &look);
+	return vk_make("vkCreateImageView", &look);
 }
 
 /* D16 is everywhere; 32 bits, nearly so, leave less to chance where two surfaces cross. */
@@ -72,7 +71,7 @@ static void make_images(void)
 	view = make_image(&image, target_format, SIDE, IMAGE_COLOUR | IMAGE_FROM, ASPECT_COLOUR);
 	depth_view = make_image(&depth, depth_format, SIDE, IMAGE_DEPTH, ASPECT_DEPTH);
 	texture_view = make_image(&texture, FORMAT_RGBA8, TILE, IMAGE_SAMPLED | IMAGE_TO, ASPECT_COLOUR);
-	sampler = make("vkCreateSampler", &linear);
+	sampler = vk_make("vkCreateSampler", &linear);
 }
 
 static void make_set(void)
@@ -84,9 +83,9 @@ static void make_set(void)
 	VkLayoutInfo all = {.sType = LAYOUT_INFO, .sets = 1, .set = &set_layout};
 	VkSampled image_of = {0};
 	VkWriteSet write = {.sType = WRITE_SET, .count = 1, .type = SAMPLED_IMAGE, .images = &image_of};
-	set_layout = make("vkCreateDescriptorSetLayout", &what);
-	layout = make("vkCreatePipelineLayout", &all);
-	VkSetInfo one = {.sType = SET_INFO, .pool = make("vkCreateDescriptorPool", &many), .count = 1, .layouts = &set_layout};
+	set_layout = vk_make("vkCreateDescriptorSetLayout", &what);
+	layout = vk_make("vkCreatePipelineLayout", &all);
+	VkSetInfo one = {.sType = SET_INFO, .pool = vk_make("vkCreateDescriptorPool", &many), .count = 1, .layouts = &set_layout};
 	vk_need(VK("vkAllocateDescriptorSets", (VkDevice, const VkSetInfo *, VkHandle *))(vk_device, &one, &set),
 		"vkAllocateDescriptorSets");
 	image_of = (VkSampled){sampler, texture_view, LAYOUT_READ};
@@ -107,16 +106,16 @@ static void make_pass(void)
 	VkPassInfo info = {.sType = PASS_INFO, .attachments = 2, .attachment = to, .subpasses = 1, .subpass = &only, .dependencies = 1,
 			   .dependency = &then};
 	VkHandle views[2] = {view, depth_view};
-	pass = make("vkCreateRenderPass", &info);
+	pass = vk_make("vkCreateRenderPass", &info);
 	VkFramebufferInfo f = {.sType = FRAMEBUFFER_INFO, .pass = pass, .views = 2, .view = views, .width = SIDE, .height = SIDE,
 			       .layers = 1};
-	framebuffer = make("vkCreateFramebuffer", &f);
+	framebuffer = vk_make("vkCreateFramebuffer", &f);
 }
 
 static VkStageInfo stage(int which, const uint32_t *code, size_t size)
 {
 	VkShaderInfo info = {.sType = SHADER_INFO, .size = size, .code = code};
-	return (VkStageInfo){.sType = STAGE_INFO, .stage = which, .module = make("vkCreateShaderModule", &info), .name = "main"};
+	return (VkStageInfo){.sType = STAGE_INFO, .stage = which, .module = vk_make("vkCreateShaderModule", &info), .name = "main"};
 }
 
 static void make_pipeline(void)
@@ -145,44 +144,49 @@ static void make_pipeline(void)
 			vk_device, 0, 1, &info, NULL, &pipeline), "vkCreateGraphicsPipelines");
 }
 
-static void begin(void)
+VkCommandBuffer vk_begin(void)
 {
+	VkCommandBuffer c;
 	VkCommandsInfo a = {.sType = COMMANDS_INFO, .pool = pool, .count = 1};
 	VkBeginInfo info = {.sType = BEGIN_INFO};
-	vk_need(VK("vkAllocateCommandBuffers", (VkDevice, const VkCommandsInfo *, VkCommandBuffer *))(vk_device, &a, &commands),
+	vk_need(VK("vkAllocateCommandBuffers", (VkDevice, const VkCommandsInfo *, VkCommandBuffer *))(vk_device, &a, &c),
 		"vkAllocateCommandBuffers");
-	vk_need(VK("vkBeginCommandBuffer", (VkCommandBuffer, const VkBeginInfo *))(commands, &info), "vkBeginCommandBuffer");
+	vk_need(VK("vkBeginCommandBuffer", (VkCommandBuffer, const VkBeginInfo *))(c, &info), "vkBeginCommandBuffer");
+	return c;
 }
 
-static void end(void) { vk_need(VK("vkEndCommandBuffer", (VkCommandBuffer))(commands), "vkEndCommandBuffer"); }
+void vk_end(VkCommandBuffer c) { vk_need(VK("vkEndCommandBuffer", (VkCommandBuffer))(c), "vkEndCommandBuffer"); }
 
-static void submit(void)
+void vk_submit(VkCommandBuffer c, VkHandle wait, VkHandle signal)
 {
-	VkSubmitInfo info = {.sType = SUBMIT_INFO, .commands = 1, .command = &commands};
+	uint32_t stages = STAGE_TRANSFER;
+	VkSubmitInfo info = {.sType = SUBMIT_INFO, .waits = wait != 0, .wait = &wait, .wait_stages = &stages, .commands = 1,
+			     .command = &c, .signals = signal != 0, .signal = &signal};
 	vk_need(VK("vkQueueSubmit", (VkQueue, uint32_t, const VkSubmitInfo *, VkHandle))(vk_queue, 1, &info, fence), "vkQueueSubmit");
 	vk_need(VK("vkWaitForFences", (VkDevice, uint32_t, const VkHandle *, uint32_t, uint64_t))(vk_device, 1, &fence, 1, ~0ull),
 		"vkWaitForFences");
 	vk_need(VK("vkResetFences", (VkDevice, uint32_t, const VkHandle *))(vk_device, 1, &fence), "vkResetFences");
 }
 
-static void barrier(uint32_t from_stages, uint32_t to_stages, uint32_t from, uint32_t to, int before, int after)
+void vk_barrier(VkCommandBuffer c, VkHandle of, uint32_t from_stages, uint32_t to_stages, uint32_t from, uint32_t to, int before,
+		int after)
 {
 	VkImageBarrier b = {.sType = IMAGE_BARRIER, .from_access = from, .to_access = to, .before = before, .after = after,
-			    .from_family = ~0u, .to_family = ~0u, .image = texture, .range = {ASPECT_COLOUR, 0, 1, 0, 1}};
+			    .from_family = ~0u, .to_family = ~0u, .image = of, .range = {ASPECT_COLOUR, 0, 1, 0, 1}};
 	VK_VOID("vkCmdPipelineBarrier", (VkCommandBuffer, uint32_t, uint32_t, uint32_t, uint32_t, const void *, uint32_t, const void *,
-		uint32_t, const VkImageBarrier *))(commands, from_stages, to_stages, 0, 0, NULL, 0, NULL, 1, &b);
+		uint32_t, const VkImageBarrier *))(c, from_stages, to_stages, 0, 0, NULL, 0, NULL, 1, &b);
 }
 
 static void fill_texture(void)
 {
 	VkBufferImageCopy copy = {.layers = {ASPECT_COLOUR, 0, 0, 1}, .extent = {TILE, TILE, 1}};
-	begin();
-	barrier(STAGE_TOP, STAGE_TRANSFER, 0, ACCESS_TO, 0, LAYOUT_TO);
-	VK_VOID("vkCmdCopyBufferToImage", (VkCommandBuffer, VkHandle, VkHandle, int, uint32_t, const VkBufferImageCopy *))(commands,
+	VkCommandBuffer c = vk_begin();
+	vk_barrier(c, texture, STAGE_TOP, STAGE_TRANSFER, 0, ACCESS_TO, 0, LAYOUT_TO);
+	VK_VOID("vkCmdCopyBufferToImage", (VkCommandBuffer, VkHandle, VkHandle, int, uint32_t, const VkBufferImageCopy *))(c,
 		texels, texture, LAYOUT_TO, 1, &copy);
-	barrier(STAGE_TRANSFER, STAGE_FRAGMENT, ACCESS_TO, ACCESS_SHADER_READ, LAYOUT_TO, LAYOUT_READ);
-	end();
-	submit();
+	vk_barrier(c, texture, STAGE_TRANSFER, STAGE_FRAGMENT, ACCESS_TO, ACCESS_SHADER_READ, LAYOUT_TO, LAYOUT_READ);
+	vk_end(c);
+	vk_submit(c, 0, 0);
 }
 
 static void record(void)
@@ -192,7 +196,7 @@ static void record(void)
 			 .clear = clears};
 	VkBufferImageCopy copy = {.layers = {ASPECT_COLOUR, 0, 0, 1}, .extent = {SIDE, SIDE, 1}};
 	VkDeviceSize none = 0;
-	begin();
+	commands = vk_begin();
 	VK_VOID("vkCmdBeginRenderPass", (VkCommandBuffer, const VkPassBegin *, int))(commands, &p, 0);
 	VK_VOID("vkCmdBindPipeline", (VkCommandBuffer, int, VkHandle))(commands, 0, pipeline);
 	VK_VOID("vkCmdBindDescriptorSets", (VkCommandBuffer, int, VkHandle, uint32_t, uint32_t, const VkHandle *, uint32_t,
@@ -203,7 +207,7 @@ static void record(void)
 	VK_VOID("vkCmdEndRenderPass", (VkCommandBuffer))(commands);
 	VK_VOID("vkCmdCopyImageToBuffer", (VkCommandBuffer, VkHandle, int, VkHandle, uint32_t, const VkBufferImageCopy *))(commands,
 		image, LAYOUT_FROM, result, 1, &copy);
-	end();
+	vk_end(commands);
 }
 
 void vk_prepare(int format)
@@ -218,15 +222,15 @@ void vk_prepare(int format)
 	make_set();
 	make_pass();
 	make_pipeline();
-	fence = make("vkCreateFence", &plain);
-	pool = make("vkCreateCommandPool", &p);
+	fence = vk_make("vkCreateFence", &plain);
+	pool = vk_make("vkCreateCommandPool", &p);
 	fill_texture();
 	record();
 }
 
 VkHandle vk_target(void) { return image; }
 
-void vk_draw_once(void) { submit(); }
+void vk_draw_once(void) { vk_submit(commands, 0, 0); }
 
 const uint8_t *vk_picture(void)
 {
