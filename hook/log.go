@@ -11,15 +11,29 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
-// LogName is a file in the cache's directory. crun throws away what hooks write to standard error, so that the reason for
-// a container that did not start would be nowhere.
+// LogName is a file in the cache's directory. crun throws away what hooks write to standard error, and so the reason for a
+// container that did not start.
 const LogName = "hook.log"
 
 // maxLog is in bytes; a log above it is begun anew.
 const maxLog = 1 << 20
 
-// Log notes an error there, if that can be done.
+// systemLog is where programs tell syslogd or journald something (syslog(3)).
+const systemLog = "/dev/log"
+
+// Log notes an error in the log, and tells the system's, both if it can be done: a hook that runs as a user of the container's
+// has no file to write to.
 func (o *Options) Log(err error) {
+	text := o.Stage + ": " + err.Error()
+	if hint := fault.Hint(err); hint != "" {
+		text += "; hint: " + hint
+	}
+	text = fault.OneLine(text)
+	o.appendLog(time.Now().UTC().Format(time.RFC3339) + " " + text + "\n")
+	tellSystem(systemLog, text)
+}
+
+func (o *Options) appendLog(line string) {
 	dir := o.Cache
 	if dir == "" {
 		dir, _ = defaultCache()
@@ -38,9 +52,20 @@ func (o *Options) Log(err error) {
 	if statErr != nil || !st.Mode().IsRegular() || st.Size() > maxLog && f.Truncate(0) != nil {
 		return
 	}
-	line := fmt.Sprintf("%s %s: %v", time.Now().UTC().Format(time.RFC3339), o.Stage, err)
-	if hint := fault.Hint(err); hint != "" {
-		line += "; hint: " + hint
+	_, _ = f.WriteString(line)
+}
+
+// maxSystemLog is in bytes: what every syslogd takes (RFC 5424, 6.1).
+const maxSystemLog = 2048
+
+// tellSystem sends a line as syslog(3) does. It does not wait for a daemon that does not read.
+func tellSystem(socket, text string) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return
 	}
-	_, _ = fmt.Fprintln(f, fault.OneLine(line))
+	defer unix.Close(fd)
+	// RFC 3164, 4.1: facility daemon (3), severity error (3). The daemon adds the time.
+	line := fmt.Sprintf("<%d>capsule-hook[%d]: %s", 3<<3|3, os.Getpid(), text)
+	_ = unix.Sendto(fd, []byte(line[:min(len(line), maxSystemLog)]), 0, &unix.SockaddrUnix{Name: socket})
 }

@@ -16,7 +16,9 @@ func hookCommand() *cobra.Command {
 		Use:   "hook STAGE [flags]",
 		Short: "Serve a container engine as OCI hook, or set one up for it",
 		Long: "hook STAGE is what a container engine calls, with the container's state (OCI runtime-spec) on standard\n" +
-			"input, at createRuntime, createContainer or prestart. It brings the host's GPU stack into the container.",
+			"input, at createRuntime, createContainer or prestart. It brings the host's GPU stack into the container.\n\n" +
+			"Why a container did not start is on standard error, in " + hook.SystemCache + "/" + hook.LogName + "\n" +
+			"(rootless: ~/.cache/capsule-run/" + hook.LogName + ") and in the system's log: journalctl -t capsule-hook.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,

@@ -46,12 +46,13 @@ func Flags(f *pflag.FlagSet, o *hook.Options, verbose *bool) {
 
 // Main is the whole life of a process that an engine started; it returns the exit status. args are those of Args.
 func Main(args []string, version string) int {
-	identity, err := confine.Seal(append([]string{Name}, args...))
-	if err != nil {
+	o := &hook.Options{State: os.Stdin, Version: version}
+	var err error
+	if o.Identity, err = confine.Seal(append([]string{Name}, args...)); err != nil {
 		report(os.Stderr, err)
+		o.Log(err)
 		return fault.ExitFailure
 	}
-	o := &hook.Options{State: os.Stdin, Version: version, Identity: identity}
 	verbose := false
 	o.Verbose = func(format string, args ...any) {
 		if verbose {

@@ -96,6 +96,7 @@ type bundle struct {
 	dir    string
 	engine string
 	spec   *specs.Spec
+	prefix []string // of the engine's command line
 }
 
 // newBundle makes one of `runc spec`'s configuration: a root, a command.
@@ -173,7 +174,7 @@ func (b *bundle) run() result {
 	if b.engine == "crun" {
 		argv = []string{"crun", "--cgroup-manager=disabled", "run", id}
 	}
-	return inEngine(b.t, b.engine, b.dir, nil, argv...)
+	return inEngine(b.t, b.engine, b.dir, nil, append(slices.Clone(b.prefix), argv...)...)
 }
 
 // ok runs and demands success.
