@@ -34,7 +34,7 @@ func (d *doctor) findPlan() {
 		if slices.Contains(known, p) || d.broken != nil && strings.Contains(p, d.broken.Error()) {
 			continue
 		}
-		d.found(d.weigh(), "", p, "capsule-run inspect tells where it was looked for (docs/inspect.md)")
+		d.found(d.weigh(), "", p, problemHint(p))
 	}
 	if d.report.Plan == nil {
 		return
@@ -54,6 +54,19 @@ func (d *doctor) findPlan() {
 		d.found(d.weigh(), "", fmt.Sprintf("%s: the runtime is too old for %s: a program ends when the driver calls one", a.Arch, strings.Join(names, ", ")),
 			"most drivers never do; capsule-run plan lists who may, and a newer runtime has them")
 	}
+}
+
+// problemHint is what to do about a line of `inspect`.
+func problemHint(p string) string {
+	switch {
+	case strings.HasSuffix(p, "is not on the host"):
+		return "install the package that has it; the driver that needs it cannot be loaded"
+	case strings.Contains(p, "the host has no ") && strings.Contains(p, " driver for the kernel's "):
+		return "install the host's package with that driver (capsule-run inspect lists what each GPU has)"
+	case strings.Contains(p, "exports data"):
+		return "few programs do; --boundary API=driver leaves the runtime its own library, where it has one"
+	}
+	return "capsule-run inspect and capsule-run plan tell more"
 }
 
 // weigh is what something is worth that may matter: a warning where something does not work.

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -194,6 +196,10 @@ func (d *doctor) findDetails(s *report.Scene) {
 	if s.Boundary == "driver" {
 		hint = "the loaders are the runtime's own; --boundary " + s.API + "=frontend brings the host's"
 	}
+	if s.Boundary != "" && s.Boundary != capsule.BoundaryNone && len(b.Libraries) > 0 && !inCapsule(b.Libraries) {
+		d.found(report.Warning, s.API, title(s)+" is drawn by the runtime's own driver, not by the host's",
+			"the program that draws found a driver of the runtime; capsule-run plan tells which library stands for which")
+	}
 	if a.Version != b.Version {
 		d.found(report.Note, s.API, fmt.Sprintf("%s is version %q natively, %q through the capsule", title(s), a.Version, b.Version), hint)
 	}
@@ -206,6 +212,13 @@ func (d *doctor) findDetails(s *report.Scene) {
 	if !slices.Equal(a.Facts, b.Facts) {
 		d.found(report.Note, s.API, fmt.Sprintf("%s tells other facts through the capsule: %s", title(s), onlyIn(a.Facts, b.Facts)), hint)
 	}
+}
+
+// inCapsule says whether a library of the host is among those of a process: below capsule.HostDir, or the same in a build.
+func inCapsule(libraries []string) bool {
+	return slices.ContainsFunc(libraries, func(l string) bool {
+		return slices.ContainsFunc(arch.All, func(a *arch.Arch) bool { return strings.Contains(l, "/"+a.Triplet+"/host/") })
+	})
 }
 
 // findDevices tells what keeps programs from the GPU.

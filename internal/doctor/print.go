@@ -65,14 +65,14 @@ func Print(out io.Writer, r *report.Report, s table.Style) error {
 			end()
 			arch = x.Arch
 			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch)))
-			t = &table.Table{Head: []string{"API", "drawn on", "capsule", "boundary", "start", "device"}}
+			t = &table.Table{Head: []string{"scene", "capsule", "boundary", "start", "device"}}
 		}
 		if x.Verdict == report.Absent {
 			absent += known(", ", x.Name)
 			absent = strings.TrimPrefix(absent, ", ")
 			continue
 		}
-		t.Row(x.API, x.Platform, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
+		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
 	}
 	end()
 	if len(r.Scenes) > 0 {
