@@ -3,12 +3,13 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/hostgpu"
-	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -214,11 +215,9 @@ func (d *doctor) findDetails(s *report.Scene) {
 	}
 }
 
-// inCapsule says whether a library of the host is among those of a process: below capsule.HostDir, or the same in a build.
+// inCapsule says whether a process has a capsule: stubs alone bring it.
 func inCapsule(libraries []string) bool {
-	return slices.ContainsFunc(libraries, func(l string) bool {
-		return slices.ContainsFunc(arch.All, func(a *arch.Arch) bool { return strings.Contains(l, "/"+a.Triplet+"/host/") })
-	})
+	return slices.ContainsFunc(libraries, func(l string) bool { return path.Base(l) == cshim.Libcapsule })
 }
 
 // findDevices tells what keeps programs from the GPU.
