@@ -26,7 +26,8 @@ type examination struct {
 	runtime, host string
 	flags         []string
 	display       *xvfb.Server
-	as            []string // what becomes another user
+	nobody        bool     // as an ordinary user
+	within        []string // a command that starts it
 }
 
 // run demands that nothing is left of what the doctor puts down.
@@ -42,11 +43,12 @@ func (e examination) run(t *testing.T, flags ...string) result {
 		args = append(args, "--host", e.host)
 	}
 	dir := home
-	if e.as != nil {
+	if e.nobody {
 		dir = nobodysHome(t)
-		args = append(append([]string{}, e.as...), append([]string{dir + "/capsule-run"}, args[1:]...)...)
+		args[0] = dir + "/capsule-run"
+		args = append([]string{"setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups"}, args...)
 	}
-	args = append(args, e.flags...)
+	args = append(append(slices.Clone(e.within), args...), e.flags...)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -133,10 +135,11 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	if os.Geteuid() == 0 {
-		e.as, e.flags, e.display = []string{"setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups"}, nil, nil
+		e.nobody, e.flags, e.display = true, nil, nil
 		r := e.report(t)
 		healthy(t, r, onMachine...)
-		if r.Isolation != "userns" || !slices.ContainsFunc(r.Findings, func(f report.Finding) bool { return strings.Contains(f.What, "DISPLAY is not set") }) {
+		x11 := slices.ContainsFunc(r.Scenes, func(s report.Scene) bool { return s.Platform == "x11" })
+		if r.Isolation != "userns" || found(r, "DISPLAY is not set") != x11 {
 			t.Errorf("%s, %+v", r.Isolation, r.Findings)
 		}
 	}
@@ -161,6 +164,28 @@ func TestDoctorOfBothArchitectures(t *testing.T) {
 		if s.Native.Drawn() && s.API == "EGL" && !strings.Contains(s.Native.Version, "Mesa "+mesaVersion(t, e.host)) {
 			t.Errorf("%s is drawn by %q", s.Name, s.Native.Version)
 		}
+	}
+}
+
+func found(r *report.Report, what string) bool {
+	return slices.ContainsFunc(r.Findings, func(f report.Finding) bool { return strings.Contains(f.What, what) && f.Hint != "" })
+}
+
+// Where no namespace can be had, all is tried without, and the setting is named that forbids them.
+func TestDoctorWithoutNamespaces(t *testing.T) {
+	e := examination{runtime: trees.Tree(t, "runtime11")}
+	e.within = []string{"unshare", "--user", "--map-root-user", "sh", "-c", `echo 0 >/proc/sys/user/max_user_namespaces &&
+		exec setpriv --bounding-set=-all --inh-caps=-all "$@"`, "sh"}
+	r := e.report(t)
+	healthy(t, r, onMachine...)
+	if r.Isolation != "none" || !found(r, "cannot be isolated") || !strings.Contains(r.Findings[0].Hint, "sysctl user.max_user_namespaces") {
+		t.Errorf("%s, %+v", r.Isolation, r.Findings)
+	}
+	// Asked for, they are an error: the host is told of, and the runtime is not.
+	e.flags = []string{"--isolation=userns"}
+	r = e.report(t)
+	if r.OK || r.Isolation != "" || !found(r, "no program can be started") || r.Scenes[0].Verdict != report.CapsuleFails || !r.Scenes[0].Native.Drawn() {
+		t.Errorf("%s, %+v", r.Isolation, r.Findings)
 	}
 }
 
