@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,8 +107,8 @@ func (r *Runtime) wrap(program, name string, args, env []string, capsule string)
 		}
 	}
 	// What the user sets comes first, as it does for ld.so. The cache would be the host's.
-	path := append(filepath.SplitList(getenv(env, "LD_LIBRARY_PATH")), ours...)
-	out := []string{l.Path, "--inhibit-cache", "--library-path", strings.Join(path, ":")}
+	search := append(filepath.SplitList(getenv(env, "LD_LIBRARY_PATH")), ours...)
+	out := []string{l.Path, "--inhibit-cache", "--library-path", strings.Join(search, ":")}
 	if l.Argv0 {
 		out = append(out, "--argv0", name)
 	}
@@ -160,7 +161,7 @@ func find(root *rootfs.Root, name string, env []string) (string, error) {
 			continue
 		}
 		if st, err := root.Stat(n); err == nil && st.Mode.IsRegular() && st.Mode&0o111 != 0 {
-			return root.HostPath(st.Path), nil
+			return outside(root, n, &st), nil
 		}
 	}
 	for _, n := range names {
@@ -170,6 +171,23 @@ func find(root *rootfs.Root, name string, env []string) (string, error) {
 	}
 	return "", fault.WithExit(fault.WithHint(fmt.Errorf("%s: command not found, neither in the runtime nor on the host", name),
 		"PATH is "+pathOf(env)), fault.ExitNotFound)
+}
+
+// outside is where a program of the runtime is, under its own name where that leads to it from outside, too: a program of
+// several names (paplay, a link to pacat) tells by argv[0] what it is to do, and before --argv0 that is the path. An absolute
+// link leads to the host's file of that name, or to none.
+func outside(root *rootfs.Root, name string, st *rootfs.Info) string {
+	canonical := root.HostPath(st.Path)
+	dir, err := root.Resolve(path.Dir(name))
+	if err != nil {
+		return canonical
+	}
+	p := filepath.Join(root.HostPath(dir), path.Base(name))
+	var there unix.Stat_t
+	if unix.Stat(p, &there) != nil || there.Dev != st.Dev || there.Ino != st.Ino {
+		return canonical
+	}
+	return p
 }
 
 // pathOf is PATH, or what execvp(3) of glibc searches where it is not set (confstr, _CS_PATH).

@@ -40,6 +40,9 @@ func TestCommand(t *testing.T) {
 	put(host+"/tool", program("/lib64/ld-linux-x86-64.so.2", elf.EM_X86_64))
 	must(t, os.Symlink("/usr/bin", runtime+"/bin"))
 	must(t, os.Chmod(runtime+"/usr/bin/static", 0o755))
+	// Names of one program: it tells by argv[0] which is meant. An absolute link leads elsewhere from outside.
+	must(t, os.Symlink("static", runtime+"/usr/bin/player"))
+	must(t, os.Symlink("/usr/bin/static", runtime+"/usr/bin/alternative"))
 
 	r := &Runtime{Dir: runtime, Loaders: map[string]Loader{"x86_64": {Path: "/r/ld.so", Argv0: true, Libraries: []string{"/r/a", "/r/b"}}}}
 	env := []string{"PATH=relative:/bin:" + host, "LD_LIBRARY_PATH=/mine"}
@@ -54,6 +57,8 @@ func TestCommand(t *testing.T) {
 		{argv: []string{"tool"}, want: ld + "tool " + host + "/tool"},
 		{argv: []string{"./tool"}, want: "./tool"}, // not there: the kernel says so
 		{argv: []string{"static", "a"}, want: runtime + "/usr/bin/static a"},
+		{argv: []string{"player", "a"}, want: runtime + "/usr/bin/player a"},
+		{argv: []string{"alternative"}, want: runtime + "/usr/bin/static"},
 		{argv: []string{"script", "a"}, want: ld + "/usr/bin/sh " + runtime + "/usr/bin/sh -e x " + runtime + "/usr/bin/script a"},
 		{argv: []string{"arm"}, code: fault.ExitNotExecutable},
 		{argv: []string{"nothing"}, code: fault.ExitNotFound},

@@ -74,14 +74,19 @@ func (l *launchRecord) move(dir string) {
 	}
 }
 
-// directRuntime is what a launch in place needs of the runtime.
-func directRuntime(s *stages.Story) direct.Runtime {
+// directRuntime is what a launch in place needs of the runtime. Where libraries lead ld.so by absolute paths costs a look at
+// each of them, so it is asked for such a launch alone.
+func directRuntime(s *stages.Story, inPlace bool) direct.Runtime {
 	r := direct.Runtime{Dir: s.Tree.Dir, Loaders: map[string]direct.Loader{}}
 	for _, side := range s.Sides {
 		t := side.Tree
 		var minor int
 		fmt.Sscanf(t.LibcVersion, "2.%d", &minor)
-		r.Loaders[t.Arch.Name] = direct.Loader{Path: t.Root.HostPath(t.Loader), Argv0: minor >= 33, Libraries: t.LibraryPath()}
+		libraries := t.LibraryPath()
+		if inPlace {
+			libraries = append(libraries, t.RunPaths()...)
+		}
+		r.Loaders[t.Arch.Name] = direct.Loader{Path: t.Root.HostPath(t.Loader), Argv0: minor >= 33, Libraries: libraries}
 	}
 	return r
 }

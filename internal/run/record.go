@@ -34,9 +34,10 @@ type launchRecord struct {
 	Path []string `json:"path,omitempty"`
 }
 
-func record(s *stages.Story) (build.Record, error) {
+// record words it; inPlace says that the launch is to be without isolation.
+func record(s *stages.Story, inPlace bool) (build.Record, error) {
 	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
-		Direct: directRuntime(s)}
+		Direct: directRuntime(s, inPlace)}
 	var err error
 	if l.Top, err = tops(s.Tree, s.Plan.Mounts); err != nil {
 		return build.Record{}, err

@@ -74,7 +74,7 @@ func Prepare(o *Options) (*build.Built, error) {
 
 	// build: stubs, proxies, manifest, ld.so.cache.
 	o.progress("generating stubs and proxies")
-	record, err := record(story)
+	record, err := record(story, o.Isolation == IsolationNone)
 	if err != nil {
 		return nil, err
 	}

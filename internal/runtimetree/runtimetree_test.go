@@ -101,6 +101,26 @@ func TestInspectSysroot(t *testing.T) {
 	}
 }
 
+// Of the directories that libraries lead to, those that exist in the runtime and are not searched in any case.
+func TestRunPaths(t *testing.T) {
+	files := sysroot()
+	files["usr/lib/x86_64-linux-gnu/pulseaudio/libpulsecommon-14.2.so"] = ""
+	files["usr/lib/old/x"] = ""
+	files["usr/lib/x86_64-linux-gnu/libpulse.so.0"] = string(elftest.Lib{Soname: "libpulse.so.0",
+		RunPath: "/usr/lib/x86_64-linux-gnu/pulseaudio:/usr/lib/x86_64-linux-gnu:/none:$ORIGIN/x:relative"}.Bytes())
+	files["usr/lib/x86_64-linux-gnu/libold.so.1"] = string(elftest.Lib{Soname: "libold.so.1", RPath: "/usr/lib/old:/usr/lib/x86_64-linux-gnu/libpulse.so.0"}.Bytes())
+	files["usr/lib/x86_64-linux-gnu/libscript.so"] = "INPUT(-lz)"
+	dir := tree(t, files)
+	r, err := Inspect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{dir + "/usr/lib/old", dir + "/usr/lib/x86_64-linux-gnu/pulseaudio"}
+	if got := r.RunPaths(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestInspectLayouts(t *testing.T) {
 	usr := map[string]string{
 		"usr/lib64/ld-linux-x86-64.so.2":                "-> ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",

@@ -366,7 +366,7 @@ func TestLinksOfEtc(t *testing.T) {
 // withDBus is Debian 11's runtime with its dbus-send, of which runtimes have the library at most.
 func withDBus(t *testing.T) string {
 	t.Helper()
-	tree, from := copyOf(t, "runtime11"), trees.Tree(t, "dbus11")
+	tree, from := copyOf(t, "runtime11"), trees.Tree(t, "desktop11")
 	files, err := filepath.Glob(from + "/usr/bin/dbus-send")
 	must(t, err)
 	for _, name := range []string{"libdbus-1.so.3", "libsystemd.so.0", "libgcrypt.so.20", "libgpg-error.so.0", "liblz4.so.1", "libzstd.so.1"} {

@@ -46,12 +46,7 @@ merge-dirs=vulkan/icd.d;vulkan/implicit_layer.d;glvnd/egl_vendor.d;lib/dri;lib/g
 // ld.so.cache and links lead to.
 func newFlatpak(t *testing.T, display *xvfb.Server) *flatpak {
 	t.Helper()
-	if _, err := exec.LookPath("flatpak"); err != nil {
-		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("needs flatpak (test/setup.sh installs it):", err)
-	}
+	needs(t, "flatpak")
 	dir := beside(t)
 	platform, drivers, app := dir+"/platform", dir+"/drivers", dir+"/app"
 	tree := copyOf(t, "host13")

@@ -150,8 +150,10 @@ var recipes = []Recipe{
 	{Name: "host13layers", Suite: "trixie", Include: []string{"libvulkan1", "mesa-vulkan-drivers", "vulkan-validationlayers",
 		"mangohud", "libgl1", "libegl1", "libgl1-mesa-dri"}},
 	{Name: "layers11", Suite: "bullseye", Include: []string{"libvulkan1", "vulkan-tools", "vulkan-validationlayers", "procps"}},
-	// A D-Bus client of the runtimes' release, which they have not.
-	{Name: "dbus11", Suite: "bullseye", Variant: "extract", Include: []string{"dbus"}},
+	// A runtime whose programs talk to what a desktop runs: D-Bus, portals, PulseAudio, PipeWire.
+	{Name: "desktop11", Suite: "bullseye", Variant: "extract", Ldconfig: true, Include: append(unconfigured, "bash", "coreutils", "dbus",
+		"libglib2.0-bin", "pipewire-bin", "libspa-0.2-modules", "pulseaudio-utils", "mesa-utils", "libgl1", "x11-utils"),
+		Prune: gpuLibraries(amd64)},
 	// Computing and video: what of them works without a GPU.
 	{Name: "host13compute", Suite: "trixie", Include: computeHostPackages},
 	{Name: "full11compute", Suite: "bullseye", Include: computePackages},
