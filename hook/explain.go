@@ -24,7 +24,7 @@ func explain(err error, otherwise string) error {
 		{runtimetree.ErrNoLoader, "the image has no dynamic loader, so nothing in it can use a driver: start it without GPU"},
 		{runtimetree.ErrNoLibc, "the image has no C library, so nothing in it can use a driver: start it without GPU"},
 		{runtimetree.ErrArchitecture, "use an image for this machine's architecture, or start it without GPU"},
-		{hostlibs.ErrNoStack, "install the host's graphics driver, or start the container without GPU"},
+		{hostlibs.ErrNoStack, "install the host's graphics driver for the image's architecture, or start the container without GPU"},
 		{capsule.ErrBoundary, "set hook.boundary to frontend or auto in the configuration"},
 	} {
 		if errors.Is(err, e.is) {
