@@ -104,7 +104,7 @@ bool polyfill_close_from(int first)
 CAPSULE_POLYFILL(void, closefrom, (int first))
 {
     if (!polyfill_close_from(first < 0 ? 0 : first))
-        polyfill_fatal("capsule-run: closefrom failed to close a file descriptor\n");
+        polyfill_fatal("capsule: error: closefrom failed to close a file descriptor\n");
 }
 
 /* "Pid:" of /proc/self/fdinfo/FD (proc(5)): 0 for a process of a PID namespace that cannot be seen from here, -1 for

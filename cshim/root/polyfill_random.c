@@ -8,7 +8,7 @@
 
 static _Noreturn void no_entropy(void)
 {
-    polyfill_fatal("capsule-run: no entropy for arc4random\n");
+    polyfill_fatal("capsule: error: no entropy for arc4random\n");
 }
 
 static long retried(long number, long a, long b, long c, long d, long e)

@@ -94,7 +94,7 @@ func parseState(text []byte) (*Container, string, error) {
 		return nil, "", fmt.Errorf("bundle %q is no absolute path", s.Bundle)
 	}
 	if s.Pid < 0 {
-		return nil, "", fmt.Errorf("process %d", s.Pid)
+		return nil, "", fmt.Errorf("%d is no process number", s.Pid)
 	}
 	return &Container{ID: s.ID, Pid: s.Pid, Bundle: path.Clean(s.Bundle), Annotations: s.Annotations}, s.Root, nil
 }

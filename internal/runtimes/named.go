@@ -170,7 +170,7 @@ func (s *Store) Remove(name string) error {
 	}
 	err = s.remove(id, func() error { return os.Remove(s.name(name)) })
 	if errors.Is(err, ErrInUse) {
-		return fault.WithHint(fmt.Errorf("runtime %s: %w by a running program", name, err), "end the program first")
+		return fault.WithHint(fmt.Errorf("runtime %s: %w by a running program", name, ErrInUse), "end the program first")
 	}
 	return err
 }

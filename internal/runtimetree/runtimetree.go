@@ -101,7 +101,7 @@ func Inspect(dir string) (*Tree, error) {
 			"give --runtime the directory of an unpacked file tree with its own usr/ and lib/")
 	case errors.Is(err, syscall.ENOTDIR):
 		return nil, fault.WithHint(fmt.Errorf("runtime %s: %w", dir, ErrNotDirectory),
-			"unpack the image first: --runtime takes a directory")
+			"--runtime takes a directory, an archive or an OCI image layout")
 	case err != nil:
 		return nil, fmt.Errorf("runtime %s: %w", dir, err)
 	}

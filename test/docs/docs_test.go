@@ -4,11 +4,11 @@ package docs
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 const top = "../.."
@@ -41,37 +41,50 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// A heading of troubleshooting.md is a message with … in place of what differs.
-func TestExplainedMessages(t *testing.T) {
-	sources := &strings.Builder{}
-	out, err := exec.Command("git", "-C", top, "ls-files", "*.go", "*.c").Output()
-	if err != nil {
-		t.Fatal(err)
+// TestAnchors: what a link names behind # is a heading of the file that it leads to, as GitHub makes anchors of headings;
+// and each heading of troubleshooting.md is there once, so that its anchor is its own.
+func TestAnchors(t *testing.T) {
+	all := documents(t)
+	anchors := map[string]map[string]int{}
+	for name, text := range all {
+		anchors[filepath.Clean(name)] = map[string]int{}
+		for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+			anchors[filepath.Clean(name)][anchor(m[1])]++
+		}
 	}
-	for _, name := range strings.Fields(string(out)) {
-		if strings.HasPrefix(name, "test/") || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(top, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources.Write(text)
-	}
-	all := strings.ReplaceAll(sources.String(), "\"\n        \"", "") // a string of C in two lines
-	explained := 0
-	for _, m := range regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(documents(t)[top+"/docs/troubleshooting.md"], -1) {
-		if m[1] == "no graphics, or llvmpipe instead of the GPU" || strings.HasPrefix(m[1], "version `GLIBC_") {
-			continue // what is seen, and ld.so's
-		}
-		explained++
-		for _, part := range strings.Split(m[1], "…") {
-			if part = strings.Trim(part, " ,:()"); len(part) > 3 && !strings.Contains(all, part) {
-				t.Errorf("no source says %q (%s)", part, m[1])
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)#([^)]*)\)`)
+	links := 0
+	for name, text := range all {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			links++
+			to := filepath.Clean(name)
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(name), m[1])
+			}
+			if anchors[to][m[2]] == 0 {
+				t.Errorf("%s: %s#%s leads nowhere", filepath.Base(name), m[1], m[2])
 			}
 		}
 	}
-	if explained < 15 {
-		t.Errorf("%d messages are explained", explained)
+	if links < 10 {
+		t.Errorf("%d links have an anchor", links)
 	}
+	for a, n := range anchors[filepath.Clean(top+"/docs/troubleshooting.md")] {
+		if n > 1 {
+			t.Errorf("troubleshooting.md has %d headings %q", n, a)
+		}
+	}
+}
+
+func anchor(heading string) string {
+	drop := func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}
+	return strings.Map(drop, heading)
 }
