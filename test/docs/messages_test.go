@@ -295,6 +295,17 @@ func (m *messages) file(f *ast.File, set *token.FileSet, root string) {
 	}
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
+		case *ast.FuncDecl:
+			if n.Name.Name == "makeNamespaces" { // words a message
+				for _, s := range n.Body.List {
+					ast.Inspect(s, func(n ast.Node) bool {
+						if r, ok := n.(*ast.ReturnStmt); ok {
+							enter(r.Results[0])
+						}
+						return true
+					})
+				}
+			}
 		case *ast.CallExpr:
 			switch name(n.Fun) {
 			case "errors.New", "fmt.Errorf":
