@@ -20,6 +20,7 @@ var layers = [][]string{
 	{"hook/serve", "internal/doctor"},
 	{"internal/run", "hook"},
 	{"hook/ask", "hook/place", "hook/setup", "internal/runtimes"},
+	{"internal/doctor/page"},
 	{"internal/doctor/report"},
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
 	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/steam", "internal/direct", "internal/config", "hook/oci", "hook/confine"},

@@ -1,0 +1,172 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
+)
+
+// scene is a card.
+type scene struct {
+	ID             string
+	Title, Arch    string
+	Name, Platform string
+	Verdict, Tone  string
+	Compared       string // what the pictures say, in words
+	Boundary       string
+	Reason         string
+	Native         side
+	Capsule        side
+	Difference     *picture
+	Rows           []row
+	Facts          []string // that both sides tell alike
+
+	rank int
+}
+
+// side is what one side did.
+type side struct {
+	Name      string
+	Picture   *picture
+	Alt       string
+	Failure   string // empty if it drew
+	Facts     []string
+	Libraries string // one a line
+	Count     int
+}
+
+// row compares a property of both sides.
+type row struct {
+	Label, Native, Capsule string
+}
+
+// Same says that one text stands for both.
+func (r row) Same() bool { return r.Native == r.Capsule }
+
+// newScenes are the cards of the scenes with which something is the matter, the worst first, those of the others, and the
+// scenes whose API the host does not have.
+func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
+	archs := map[string]bool{}
+	for _, s := range r.Scenes {
+		archs[s.Arch] = true
+	}
+	for i := range r.Scenes {
+		s := &r.Scenes[i]
+		title := first(s.API, s.Name, "Scene")
+		if s.Verdict == report.Absent {
+			name := fmt.Sprintf("%s (%s)", title, s.Name)
+			if len(archs) > 1 {
+				name = fmt.Sprintf("%s (%s, %s)", title, s.Name, s.Arch)
+			}
+			absent = append(absent, name)
+			continue
+		}
+		c := &scene{ID: fmt.Sprintf("scene-%d", i), Title: title, Name: s.Name, Platform: s.Platform, Boundary: s.Boundary,
+			Reason: s.BoundaryReason, Native: newSide("Native", s.Native), Capsule: newSide("Through the capsule", s.Capsule)}
+		if len(archs) > 1 {
+			c.Arch = s.Arch
+		}
+		c.Verdict, c.Tone, c.rank = verdictWords(s)
+		for _, one := range []*side{&c.Native, &c.Capsule} {
+			one.Alt = fmt.Sprintf("What %s drew, %s", s.Name, strings.ToLower(one.Name))
+		}
+		if s.Native != nil && s.Capsule != nil && !bytes.Equal(s.Native.PNG, s.Capsule.PNG) {
+			c.Difference = difference(c.Native.Picture, c.Capsule.Picture)
+		}
+		c.Compared = compared(s)
+		if slices.Equal(c.Native.Facts, c.Capsule.Facts) {
+			c.Facts, c.Native.Facts, c.Capsule.Facts = c.Native.Facts, nil, nil
+		}
+		c.Rows = compareSides(s.Native, s.Capsule)
+		if c.Tone == good {
+			alike = append(alike, c)
+		} else {
+			worse = append(worse, c)
+		}
+	}
+	slices.SortStableFunc(worse, func(a, b *scene) int { return cmp.Compare(a.rank, b.rank) })
+	return worse, alike, absent
+}
+
+func newSide(name string, d *report.Drawing) side {
+	s := side{Name: name}
+	switch {
+	case d == nil:
+		s.Failure = "not tried"
+		return s
+	case d.Missing:
+		s.Failure = first(d.Error, "the library of this API is not there")
+	case d.Error != "" && d.Step != "":
+		s.Failure = d.Step + ": " + d.Error
+	case d.Error != "":
+		s.Failure = d.Error
+	}
+	s.Picture, s.Facts = newPicture(d.PNG), d.Facts
+	s.Libraries, s.Count = strings.Join(d.Libraries, "\n"), len(d.Libraries)
+	return s
+}
+
+// compared says how far the pictures are the same.
+func compared(s *report.Scene) string {
+	if !s.Native.Drawn() || !s.Capsule.Drawn() || len(s.Native.PNG) == 0 || len(s.Capsule.PNG) == 0 {
+		return ""
+	}
+	if s.Pixels == 0 {
+		return "No pixel differs."
+	}
+	return fmt.Sprintf("%s, by at most %d of 255 in a channel.", plural(s.Pixels, "pixel differs", "pixels differ"), s.Channel)
+}
+
+// compareSides has a row for each property that a side tells of.
+func compareSides(native, capsule *report.Drawing) []row {
+	var out []row
+	add := func(label string, of func(*report.Drawing) string) {
+		r := row{Label: label}
+		if native != nil {
+			r.Native = of(native)
+		}
+		if capsule != nil {
+			r.Capsule = of(capsule)
+		}
+		if r.Native != "" || r.Capsule != "" {
+			out = append(out, r)
+		}
+	}
+	add("Device", func(d *report.Drawing) string { return d.Device })
+	add("Vendor", func(d *report.Drawing) string { return d.Vendor })
+	add("Driver", func(d *report.Drawing) string { return d.Driver })
+	add("Version", func(d *report.Drawing) string { return d.Version })
+	add("Drawn by", func(d *report.Drawing) string {
+		switch {
+		case !d.Drawn() || d.Device == "":
+			return ""
+		case d.Software:
+			return "the processor"
+		}
+		return "a GPU"
+	})
+	add("Devices", func(d *report.Drawing) string {
+		if len(d.Devices) < 2 {
+			return ""
+		}
+		return strings.Join(d.Devices, "; ")
+	})
+	add("Extensions", func(d *report.Drawing) string {
+		if d.Extensions == 0 {
+			return ""
+		}
+		count := fmt.Sprint(d.Extensions)
+		// As many, but other ones: a digest tells.
+		if native != nil && capsule != nil && native.Extensions == capsule.Extensions && native.ExtensionsDigest != capsule.ExtensionsDigest {
+			count += ", digest " + d.ExtensionsDigest[:min(8, len(d.ExtensionsDigest))]
+		}
+		return count
+	})
+	add("First frame", func(d *report.Drawing) string { return milliseconds(d.Start) })
+	add("Later frame", func(d *report.Drawing) string { return milliseconds(d.Frame) })
+	return out
+}

@@ -1,0 +1,276 @@
+package page
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/inspection"
+)
+
+// view is what the templates show.
+type view struct {
+	frame
+	Report    *report.Report
+	Cut       bool // the report has more than the page
+	Sentence  string
+	Tone      string
+	Counts    string // of findings, in words
+	Facts     []string
+	Findings  []finding
+	Worse     []*scene // in which the sides differ, or one fails
+	Alike     []*scene
+	Absent    []string
+	Machine   []pair
+	Devices   *hostgpu.Devices
+	Drivers   []driver
+	Runtime   []pair
+	Plan      *capsule.Plan
+	Archs     []*archView
+	Problems  []string // of the stack, that are no finding
+	Variables []pair
+	Summary   string
+	JSON      string
+}
+
+type pair struct{ Name, Value string }
+
+type finding struct {
+	report.Finding
+	Words, Tone string
+}
+
+// driver is what the host has for a GPU, or for the processor, in an API.
+type driver struct{ For, API, Drivers, Version, Missing string }
+
+// archView is an architecture of the plan.
+type archView struct {
+	ID      string
+	Plan    *capsule.ArchPlan
+	Stack   *inspection.Arch
+	Graph   *drawing
+	Rows    []libraryRow
+	Left    int // libraries or lines that the graph does not have
+	Symbols []symbols
+}
+
+// libraryRow is a library in the table, whose rows are in the plan's order.
+type libraryRow struct {
+	ID, Node string // Node is empty where the graph has not got it
+	*capsule.Library
+	Words, Class, API string
+	NeedsWords        string
+}
+
+// symbols is a list of those that are bridged, or not.
+type symbols struct {
+	Title, Text string
+	List        []capsule.Bridged
+	Open        bool
+}
+
+func newView(original *report.Report) *view {
+	r, cut := bounded(original)
+	v := &view{frame: newFrame(), Report: r, Cut: cut, Plan: r.Plan}
+	v.Sentence, v.Tone = sentence(r)
+	v.Worse, v.Alike, v.Absent = newScenes(r)
+	count := map[string]int{}
+	said := map[string]bool{}
+	for _, f := range r.Findings {
+		words, tone := findingWords(f.Severity)
+		v.Findings = append(v.Findings, finding{f, words, tone})
+		count[words]++
+		said[f.What] = true
+	}
+	var counts []string
+	for _, c := range []struct{ word, many string }{{"Problem", "problems"}, {"Warning", "warnings"}, {"Note", "notes"}} {
+		if n := count[c.word]; n > 0 {
+			counts = append(counts, plural(n, strings.ToLower(c.word), c.many))
+		}
+	}
+	v.Counts = strings.Join(counts, ", ")
+	v.machine()
+	v.Runtime = pairs("Directory", r.Runtime.Dir, "System", r.Runtime.System, "Layout", r.Runtime.Layout, "glibc", r.Runtime.Glibc,
+		"Isolation", r.Isolation)
+	if r.Stack != nil {
+		for _, p := range r.Stack.Problems {
+			if !said[p] {
+				v.Problems = append(v.Problems, p)
+			}
+		}
+	}
+	if v.Plan != nil {
+		for _, name := range slices.Sorted(maps.Keys(v.Plan.Environment)) {
+			v.Variables = append(v.Variables, pair{name, v.Plan.Environment[name]})
+		}
+		for i, a := range v.Plan.Architectures {
+			if a != nil {
+				v.Archs = append(v.Archs, newArch(fmt.Sprint("a", i), a, stackOf(r.Stack, a.Arch)))
+			}
+		}
+	}
+	v.Summary = summary(v)
+	v.JSON = raw(r)
+	return v
+}
+
+// machine says what the host is, and what it has for its GPUs.
+func (v *view) machine() {
+	r := v.Report
+	m := r.Machine
+	v.Machine = pairs("System", m.System, "Kernel", m.Kernel, "Processor", m.Processor, "Architecture", m.Arch, "glibc", m.Glibc,
+		"Container", m.Container, "Session", strings.Join(m.Sessions, ", "))
+	if r.Plan != nil {
+		v.Devices = r.Plan.Devices
+	}
+	if v.Devices == nil && r.Stack != nil {
+		v.Devices = r.Stack.Devices
+	}
+	if d := v.Devices; d != nil { // a copy of the page's own
+		d.GPUs = slices.DeleteFunc(d.GPUs, func(g *hostgpu.GPU) bool { return g == nil })
+		for _, g := range d.GPUs {
+			g.Nodes = slices.DeleteFunc(g.Nodes, isNil)
+		}
+		d.Shared = slices.DeleteFunc(d.Shared, isNil)
+	}
+	if r.Stack != nil {
+		for _, a := range r.Stack.Architectures {
+			if a == nil {
+				continue
+			}
+			add := func(what string, list []inspection.Serving) {
+				for _, s := range list {
+					v.Drivers = append(v.Drivers, driver{what + ", " + a.Arch, s.API, strings.Join(s.Drivers, ", "), s.Version, s.Missing})
+				}
+			}
+			for _, g := range a.GPUs {
+				if g != nil {
+					add(fmt.Sprintf("GPU %d", g.GPU), g.APIs)
+				}
+			}
+			add("the processor", a.Software)
+		}
+	}
+	for _, f := range []string{m.System, v.gpus(), m.Processor} {
+		if f != "" {
+			v.Facts = append(v.Facts, f)
+		}
+	}
+}
+
+func isNil(n *hostgpu.Node) bool { return n == nil }
+
+// gpus names them in a line.
+func (v *view) gpus() string {
+	if v.Devices == nil {
+		return ""
+	}
+	var names []string
+	for _, g := range v.Devices.GPUs {
+		names = append(names, first(g.Name, g.Driver, g.Address))
+	}
+	if len(names) > 3 {
+		names = append(names[:3], "…")
+	}
+	return first(strings.Join(names, ", "), "no GPU")
+}
+
+// pairs of names and values, without those that have none.
+func pairs(list ...string) []pair {
+	var out []pair
+	for i := 0; i+1 < len(list); i += 2 {
+		if list[i+1] != "" {
+			out = append(out, pair{list[i], list[i+1]})
+		}
+	}
+	return out
+}
+
+func stackOf(r *inspection.Report, arch string) *inspection.Arch {
+	if r != nil {
+		for _, a := range r.Architectures {
+			if a != nil && a.Arch == arch {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+func newArch(id string, plan *capsule.ArchPlan, stack *inspection.Arch) *archView {
+	a := &archView{ID: id, Plan: plan, Stack: stack}
+	nodes, left := newNodes(id, plan, stack)
+	edges, more := connect(nodes)
+	a.Left = left + more
+	var apis []string
+	for _, b := range plan.Boundaries {
+		apis = append(apis, b.API)
+	}
+	if len(nodes) > 0 {
+		a.Graph = arrange(nodes, edges, apis)
+	}
+	for i := range plan.Libraries {
+		l := &plan.Libraries[i]
+		row := libraryRow{ID: fmt.Sprint(id, "l", i), Library: l}
+		if i < len(nodes) {
+			n := nodes[i]
+			row.Node, row.Words, row.Class, row.API = n.ID, n.Words, n.Class, n.API
+			var names []string
+			for _, j := range n.below {
+				names = append(names, nodes[j].Name)
+			}
+			row.NeedsWords = listed(names, 30)
+		} else {
+			c := classes[columnOf(l, nil, false)]
+			row.Words, row.Class = c.words, c.class
+		}
+		a.Rows = append(a.Rows, row)
+	}
+	s := plan.Symbols
+	a.Symbols = []symbols{
+		{"Missing symbols", "The runtime does not have these, and nobody can supply them. A program whose driver calls one ends with a message.",
+			s.Missing, len(s.Missing) > 0},
+		{"Polyfills", "Functions that the runtime's libraries are too old to have; the capsule brings them.", s.Polyfills, false},
+		{"Aliases", "The runtime has these functions under another version, or in another of its libraries.", s.Aliases, false},
+	}
+	return a
+}
+
+// listed is a list of at most so many names.
+func listed(names []string, most int) string {
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// NeededBy is for the template.
+func (s symbols) NeededBy(b capsule.Bridged) string { return listed(b.NeededBy, 12) }
+
+// maxJSON is how much of it a page has, in bytes.
+const maxJSON = 4 << 20
+
+// raw is the report as JSON, without the pictures, which the page has; empty where it is too large.
+func raw(r *report.Report) string {
+	bare := *r
+	bare.Scenes = slices.Clone(r.Scenes)
+	for i := range bare.Scenes {
+		for _, d := range []**report.Drawing{&bare.Scenes[i].Native, &bare.Scenes[i].Capsule} {
+			if *d != nil {
+				without := **d
+				without.PNG = nil
+				*d = &without
+			}
+		}
+	}
+	text, err := json.MarshalIndent(&bare, "", " ")
+	if err != nil || len(text) > maxJSON { // what has no JSON: a time that is no number
+		return ""
+	}
+	return string(text)
+}
