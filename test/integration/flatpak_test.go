@@ -16,12 +16,6 @@ import (
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
 
-// flatpak is an installation of a user's with a platform, the extension with its drivers and an application, the launcher.
-type flatpak struct {
-	home, run string
-	env       []string
-}
-
 const (
 	platformFile = `[Runtime]
 name=org.capsule.Platform
@@ -42,15 +36,19 @@ merge-dirs=vulkan/icd.d;vulkan/implicit_layer.d;glvnd/egl_vendor.d;lib/dri;lib/g
 		"command=capsule-run\n\n[Context]\nsockets=x11;\n"
 )
 
-// newFlatpak makes them of Debian 13, in the form of freedesktop.org's platform: the drivers are in the extension, where
+// newFlatpak installs for a session's user a platform, the extension with its drivers, and an application, which is the
+// launcher. They are made of Debian 13, in the form of freedesktop.org's platform: the drivers are in the extension, where
 // ld.so.cache and links lead to.
-func newFlatpak(t *testing.T, display *xvfb.Server) *flatpak {
+func newFlatpak(t *testing.T, display *xvfb.Server) *session {
 	t.Helper()
 	needs(t, "flatpak")
-	dir := beside(t)
+	s := newSession(t, display.Env()...)
+	s.env = append(s.env, "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+s.run+"/system") // of which Flatpak asks for parental controls
+	serve(t, s.command(append([]string{"dbus-daemon"}, busArguments(s.run+"/system")...)...), s.run+"/system")
+	dir := s.dir
 	platform, drivers, app := dir+"/platform", dir+"/drivers", dir+"/app"
 	tree := copyOf(t, "host13")
-	for _, d := range []string{platform, drivers + "/files/lib", app + "/files/bin", app + "/export", dir + "/home", dir + "/run"} {
+	for _, d := range []string{platform, drivers + "/files/lib", app + "/files/bin", app + "/export"} {
 		must(t, os.MkdirAll(d, 0o755))
 	}
 	must(t, os.Rename(tree+"/usr", platform+"/files"))
@@ -84,9 +82,6 @@ func newFlatpak(t *testing.T, display *xvfb.Server) *flatpak {
 	write(t, platform+"/files/etc/ld.so.conf", "")
 	copyFile(t, binary, app+"/files/bin/capsule-run")
 
-	f := &flatpak{home: dir + "/home", run: dir + "/run"}
-	f.env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + f.home, "XDG_RUNTIME_DIR=" + f.run, "LANG=C.UTF-8",
-		"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + f.run + "/system"}, display.Env()...) // of which it asks for parental controls
 	// A repository of plain files, so that nothing is compressed.
 	for _, d := range []string{"objects", "tmp", "state", "extensions", "refs/heads", "refs/mirrors", "refs/remotes"} {
 		must(t, os.MkdirAll(dir+"/repository/"+d, 0o755))
@@ -94,39 +89,17 @@ func newFlatpak(t *testing.T, display *xvfb.Server) *flatpak {
 	write(t, dir+"/repository/config", "[core]\nrepo_version=1\nmode=bare-user-only\n")
 	for _, e := range []struct{ dir, metadata, branch, flag string }{{platform, platformFile, "1", "-r"}, {drivers, driversFile, "1.4", "-r"}, {app, appFile, "1", "--disable-sandbox"}} {
 		write(t, e.dir+"/metadata", e.metadata)
-		f.ok(t, exec.Command("flatpak", "build-export", e.flag, "--files=files", dir+"/repository", e.dir, e.branch))
-	}
-	if os.Getuid() == 0 {
-		if out, err := exec.Command("chown", "-R", "65534:65534", dir+"/repository", f.home, f.run).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+		export := exec.Command("flatpak", "build-export", e.flag, "--files=files", dir+"/repository", e.dir, e.branch)
+		export.Env = append(s.env, "HOME="+dir)
+		if out, err := export.CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", export.Args, err, tail(string(out)))
 		}
 	}
-	must(t, os.Chmod(f.run, 0o700))
-	serve(t, f.command(append([]string{"dbus-daemon"}, busArguments(f.run+"/system")...)...), f.run+"/system")
-	f.ok(t, f.command("flatpak", "--user", "remote-add", "--no-gpg-verify", "here", dir+"/repository"))
-	f.ok(t, f.command("flatpak", "--user", "install", "-y", "--noninteractive", "here", "org.capsule.Platform//1",
-		"org.capsule.Platform.GL.default//1.4", "org.capsule.App//1"))
-	return f
-}
-
-// command is one of the user whose installation it is.
-func (f *flatpak) command(argv ...string) *exec.Cmd {
-	if os.Getuid() == 0 {
-		argv = append([]string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}, argv...)
-	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env, cmd.Dir = f.env, f.home
-	return cmd
-}
-
-func (f *flatpak) ok(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	if cmd.Env == nil {
-		cmd.Env = f.env
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%q: %v\n%s", cmd.Args, err, tail(string(out)))
-	}
+	s.give(t, dir+"/repository")
+	s.ok(t, "flatpak", "--user", "remote-add", "--no-gpg-verify", "here", dir+"/repository")
+	s.ok(t, "flatpak", "--user", "install", "-y", "--noninteractive", "here", "org.capsule.Platform//1",
+		"org.capsule.Platform.GL.default//1.4", "org.capsule.App//1")
+	return s
 }
 
 // In a Flatpak's sandbox no user namespace can be had, and capsule-run goes on without: with the drivers of Flatpak's own, or
@@ -134,12 +107,12 @@ func (f *flatpak) ok(t *testing.T, cmd *exec.Cmd) {
 func TestFlatpak(t *testing.T) {
 	unmounted(t)
 	display, runtime := xvfb.Start(t), trees.Tree(t, "runtime11")
-	f := newFlatpak(t, display)
+	s := newFlatpak(t, display)
 	flatpaks := "Mesa " + mesaVersion(t, trees.Tree(t, "host13"))
 	in := func(flags []string, args ...string) result {
 		t.Helper()
 		argv := slices.Concat([]string{"flatpak", "run", "--user", "--filesystem=" + runtime + ":ro"}, flags, []string{"org.capsule.App//1", "--runtime", runtime}, args)
-		return finish(t, f.command(argv...))
+		return finish(t, s.command(argv...))
 	}
 	note := regexp.MustCompile(`(?m)^capsule-run: note: no namespaces here [^\n]*--isolation=none$`)
 	for _, c := range []struct {
@@ -157,7 +130,7 @@ func TestFlatpak(t *testing.T) {
 	}
 	refused(t, in(nil, "--isolation=userns", "--", "true"), 125, "make a user and a mount namespace", "seccomp")
 
-	active := f.home + "/.local/share/flatpak/runtime/org.capsule.Platform/x86_64/1/active"
+	active := s.home + "/.local/share/flatpak/runtime/org.capsule.Platform/x86_64/1/active"
 	l := launch{host: trees.Tree(t, "host13"), display: display}
 	for _, l.runtime = range []string{active, active + "/files"} {
 		l.argv = []string{"bash", "-c", "glxinfo -B && ls -d /usr/bin/vulkaninfo /etc/os-release /lib/x86_64-linux-gnu/libc.so.6"}

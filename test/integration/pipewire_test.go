@@ -58,6 +58,7 @@ func wav(samples []byte) []byte {
 func TestPipeWire(t *testing.T) {
 	needs(t, "pipewire", "wireplumber", "pipewire-pulse", "pw-record", "pactl")
 	s := newSession(t)
+	s.bus(t)
 	write(t, s.home+"/.config/pipewire/pipewire.conf.d/speaker.conf", pipewireSpeaker)
 	samples := ramp()
 	must(t, os.MkdirAll(s.home+"/work", 0o755))

@@ -5,16 +5,18 @@ package integration
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/test/trees"
 )
 
-// session is an ordinary user's: his home, his XDG_RUNTIME_DIR with the session's bus, and the launcher as launcher. Servers of
+// session is an ordinary user's: his home, his XDG_RUNTIME_DIR, and the launcher. Servers of
 // a desktop refuse to be root's, or clients that are not of their own user.
 type session struct {
 	dir, home, run, launcher string
 	env                      []string
+	enter                    []string // begins a command that is to be in another mount namespace
 }
 
 // needs fails the test, or skips it, where a program of test/setup.sh is missing.
@@ -42,14 +44,22 @@ func newSession(t *testing.T, env ...string) *session {
 	}
 	s.env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + s.home, "XDG_RUNTIME_DIR=" + s.run, "LANG=C.UTF-8",
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + s.run + "/bus"}, env...)
-	serve(t, s.command(append([]string{"dbus-daemon"}, busArguments(s.run+"/bus")...)...), s.run+"/bus")
 	return s
+}
+
+// bus starts the session's.
+func (s *session) bus(t *testing.T) {
+	t.Helper()
+	serve(t, s.command(append([]string{"dbus-daemon"}, busArguments(s.run+"/bus")...)...), s.run+"/bus")
 }
 
 // command is one of the user's.
 func (s *session) command(argv ...string) *exec.Cmd {
 	if os.Getuid() == 0 {
 		argv = append([]string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}, argv...)
+	}
+	if s.enter != nil { // the working directory would stay one of our namespace
+		argv = append(append(s.enter[:len(s.enter):len(s.enter)], "env", "-C", s.home), argv...)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir = s.env, s.home
@@ -59,7 +69,15 @@ func (s *session) command(argv ...string) *exec.Cmd {
 // give makes a tree the user's.
 func (s *session) give(t *testing.T, dir string) {
 	t.Helper()
-	owned(t, s.command("true"), dir)
+	if os.Getuid() != 0 {
+		return
+	}
+	must(t, filepath.WalkDir(dir, func(p string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(p, 65534, 65534)
+	}))
 }
 
 func (s *session) ok(t *testing.T, argv ...string) string {
