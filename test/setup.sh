@@ -31,7 +31,7 @@ for group; do
 	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	# The engines are for the hook and CDI; systemd checks the units.
 	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb linux-perf=perf xauth=xauth x11-utils=xwininfo
-		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston
+		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston xwayland=Xwayland
 		flatpak=flatpak pipewire=pipewire pipewire-bin=pw-record pipewire-pulse=pipewire-pulse wireplumber=wireplumber xdg-desktop-portal xdg-desktop-portal-gtk fuse3=fusermount3
 		libglib2.0-bin=gdbus podman=podman runc=runc
 		crun=crun uidmap=newuidmap fuse-overlayfs=fuse-overlayfs slirp4netns=slirp4netns passwd=useradd

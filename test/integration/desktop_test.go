@@ -252,6 +252,22 @@ func TestModulesOfTheHost(t *testing.T) {
 			t.Errorf("%s: %q", c.env, r.stderr)
 		}
 	}
+	// As Steam starts a game, of whichever architecture: one module loads, and ld.so says of the other what it says natively.
+	t.Setenv("LD_PRELOAD", ":"+both(":"))
+	native, err := exec.Command("/bin/true").CombinedOutput()
+	os.Unsetenv("LD_PRELOAD")
+	must(t, err)
+	for _, bits := range []string{"", "i386"} {
+		for _, isolation := range []string{"userns", "none"} {
+			l := launch{runtime: trees.Tree(t, "runtime11"+bits), host: trees.Tree(t, "host13"+bits), argv: []string{"/bin/true"},
+				flags: []string{"--isolation", isolation}, env: []string{"LD_PRELOAD=:" + both(":")}}
+			r := l.ok(t)
+			if strings.Count(r.stderr, "\n") != strings.Count(string(native), "\n") || strings.Count(r.stderr, "overlay\n") != 1 ||
+				strings.Count(r.stderr, "wrong ELF class") != 1 || strings.Contains(r.stderr, "ubuntu12_32/overlay.so' from") == (bits == "i386") {
+				t.Errorf("%s, %s:\n%s\nnatively\n%s", l.runtime, isolation, r.stderr, native)
+			}
+		}
+	}
 }
 
 // What programs open by themselves is the machine's: shared memory, input devices, udev's data, and whatever listens in

@@ -27,10 +27,11 @@ import (
 type compositor struct {
 	display *xvfb.Server
 	env     []string // for its clients, which have no DISPLAY
+	log     string   // a file's name
 }
 
-// startWeston starts one that ends with the test. Its shell gives each client the whole screen.
-func startWeston(t *testing.T) *compositor {
+// startWeston starts one that ends with the test, with more flags. Its shell gives each client the whole screen.
+func startWeston(t *testing.T, more ...string) *compositor {
 	t.Helper()
 	if _, err := exec.LookPath("weston"); err != nil {
 		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
@@ -45,11 +46,13 @@ func startWeston(t *testing.T) *compositor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	var log strings.Builder
-	cmd := exec.Command("weston", "--no-config", "--backend=x11-backend.so", "--use-pixman", "--shell=kiosk-shell.so",
-		"--socket=wayland-t", "--width=800", "--height=600", "--idle-time=0")
+	log, err := os.Create(dir + "/log")
+	must(t, err)
+	defer log.Close()
+	cmd := exec.Command("weston", append([]string{"--no-config", "--backend=x11-backend.so", "--use-pixman", "--shell=kiosk-shell.so",
+		"--socket=wayland-t", "--width=800", "--height=600", "--idle-time=0"}, more...)...)
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}, display.Env()...)
-	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +83,9 @@ func startWeston(t *testing.T) *compositor {
 	}
 	if err != nil {
 		cmd.Process.Kill()
-		t.Fatalf("weston: %v\n%s", err, tail(log.String()))
+		t.Fatalf("weston: %v\n%s", err, tail(readFile(t, log.Name())))
 	}
-	return &compositor{display, []string{"XDG_RUNTIME_DIR=" + dir, "WAYLAND_DISPLAY=wayland-t", "DISPLAY="}}
+	return &compositor{display, []string{"XDG_RUNTIME_DIR=" + dir, "WAYLAND_DISPLAY=wayland-t", "DISPLAY="}, log.Name()}
 }
 
 // shows runs a client until the screen is as judge wants it, then until done (if not nil) is content with what the client
@@ -183,6 +186,24 @@ func TestWaylandSDL(t *testing.T) {
 				env: []string{"SDL_VIDEODRIVER=wayland", "SDL_AUDIODRIVER=dummy"}}
 			startWeston(t).shows(t, l, screen.LooksLikeScene, nil)
 		})
+	}
+}
+
+// An X11 program on a Wayland desktop: weston starts Xwayland, whose socket no variable but DISPLAY tells of.
+func TestXwayland(t *testing.T) {
+	needs(t, "Xwayland")
+	w := startWeston(t, "--xwayland")
+	var display []string
+	must(t, waitFor(patience, func() error {
+		if display = regexp.MustCompile(`xserver listening on display (:\d+)`).FindStringSubmatch(readFile(t, w.log)); display == nil {
+			return errors.New("no X server")
+		}
+		return nil
+	}))
+	w.env = []string{"DISPLAY=" + display[1], "XAUTHORITY="}
+	for _, flags := range [][]string{nil, {"--home", t.TempDir() + "/private", "--unshare-pid"}} {
+		l := launch{runtime: trees.Tree(t, "runtime11"), host: trees.Tree(t, "host13"), flags: flags, argv: []string{"stdbuf", "-oL", "glxgears"}}
+		w.shows(t, l, colourful, counted)
 	}
 }
 
