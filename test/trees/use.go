@@ -15,59 +15,16 @@ func Tree(t testing.TB, name string) string {
 	return use(t, func(ctx context.Context) (string, error) { return Get(ctx, name) })
 }
 
-// Probes returns the directory of the compiled probes, for a test (see BuildProbes).
-func Probes(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildProbes)
-}
-
-// GPUProbes returns the directory of the programs that use a GPU, for a test (see BuildGPUProbes).
-func GPUProbes(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildGPUProbes)
-}
-
-// GPUProbesI386 is the same for 32-bit x86.
-func GPUProbesI386(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildGPUProbesI386)
-}
-
-// ComputeProbes returns the directory of the programs that compute, for a test (see BuildComputeProbes).
-func ComputeProbes(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildComputeProbes)
-}
-
-// ComputeHost returns the host with one more driver, for a test (see BuildComputeHost).
-func ComputeHost(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildComputeHost)
-}
-
-// HostWithTestLib returns the host with libcapsuletest, for a test (see BuildHostWithTestLib).
-func HostWithTestLib(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildHostWithTestLib)
-}
-
-// ProbesI386 and HostWithTestLibI386 are the same for 32-bit x86.
-func ProbesI386(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildProbesI386)
-}
-
-func HostWithTestLibI386(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildHostWithTestLibI386)
-}
-
-// ProbesArm64 and HostWithTestLibArm64 are the same for aarch64.
-func ProbesArm64(t testing.TB) string {
-	t.Helper()
-	return use(t, BuildProbesArm64)
-}
-
+// Directories of compiled programs, and of hosts with something more, for a test: see the function of the name Build…
+func Probes(t testing.TB) string              { t.Helper(); return use(t, BuildProbes) }
+func ProbesI386(t testing.TB) string          { t.Helper(); return use(t, BuildProbesI386) }
+func ProbesArm64(t testing.TB) string         { t.Helper(); return use(t, BuildProbesArm64) }
+func GPUProbes(t testing.TB) string           { t.Helper(); return use(t, BuildGPUProbes) }
+func GPUProbesI386(t testing.TB) string       { t.Helper(); return use(t, BuildGPUProbesI386) }
+func ComputeProbes(t testing.TB) string       { t.Helper(); return use(t, BuildComputeProbes) }
+func ComputeHost(t testing.TB) string         { t.Helper(); return use(t, BuildComputeHost) }
+func HostWithTestLib(t testing.TB) string     { t.Helper(); return use(t, BuildHostWithTestLib) }
+func HostWithTestLibI386(t testing.TB) string { t.Helper(); return use(t, BuildHostWithTestLibI386) }
 func HostWithTestLibArm64(t testing.TB) string {
 	t.Helper()
 	return use(t, BuildHostWithTestLibArm64)
