@@ -18,7 +18,14 @@ func (c *checker) wrong(line int, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", c.file, line, fmt.Sprintf(format, args...))
 }
 
-func (c *checker) check(r *Rules) error {
+// check also notes which file the rules are of.
+func (r *Rules) check(c *checker) error {
+	for i := range r.Families {
+		r.Families[i].File = c.file
+	}
+	for i := range r.Opens {
+		r.Opens[i].File = c.file
+	}
 	for _, d := range r.Directories {
 		if !path.IsAbs(d) && !strings.HasPrefix(d, "$HOME/") {
 			return c.wrong(1, "directories: %q is not an absolute path, nor below $HOME", d)

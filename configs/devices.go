@@ -75,29 +75,13 @@ func DefaultDevices() (*Devices, error) { return MergeDevices(nil) }
 
 // MergeDevices reads the embedded rules and then the given files, of which each may change what came before it.
 func MergeDevices(more []Source) (*Devices, error) {
-	out := &Devices{}
-	for _, s := range append([]Source{{"configs/devices.toml", devices}}, more...) {
-		d, err := ParseDevices(s.Name, s.Text)
-		if err == nil {
-			err = out.apply(d, &checker{file: s.Name, at: headers(string(s.Text))})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return merge[Devices](append([]Source{{"configs/devices.toml", devices}}, more...))
 }
 
 // ParseDevices reads one file. The error names it and the line; an unknown key is an error.
 func ParseDevices(name string, data []byte) (*Devices, error) {
-	var d Devices
-	if err := decode(name, data, &d); err != nil {
-		return nil, err
-	}
-	if err := d.check(&checker{file: name, at: headers(string(data))}); err != nil {
-		return nil, err
-	}
-	return &d, nil
+	d, _, err := parse[Devices](Source{name, data})
+	return d, err
 }
 
 // apply changes d by what a later file says. A kernel driver belongs to the family that named it last.

@@ -94,17 +94,7 @@ func Merge(more []Source) (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Rules{}
-	for _, s := range append(sources, more...) {
-		r, err := Parse(s.Name, s.Text)
-		if err == nil {
-			err = out.apply(r, &checker{file: s.Name, at: headers(string(s.Text))})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return merge[Rules](append(sources, more...))
 }
 
 // apply changes r by what a later file says.
@@ -127,23 +117,15 @@ func (r *Rules) apply(o *Rules, c *checker) error {
 			r.Families = append(r.Families, f)
 		}
 	}
-	for n, d := range o.Data {
-		i := slices.IndexFunc(r.Data, func(x Data) bool { return x.Path == d.Path })
-		switch {
-		case i < 0 && d.Remove:
-			return c.wrong(c.lineOf("", 0, "data", n), "there is no data %s to remove", d.Path)
-		case d.Remove:
-			r.Data = slices.Delete(r.Data, i, i+1)
-		case i >= 0:
-			r.Data[i] = d
-		default:
-			r.Data = append(r.Data, d)
-		}
-	}
-	if err := r.applyTools(o.Tools, c); err != nil {
+	var err error
+	if r.Data, err = changed(c, "data", r.Data, o.Data, func(d *Data) (string, bool) { return d.Path, d.Remove }); err != nil {
 		return err
 	}
-	return r.applyPrograms(o.Programs, c)
+	if r.Tools, err = changed(c, "tool", r.Tools, o.Tools, func(t *Tool) (string, bool) { return t.Path, t.Remove }); err != nil {
+		return err
+	}
+	r.Programs, err = changed(c, "program", r.Programs, o.Programs, func(p *Program) (string, bool) { return p.Name, p.Remove })
+	return err
 }
 
 // extend adds to a family's lists; what is one value is replaced where it is given.

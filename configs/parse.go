@@ -4,20 +4,8 @@ import "strings"
 
 // Parse reads one file. The error names it and the line; an unknown key is an error.
 func Parse(name string, data []byte) (*Rules, error) {
-	var r Rules
-	if err := decode(name, data, &r); err != nil {
-		return nil, err
-	}
-	for i := range r.Families {
-		r.Families[i].File = name
-	}
-	for i := range r.Opens {
-		r.Opens[i].File = name
-	}
-	if err := (&checker{file: name, at: headers(string(data))}).check(&r); err != nil {
-		return nil, err
-	}
-	return &r, nil
+	r, _, err := parse[Rules](Source{name, data})
+	return r, err
 }
 
 // header is a line [[NAME]] or [NAME] of a file. The decoder does not keep where tables are.

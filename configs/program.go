@@ -3,7 +3,6 @@ package configs
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -39,22 +38,4 @@ func (p *Program) wrong() string {
 		}
 	}
 	return ""
-}
-
-// applyPrograms is apply for programs.
-func (r *Rules) applyPrograms(programs []Program, c *checker) error {
-	for n, p := range programs {
-		i := slices.IndexFunc(r.Programs, func(x Program) bool { return x.Name == p.Name })
-		switch {
-		case i < 0 && p.Remove:
-			return c.wrong(c.lineOf("", 0, "program", n), "there is no program %s to remove", p.Name)
-		case p.Remove:
-			r.Programs = slices.Delete(r.Programs, i, i+1)
-		case i >= 0:
-			r.Programs[i] = p
-		default:
-			r.Programs = append(r.Programs, p)
-		}
-	}
-	return nil
 }

@@ -47,21 +47,3 @@ func (p *Tool) wrong() string {
 	}
 	return ""
 }
-
-// applyTools is apply for tools.
-func (r *Rules) applyTools(tools []Tool, c *checker) error {
-	for n, p := range tools {
-		i := slices.IndexFunc(r.Tools, func(x Tool) bool { return x.Path == p.Path })
-		switch {
-		case i < 0 && p.Remove:
-			return c.wrong(c.lineOf("", 0, "tool", n), "there is no tool %s to remove", p.Path)
-		case p.Remove:
-			r.Tools = slices.Delete(r.Tools, i, i+1)
-		case i >= 0:
-			r.Tools[i] = p
-		default:
-			r.Tools = append(r.Tools, p)
-		}
-	}
-	return nil
-}
