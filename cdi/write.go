@@ -15,6 +15,7 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/replace"
 )
 
 // maxSpec is far above a specification for as many GPUs as a machine can have, in bytes.
@@ -61,38 +62,18 @@ func Write(s *specs.Spec, file string) (changed bool, err error) {
 	if err != nil {
 		return false, writeError(err)
 	}
-	err = replace(dir, file, text)
+	if err = os.MkdirAll(dir, 0o755); err == nil {
+		err = replace.File(file, text, replace.Options{Check: func(name string) error {
+			if err := Check(name); err != nil {
+				return fmt.Errorf("refused by CDI's rules: %w", err)
+			}
+			return nil
+		}})
+	}
 	if err != nil && made != "" {
 		removeEmpty(dir, made)
 	}
 	return err == nil, writeError(err)
-}
-
-// replace writes a file beside the old one, has it checked, and renames it.
-func replace(dir, file string, text []byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	// Engines skip names with other endings.
-	f, err := os.CreateTemp(dir, ".capsule-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails once it is renamed
-	defer f.Close()
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := Check(f.Name()); err != nil {
-		return fmt.Errorf("refused by CDI's rules: %w", err)
-	}
-	return os.Rename(f.Name(), file)
 }
 
 // ours returns the text of our specification in a file; none if there is no such file.

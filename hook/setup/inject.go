@@ -47,7 +47,7 @@ func Inject(name string, e Edits) (changed bool, err error) {
 	if bytes.Equal(text, old) {
 		return false, nil
 	}
-	return true, replace(name, text, info)
+	return true, write(name, text, info)
 }
 
 // edit is Inject for the text.

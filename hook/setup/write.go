@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/replace"
 )
 
 // ErrForeign says that another program's file has the name of ours.
@@ -45,11 +45,19 @@ func Install(dir string, text []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create the hooks directory: %w", err)
 	}
-	err := replace(filepath.Join(dir, FileName), text, nil)
+	err := write(filepath.Join(dir, FileName), text, nil)
 	if err != nil && missing != nil {
 		os.Remove(dir) // if it is empty
 	}
 	return err
+}
+
+// write replaces a file; its owner and permissions are those of what it replaces.
+func write(name string, text []byte, old fs.FileInfo) error {
+	if err := replace.File(name, text, replace.Options{Like: old}); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
 }
 
 // Uninstall removes the file, and tells whether there was one. The directory stays: others may use it.
@@ -86,42 +94,4 @@ func readConfig(name string) ([]byte, fs.FileInfo, error) {
 		err = fmt.Errorf("%s is larger than %d bytes", name, maxConfig)
 	}
 	return text, info, err
-}
-
-// replace writes a file under another name and renames it, so that nobody ever sees half of it. Owner and permissions
-// are those of what it replaces.
-func replace(name string, text []byte, old fs.FileInfo) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".capsule-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", name, err)
-		}
-	}()
-	mode := fs.FileMode(0o644)
-	if old != nil {
-		mode = old.Mode().Perm()
-		if st, ok := old.Sys().(*syscall.Stat_t); ok {
-			err = f.Chown(int(st.Uid), int(st.Gid))
-		}
-	}
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		_, err = f.Write(text)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	return err
 }

@@ -1,0 +1,55 @@
+// Package replace puts a text in the place of a file's, as a whole or not at all: nobody ever reads half of it, and after an
+// error or a crash the old file is there. It exists because google/renameio, which does that, leaves the owner and what a
+// reader thinks of the text to its callers. It follows no link: one in the place of the file is replaced.
+package replace
+
+import (
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+)
+
+// Options of File.
+type Options struct {
+	// Like has the permissions and the owner, those of the file before; nil: 0644 whatever the umask, and who we are.
+	Like fs.FileInfo
+	// Check is asked before the file is in its place, if it is not nil: name is a file beside it with the text. Its name begins with
+	// a dot and has another extension, so that readers of the directory pass it over.
+	Check func(name string) error
+}
+
+// File replaces a file, or makes it. Its directory must exist. The error does not name the file.
+func File(name string, text []byte, o Options) (err error) {
+	mode := fs.FileMode(0o644)
+	if o.Like != nil {
+		mode = o.Like.Mode().Perm()
+	}
+	// The directory is given, for renameio would else try TMPDIR's.
+	f, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)), renameio.WithStaticPermissions(mode))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Cleanup()
+		}
+	}()
+	if o.Like != nil {
+		if st, ok := o.Like.Sys().(*syscall.Stat_t); ok {
+			if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if o.Check != nil {
+		if err := o.Check(f.Name()); err != nil {
+			return err
+		}
+	}
+	return f.CloseAtomicallyReplace()
+}

@@ -1,0 +1,79 @@
+package replace
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// only complains if a directory has other files than one.
+func only(t *testing.T, name, text string, mode os.FileMode) {
+	t.Helper()
+	got, err := os.ReadFile(name)
+	st, statErr := os.Lstat(name)
+	if err != nil || statErr != nil || string(got) != text || st.Mode() != mode {
+		t.Errorf("%q, %v; %v, %v", got, err, st, statErr)
+	}
+	if all, err := os.ReadDir(filepath.Dir(name)); err != nil || len(all) != 1 {
+		t.Errorf("beside it: %v, %v", all, err)
+	}
+}
+
+func TestFile(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	t.Setenv("TMPDIR", t.TempDir())
+	name := filepath.Join(t.TempDir(), "spec.json")
+	if err := File(name, []byte("first"), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	only(t, name, "first", 0o644)
+	if err := os.Chmod(name, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(name, 1234, 1234); os.Geteuid() == 0 && err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentinel := errors.New("sentinel")
+	asked := ""
+	err = File(name, []byte("bad"), Options{Like: before, Check: func(name string) error {
+		text, err := os.ReadFile(name)
+		asked = filepath.Base(name) + " " + string(text)
+		return errors.Join(err, sentinel)
+	}})
+	if !errors.Is(err, sentinel) || !strings.HasPrefix(asked, ".") || !strings.HasSuffix(asked, " bad") || strings.Contains(asked, ".json ") {
+		t.Errorf("%q, %v", asked, err)
+	}
+	only(t, name, "first", 0o640)
+	if err := File(name, []byte("second"), Options{Like: before, Check: func(string) error { return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	only(t, name, "second", 0o640)
+	if after, err := os.Stat(name); err != nil || after.Sys().(*syscall.Stat_t).Uid != before.Sys().(*syscall.Stat_t).Uid {
+		t.Errorf("another owner: %v, %v", after, err)
+	}
+}
+
+func TestFileIsUndone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.MkdirAll(dir+"/taken/x", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(dir+"/taken", []byte("x"), Options{}); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		t.Errorf("left behind: %v, %v", all, err)
+	}
+	if err := File(dir+"/nowhere/x", nil, Options{}); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
