@@ -25,7 +25,7 @@ var systemHints = []struct {
 }
 
 // fallback leads to where messages are explained, by their words.
-const fallback = "docs/troubleshooting.md explains messages (it is in /usr/share/doc/capsule-run)"
+const fallback = "docs/troubleshooting.md explains messages (installed in share/doc/capsule-run)"
 
 func systemHint(err error) string {
 	for _, h := range systemHints {
