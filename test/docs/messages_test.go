@@ -70,12 +70,12 @@ func telling(text string) bool {
 	})
 }
 
-// foreign patterns are the words of others: the system's, ld.so's, pflag's, and what is seen.
+// foreign patterns are the words of others: the system's, ld.so's, pflag's, crun's, and what is seen.
 func foreign(pattern string) bool { return slices.Contains(others, pattern) }
 
 var others = []string{"unknown flag: …", "flag needs an argument: …", "invalid argument …", "version `GLIBC_…' not found",
 	"too many open files", "read-only file system", "input/output error", "no space left on device", "disk quota exceeded",
-	"operation not permitted", "permission denied"}
+	"operation not permitted", "permission denied", "error executing hook `…` (exit code: 1)"}
 
 // standard are errors of Go's library.
 var standard = map[string]string{"fs.ErrNotExist": "file does not exist", "fs.ErrPermission": "permission denied"}
