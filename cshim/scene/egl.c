@@ -79,7 +79,7 @@ void open_egl(void)
 	step("eglQueryString");
 	client = eglQueryString(NULL, EXTENSIONS);
 	if (!has_word(client, "EGL_EXT_platform_base"))
-		fail("libEGL has no platforms (EGL_EXT_platform_base)");
+		fail("EGL has no platforms: no driver is there (EGL_EXT_platform_base)");
 	PROC(eglGetPlatformDisplayEXT);
 	PROC(eglQueryDevicesEXT);
 	PROC(eglQueryDeviceStringEXT);

@@ -17,6 +17,9 @@ static const struct scene scenes[] = {
 	{"vulkan-x11", "Vulkan", "x11", draw_vulkan_x11},
 	{"vulkan-wayland", "Vulkan", "wayland", draw_vulkan_wayland},
 	{"opencl", "OpenCL", "memory", draw_opencl},
+	{"cuda", "CUDA", "memory", draw_cuda},
+	{"va-api", "VA-API", "device", draw_va_api},
+	{"vdpau", "VDPAU", "x11", draw_vdpau},
 };
 enum { SCENES = sizeof scenes / sizeof *scenes };
 

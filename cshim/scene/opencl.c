@@ -69,23 +69,46 @@ static const char *device_text(void *d, uint32_t what)
 	return clGetDeviceInfo(d, what, sizeof text - 1, text, NULL) ? "" : text;
 }
 
-/* A GPU or the like before a processor, in the order of the platforms. */
-static void choose(void)
+struct platform {
+	void *id;
+	char name[TEXT], version[TEXT];
+};
+
+/* In the order of their names: that of the files which name them is another one on another machine, or with another loader. */
+static uint32_t list_platforms(struct platform *all)
 {
-	void *platforms[PLATFORMS], *devices[DEVICES];
-	uint32_t count = 0, n;
-	int status = clGetPlatformIDs(PLATFORMS, platforms, &count);
+	void *ids[PLATFORMS];
+	uint32_t n = 0;
+	int status = clGetPlatformIDs(PLATFORMS, ids, &n);
 	step("clGetPlatformIDs");
-	if (status == PLATFORM_NOT_FOUND || (!status && count == 0))
+	if (status == PLATFORM_NOT_FOUND || (!status && n == 0))
 		fail("OpenCL has no platforms: no driver is there");
 	need(status, "clGetPlatformIDs");
+	if (n > PLATFORMS)
+		n = PLATFORMS;
+	for (uint32_t k = 0; k < n; k++) {
+		struct platform p = {.id = ids[k]};
+		uint32_t at = k;
+		clGetPlatformInfo(p.id, PLATFORM_NAME, sizeof p.name - 1, p.name, NULL);
+		clGetPlatformInfo(p.id, PLATFORM_VERSION, sizeof p.version - 1, p.version, NULL);
+		for (; at > 0 && strcmp(all[at - 1].name, p.name) > 0; at--)
+			all[at] = all[at - 1];
+		all[at] = p;
+	}
+	return n;
+}
+
+/* A GPU or the like before a processor. */
+static void choose(void)
+{
+	static struct platform platforms[PLATFORMS];
+	void *devices[DEVICES];
+	uint32_t count = list_platforms(platforms), n;
 	bool software = true;
-	for (uint32_t p = 0; p < count && p < PLATFORMS; p++) {
-		char name[TEXT] = "", version[TEXT] = "";
-		clGetPlatformInfo(platforms[p], PLATFORM_NAME, sizeof name - 1, name, NULL);
-		clGetPlatformInfo(platforms[p], PLATFORM_VERSION, sizeof version - 1, version, NULL);
-		add_fact("platform %s: %s", name, version);
-		if (clGetDeviceIDs(platforms[p], ~0u, DEVICES, devices, &n))
+	for (uint32_t p = 0; p < count; p++) {
+		add_fact("platform %s: %s", platforms[p].name, platforms[p].version);
+		n = 0;
+		if (clGetDeviceIDs(platforms[p].id, ~0u, DEVICES, devices, &n))
 			continue;
 		for (uint32_t k = 0; k < n && k < DEVICES; k++) {
 			uint64_t type = 0;

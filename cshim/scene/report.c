@@ -268,7 +268,7 @@ static void put_extensions(void)
 static _Noreturn void end(const char *error, bool absent)
 {
 	field("api", scene->api);
-	field("platform", scene->platform);
+	field("platform", drawing.platform ? drawing.platform : scene->platform);
 	field("error", error);
 	if (*error)
 		field("step", doing);

@@ -56,6 +56,7 @@ struct drawing {
 	char vendor[TEXT], device[TEXT], version[TEXT], driver[TEXT];
 	bool software;
 	double start, frame;
+	const char *platform; /* where it is another one than the scene's own */
 };
 extern struct drawing drawing;
 
@@ -108,5 +109,8 @@ void draw_vulkan(void);
 void draw_vulkan_x11(void);
 void draw_vulkan_wayland(void);
 void draw_opencl(void);
+void draw_cuda(void);
+void draw_va_api(void);
+void draw_vdpau(void);
 
 #endif
