@@ -101,7 +101,7 @@ func without(list string, dirs []string) string {
 }
 
 // Runtimes that the client installs, by the names of their directories; the first is what games are built for today.
-var Runtimes = []string{"SteamLinuxRuntime_sniper", "SteamLinuxRuntime_soldier"}
+var Runtimes = []string{"SteamLinuxRuntime_sniper", "SteamLinuxRuntime_4", "SteamLinuxRuntime_soldier"}
 
 // Find returns the directory of one of Steam's runtimes in the user's library folders; empty if there is none.
 func Find(getenv func(string) string, names ...string) string {

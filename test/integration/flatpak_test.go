@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,8 +68,21 @@ func newFlatpak(t *testing.T, display *xvfb.Server) *session {
 		must(t, os.MkdirAll(gl+"/"+to, 0o755))
 		must(t, os.Rename(share+"/"+from, gl+"/"+to+"/"+filepath.Base(from)))
 		must(t, os.RemoveAll(share+"/"+to))
-		must(t, os.Symlink("/usr/lib/x86_64-linux-gnu/GL/"+to, share+"/"+to))
+		if !strings.HasPrefix(to, "glvnd") {
+			must(t, os.Symlink("/usr/lib/x86_64-linux-gnu/GL/"+to, share+"/"+to))
+		}
 	}
+	// The platform's libEGL has another directory compiled in, and so gets ours. The file is a link of a tree in use.
+	egl := lib + "/libEGL.so.1.1.0"
+	text, err := os.ReadFile(egl)
+	must(t, err)
+	const vendors = "/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d"
+	own := "/usr/lib/x86_64-linux-gnu/GL/glvnd/egl_vendor.d"
+	if bytes.Count(text, []byte(vendors)) != 1 {
+		t.Fatalf("%s has not %s once", egl, vendors)
+	}
+	must(t, os.Remove(egl))
+	must(t, os.WriteFile(egl, bytes.Replace(text, []byte(vendors), []byte(own+strings.Repeat("\x00", len(vendors)-len(own))), 1), 0o755))
 	for name, target := range map[string]string{"/dri": "GL/lib/dri", "/gbm": "GL/lib/gbm", "/../../bin/ldconfig": "../sbin/ldconfig"} {
 		must(t, os.Symlink(target, lib+name))
 	}
@@ -109,6 +123,7 @@ func TestFlatpak(t *testing.T) {
 	display, runtime := xvfb.Start(t), trees.Tree(t, "runtime11")
 	s := newFlatpak(t, display)
 	flatpaks := "Mesa " + mesaVersion(t, trees.Tree(t, "host13"))
+	probes := trees.Probes(t)
 	in := func(flags []string, args ...string) result {
 		t.Helper()
 		argv := slices.Concat([]string{"flatpak", "run", "--user", "--filesystem=" + runtime + ":ro"}, flags, []string{"org.capsule.App//1", "--runtime", runtime}, args)
@@ -121,6 +136,7 @@ func TestFlatpak(t *testing.T) {
 	}{
 		{nil, []string{"--", "glxinfo", "-B"}, flatpaks},
 		{nil, []string{"--", "vulkaninfo", "--summary"}, flatpaks},
+		{[]string{"--filesystem=" + probes}, []string{"--", probes + "/bin/egl_small"}, "llvmpipe"},
 		{[]string{"--filesystem=host-os"}, []string{"--host", "/run/host", "--", "glxinfo", "-B"}, "Mesa " + mesaVersion(t, machine)},
 		{nil, []string{"--", "bash", "-c", "echo $BASH_VERSION of $FLATPAK_ID"}, "5.1.4(1)-release of org.capsule.App\n"}, // its PATH has no /bin
 	} {
