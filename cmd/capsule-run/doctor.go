@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/doctor"
+	"github.com/capsule-run/capsule-run/internal/doctor/page"
 	doctorreport "github.com/capsule-run/capsule-run/internal/doctor/report"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -25,6 +26,7 @@ const (
 )
 
 func doctorCommand(f *flags, status *int) *cobra.Command {
+	html := ""
 	c := &cobra.Command{
 		Use:   "doctor [flags]",
 		Short: "Draw through every API, natively and in the runtime, and compare",
@@ -32,14 +34,24 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 			"pictures and the devices, and says what is wrong and what to do. Without a runtime the host's own tree\n" +
 			"stands in for one. The report names no home directory, user or host: it can be shown to others. The exit\n" +
 			"status is 0 if everything that works natively works the same through the capsule, 1 if something does not.",
-		Example: "  capsule-run doctor --runtime ./debian11-runtime\n  capsule-run doctor --runtime ./debian11-runtime --json > report.json",
+		Example: "  capsule-run doctor --runtime ./debian11-runtime\n  capsule-run doctor --runtime ./debian11-runtime --html report.html",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if html == "-" && f.json {
+				return usage("--json and --html - both write to standard output", "give --html the name of a file")
+			}
 			o, err := f.options()
 			if err != nil {
 				return err
 			}
 			defer o.Release()
+			var file *pageFile
+			if html != "" && html != "-" {
+				if file, err = openPage(html); err != nil {
+					return err
+				}
+				defer file.drop()
+			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
 			defer stop()
 			r, err := doctor.Make(ctx, &doctor.Options{Options: o, Launcher: f.launcher(), Limit: sceneLimit,
@@ -54,20 +66,38 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 			if !r.OK {
 				*status = fault.ExitFailure
 			}
-			return f.writeReport(cmd.OutOrStdout(), r)
+			switch out := cmd.OutOrStdout(); {
+			case html == "-":
+				return page.Write(out, r)
+			case file != nil:
+				if err := file.finish(func(w io.Writer) error { return page.Write(w, r) }); err != nil {
+					return err
+				}
+				fallthrough
+			default:
+				return f.printReport(out, r, html)
+			}
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON (docs/doctor.md)")
+	c.Flags().StringVar(&html, "html", "", "write a page with the pictures and the plan to a `FILE`, - for standard output")
+	if err := c.MarkFlagFilename("html", "html"); err != nil {
+		panic(err) // the flag's name is misspelt
+	}
 	return c
 }
 
-func (f *flags) writeReport(out io.Writer, r *doctorreport.Report) error {
+func (f *flags) printReport(out io.Writer, r *doctorreport.Report, html string) error {
 	if f.json {
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
-	return doctor.Print(out, r, style(os.Stdout))
+	attach := "For a bug report --html report.html writes all of it to a page; it names neither user nor home."
+	if html != "" {
+		attach = "Attach " + html + " to a bug report; it names neither user nor home."
+	}
+	return doctor.Print(out, r, style(os.Stdout), attach)
 }
 
 // launcher is the command line of a launch with the same flags, but for --host, --runtime and --isolation.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ func title(s *report.Scene) string { return fmt.Sprintf("%s: %s (%s)", s.Arch, s
 
 // findScenes tells what the verdicts mean.
 func (d *doctor) findScenes() {
+	neither := map[string][]string{} // by architecture: they have one cause often, that there is no GPU
 	for i := range d.report.Scenes {
 		s := &d.report.Scenes[i]
 		switch s.Verdict {
@@ -78,12 +80,15 @@ func (d *doctor) findScenes() {
 			d.found(report.Note, s.API, fmt.Sprintf("%s works through the capsule alone; natively: %s", title(s), failure(s.Native)), "")
 		case report.BothFail:
 			if d.shown(s.Platform) {
-				d.found(d.bothFail(), s.API, fmt.Sprintf("%s cannot be drawn on either side: %s", title(s), failure(s.Native)),
-					"the host's driver is the place to look: capsule-run inspect shows it and what it lacks")
+				neither[s.Arch] = append(neither[s.Arch], s.Name+" ("+failure(s.Native)+")")
 			}
 		case report.Same:
 			d.findDetails(s)
 		}
+	}
+	for _, a := range slices.Sorted(maps.Keys(neither)) {
+		d.found(d.bothFail(), "", a+": can be drawn on neither side: "+strings.Join(neither[a], ", "),
+			"the host's drivers are the place to look: capsule-run inspect shows them and what they lack")
 	}
 }
 
@@ -95,7 +100,7 @@ func failure(e *report.Drawing) string {
 	if e.Step == "" || e.Step == "start" || e.Step == "exit" {
 		return e.Error
 	}
-	return e.Step + ": " + e.Error
+	return e.Step + ": " + strings.TrimPrefix(e.Error, e.Step+": ")
 }
 
 // bothFail weighs an API that nothing can be drawn with: without a GPU that is to be expected of some.
@@ -106,9 +111,11 @@ func (d *doctor) bothFail() report.Severity {
 	return report.Warning
 }
 
-// shown says whether the session has what a platform takes.
-func (d *doctor) shown(platform string) bool {
-	return platform != "x11" && platform != "wayland" || slices.Contains(d.report.Machine.Sessions, platform)
+func (d *doctor) shown(platform string) bool { return inSession(platform, d.report.Machine.Sessions) }
+
+// inSession says whether the session has what a platform takes.
+func inSession(platform string, sessions []string) bool {
+	return platform != "x11" && platform != "wayland" || slices.Contains(sessions, platform)
 }
 
 // failureHint looks for the cause of a failure in what the plan says, and in the words of ld.so.
@@ -118,8 +125,8 @@ func (d *doctor) failureHint(s *report.Scene) string {
 	if p != nil {
 		for _, m := range p.Symbols.Missing {
 			if strings.Contains(text, m.Symbol) {
-				return fmt.Sprintf("the runtime's %s has no %s, which %s needs, and capsule-run cannot supply it: use a newer runtime",
-					m.Library, m.Symbol, strings.Join(m.NeededBy[:min(2, len(m.NeededBy))], ", "))
+				return fmt.Sprintf("the runtime's %s has no %s, which %s may call, and capsule-run cannot supply it: use a newer runtime",
+					m.Library, m.Symbol, strings.Join(m.NeededBy[:min(2, len(m.NeededBy))], " and "))
 			}
 		}
 	}

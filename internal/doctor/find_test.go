@@ -66,7 +66,7 @@ func TestFindings(t *testing.T) {
 		"missing symbol": {func(d *doctor) {
 			d.report.Scenes[0].Capsule = &report.Drawing{Error: "the host's driver called XFoo@", Step: "context"}
 			d.report.Plan.Architectures[0].Symbols.Missing = []capsule.Bridged{{Library: "libX11.so.6", Symbol: "XFoo", NeededBy: []string{"libGLX_mesa.so.0"}}}
-		}, report.Problem, "context: the host's driver called XFoo", "the runtime's libX11.so.6 has no XFoo, which libGLX_mesa.so.0 needs", false},
+		}, report.Problem, "context: the host's driver called XFoo", "the runtime's libX11.so.6 has no XFoo, which libGLX_mesa.so.0 may call", false},
 		"device": {func(d *doctor) {
 			d.report.Scenes[0].Capsule.Device, d.report.Scenes[0].Capsule.Software = "llvmpipe", true
 		}, report.Problem, "x86_64: GL (glx) is drawn by Radeon natively, by llvmpipe through the capsule", "the host's driver does not come up", false},
@@ -81,7 +81,7 @@ func TestFindings(t *testing.T) {
 		"native": {func(d *doctor) { d.report.Scenes[0].Native = &report.Drawing{Error: "e"} }, report.Note, "works through the capsule alone", "", true},
 		"neither": {func(d *doctor) {
 			d.report.Scenes[0].Native, d.report.Scenes[0].Capsule = &report.Drawing{Error: "e"}, &report.Drawing{Error: "e"}
-		}, report.Warning, "cannot be drawn on either side: e", "inspect", true},
+		}, report.Warning, "x86_64: can be drawn on neither side: glx (e)", "inspect", true},
 		"session": {func(d *doctor) {
 			d.report.Scenes[0].Native, d.report.Scenes[0].Capsule = &report.Drawing{Error: "e"}, &report.Drawing{Error: "e"}
 			d.report.Machine.Sessions = nil
@@ -117,7 +117,7 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: one cause is told %d times: %+v", name, problems, f)
 		}
 		var text strings.Builder
-		if err := Print(&text, d.report, table.Style{}); err != nil {
+		if err := Print(&text, d.report, table.Style{}, "attach it"); err != nil {
 			t.Fatal(err)
 		}
 		for l := range strings.Lines(text.String()) {

@@ -18,8 +18,8 @@ const columns = 80
 var words = map[report.Verdict]string{report.Same: "same", report.Differs: "differs", report.CapsuleFails: "fails",
 	report.NativeFails: "works", report.BothFail: "neither"}
 
-// Print shows a report to a person.
-func Print(out io.Writer, r *report.Report, s table.Style) error {
+// Print shows a report to a person. The last line says how to show it to others.
+func Print(out io.Writer, r *report.Report, s table.Style, attach string) error {
 	if s.Width == 0 || s.Width > columns {
 		s.Width = columns
 	}
@@ -65,18 +65,18 @@ func Print(out io.Writer, r *report.Report, s table.Style) error {
 			end()
 			arch = x.Arch
 			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch)))
-			t = &table.Table{Head: []string{"scene", "capsule", "boundary", "start", "device"}}
+			t = &table.Table{Head: []string{"scene", "capsule", "boundary", "ms", "device"}}
 		}
 		if x.Verdict == report.Absent {
 			absent += known(", ", x.Name)
 			absent = strings.TrimPrefix(absent, ", ")
 			continue
 		}
-		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
+		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x, r.Machine.Sessions))
 	}
 	end()
 	if len(r.Scenes) > 0 {
-		lines(w, s, "", "start: to the end of the first frame, natively -> through the capsule, in ms")
+		lines(w, s, "", "ms: from the start to the end of the first frame, natively/through the capsule")
 	}
 	if len(r.Findings) > 0 {
 		fmt.Fprintf(w, "\n%s\n", s.Bold("Findings"))
@@ -97,12 +97,9 @@ func Print(out io.Writer, r *report.Report, s table.Style) error {
 	}
 	fmt.Fprintln(w)
 	lines(w, s, "", summary(r))
-	lines(w, s, "", Attach)
+	lines(w, s, "", attach)
 	return w.Flush()
 }
-
-// Attach is the last line: how to show the report to others.
-var Attach = "For a bug report attach what capsule-run doctor --json writes; it names neither user nor home."
 
 // lines writes a text broken behind a lead.
 func lines(w io.Writer, s table.Style, lead, text string) {
@@ -146,12 +143,14 @@ func times(s *report.Scene) string {
 	if a == "-" && b == "-" {
 		return "-"
 	}
-	return a + " -> " + b
+	return a + "/" + b
 }
 
 // onDevice is the native device, and the other one where that differs.
-func onDevice(s *report.Scene) string {
+func onDevice(s *report.Scene, sessions []string) string {
 	switch {
+	case s.Verdict == report.BothFail && !inSession(s.Platform, sessions):
+		return "no " + s.Platform + " session"
 	case s.Native.Drawn() && s.Capsule.Drawn() && s.Native.Device != s.Capsule.Device:
 		return first(s.Native.Device, "-") + "; capsule: " + first(s.Capsule.Device, "-")
 	case s.Native.Drawn():

@@ -26,6 +26,7 @@ type examination struct {
 	runtime, host string
 	flags         []string
 	display       *xvfb.Server
+	env           []string
 	nobody        bool     // as an ordinary user
 	within        []string // a command that starts it
 }
@@ -56,6 +57,7 @@ func (e examination) run(t *testing.T, flags ...string) result {
 	if e.display != nil {
 		cmd.Env = append(cmd.Env, e.display.Env()...)
 	}
+	cmd.Env = append(cmd.Env, e.env...)
 	cmd.Dir = dir
 	r := toEnd(t, ctx, cmd)
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -113,17 +115,18 @@ func healthy(t *testing.T, r *report.Report, names ...string) {
 	}
 }
 
+// onMachine is what a machine without a GPU draws.
 var onMachine = []string{"x86_64 gl-surfaceless", "x86_64 gles-surfaceless", "x86_64 vulkan"}
 
 // What this machine draws, it draws in Debian 11's runtime too: with namespaces and without, for root and for others.
 func TestDoctor(t *testing.T) {
-	display := xvfb.Start(t)
-	e := examination{runtime: trees.Tree(t, "runtime11"), display: display}
+	wayland := startWeston(t)
+	e := examination{runtime: trees.Tree(t, "runtime11"), display: wayland.display, env: wayland.env[:2]} // but for DISPLAY=
 	for _, isolation := range []string{"userns", "none"} {
 		e.flags = []string{"--isolation", isolation}
 		r := e.report(t)
-		healthy(t, r, onMachine...)
-		if r.Isolation != isolation || r.Runtime.Host || !slices.Equal(r.Machine.Sessions, []string{"x11"}) || r.Runtime.Glibc != "2.31" ||
+		healthy(t, r, append([]string{"x86_64 glx", "x86_64 egl-x11", "x86_64 egl-wayland", "x86_64 vulkan-x11", "x86_64 vulkan-wayland"}, onMachine...)...)
+		if r.Isolation != isolation || r.Runtime.Host || !slices.Equal(r.Machine.Sessions, []string{"x11", "wayland"}) || r.Runtime.Glibc != "2.31" ||
 			!strings.Contains(r.Runtime.System, "bullseye") {
 			t.Errorf("%s: %+v, %+v", r.Isolation, r.Runtime, r.Machine)
 		}
@@ -135,11 +138,10 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	if os.Geteuid() == 0 {
-		e.nobody, e.flags, e.display = true, nil, nil
+		e.nobody, e.flags, e.display, e.env = true, nil, nil, nil
 		r := e.report(t)
 		healthy(t, r, onMachine...)
-		x11 := slices.ContainsFunc(r.Scenes, func(s report.Scene) bool { return s.Platform == "x11" })
-		if r.Isolation != "userns" || found(r, "DISPLAY is not set") != x11 {
+		if r.Isolation != "userns" || !found(r, "X11 was not tried: DISPLAY is not set") {
 			t.Errorf("%s, %+v", r.Isolation, r.Findings)
 		}
 	}
@@ -159,7 +161,7 @@ func TestDoctorOfBothArchitectures(t *testing.T) {
 	unmounted(t)
 	e := examination{runtime: trees.Tree(t, "runtime11both"), host: trees.Tree(t, "host13both"), display: xvfb.Start(t)}
 	r := e.report(t)
-	healthy(t, r, append([]string{"i386 gl-surfaceless", "i386 vulkan"}, onMachine...)...)
+	healthy(t, r, append([]string{"i386 gl-surfaceless", "i386 vulkan", "i386 glx", "x86_64 glx"}, onMachine...)...)
 	for _, s := range r.Scenes {
 		if s.Native.Drawn() && s.API == "EGL" && !strings.Contains(s.Native.Version, "Mesa "+mesaVersion(t, e.host)) {
 			t.Errorf("%s is drawn by %q", s.Name, s.Native.Version)
@@ -206,6 +208,32 @@ func brokenRuntime(t *testing.T, function string) string {
 	must(t, os.Remove(files[0])) // it may be a link to the tree's
 	must(t, os.WriteFile(files[0], bytes.Replace(text, []byte(name), []byte(other), 1), 0o644))
 	return dir
+}
+
+// A driver calls what the runtime's library lacks: the scene fails, and the finding names both.
+func TestDoctorOfABrokenRuntime(t *testing.T) {
+	const function = "XESetCloseDisplay" // Mesa's GLX calls it for each display
+	r := examination{runtime: brokenRuntime(t, function), display: xvfb.Start(t)}.report(t)
+	for _, s := range r.Scenes {
+		want := report.Same
+		if s.Name == "glx" {
+			want = report.CapsuleFails
+		}
+		if s.Native.Drawn() && s.Verdict != want {
+			t.Errorf("%s: %s, want %s: %+v", s.Name, s.Verdict, want, s.Capsule)
+		}
+	}
+	if f := r.Findings[0]; r.OK || f.Severity != report.Problem || f.API != "GL" || !strings.Contains(f.What, "glx") ||
+		!strings.Contains(f.What, "SIGABRT") || !strings.Contains(f.What, function) || !strings.Contains(f.Hint, "libX11.so.6 has no "+function) {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// OpenCL by pocl, which compiles with the host's linker.
+func TestDoctorOfComputing(t *testing.T) {
+	unmounted(t)
+	e := examination{runtime: trees.Tree(t, "runtime11compute"), host: trees.Tree(t, "host13compute")}
+	healthy(t, e.report(t), "x86_64 opencl", "x86_64 gl-surfaceless")
 }
 
 // Interrupted, the doctor ends what it has started, and leaves nothing.
