@@ -17,6 +17,8 @@ type HostManifest struct {
 	Library   int      // index into Host.Libraries
 	// Driver marks the manifests of drivers: others are not shown to the runtime's loaders.
 	Driver bool
+	// Single says that the variables hold one file, not a list.
+	Single bool
 	// Variables of the environment by which the runtime's loader is told of such files, and DirectoryVariable of their
 	// directory. Replaces are the other variables that name such files: discovery has honoured them.
 	Variables         []string
@@ -62,6 +64,9 @@ func (p *planner) announce() error {
 
 // announceManifest writes a manifest that names a stub. Files of all architectures with a common directory lie in one.
 func (p *planner) announceManifest(m HostManifest, stub string) error {
+	if m.Single && p.several && path.Dir(stub) == LibDir(p.in.Arch) {
+		stub = path.Base(stub) // one file for all architectures: ld.so has a stub of that name for each that has the driver
+	}
 	text := []byte(stub + "\n")
 	if m.Key != nil {
 		var err error
@@ -84,7 +89,7 @@ func (p *planner) announceManifest(m HostManifest, stub string) error {
 	}
 	p.plan.artefacts.Generated = append(p.plan.artefacts.Generated, GeneratedFile{File: path.Join(dir, name), Text: text})
 	for _, v := range m.Variables {
-		p.announceAs(v, path.Join(inside, name))
+		p.setVariable(variable{v, path.Join(inside, name), m.Single})
 	}
 	p.announceAs(m.DirectoryVariable, inside)
 	p.replace(m.Replaces)
@@ -92,9 +97,10 @@ func (p *planner) announceManifest(m HostManifest, stub string) error {
 }
 
 // announceAs adds a path to a variable of the program's environment, once.
-func (p *planner) announceAs(name, value string) {
-	v := variable{name, value}
-	if name != "" && !slices.Contains(p.plan.variables, v) {
+func (p *planner) announceAs(name, value string) { p.setVariable(variable{name: name, value: value}) }
+
+func (p *planner) setVariable(v variable) {
+	if v.name != "" && !slices.Contains(p.plan.variables, v) {
 		p.plan.variables = append(p.plan.variables, v)
 	}
 }
@@ -124,7 +130,10 @@ func withLibrary(text []byte, key []string, library string) ([]byte, error) {
 	return json.MarshalIndent(whole, "", "  ")
 }
 
-type variable struct{ name, value string }
+type variable struct {
+	name, value string
+	single      bool // the variable holds one path: the first
+}
 
 // environment is what the program needs so that the runtime's loaders find the drivers: a list of paths a variable, of
 // all architectures. An empty value takes a variable away.
@@ -133,7 +142,7 @@ func environment(plans []*ArchPlan) map[string]string {
 	out := map[string]string{}
 	for _, p := range plans {
 		for _, v := range p.variables {
-			if !slices.Contains(lists[v.name], v.value) {
+			if !slices.Contains(lists[v.name], v.value) && !(v.single && len(lists[v.name]) > 0) {
 				lists[v.name] = append(lists[v.name], v.value)
 			}
 		}

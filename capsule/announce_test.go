@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 )
@@ -241,5 +242,67 @@ func TestTwoDriversOfOneName(t *testing.T) {
 	}
 	if !strings.Contains(string(a.Generated[1].Text), "lib/2/libdriver.so.2") {
 		t.Errorf("%s", a.Generated[1].Text)
+	}
+}
+
+// A variable that holds one file, for programs of two architectures: the file leads each to its own driver, by a bare name.
+func TestSingleManifestOfTwoArchitectures(t *testing.T) {
+	make := func(several bool) *capsule.Plan {
+		in := withDriver("libGL.so.1", "libEGL.so.1")
+		if several {
+			second := withDriver("libGL.so.1", "libEGL.so.1").Architectures[0]
+			second.Arch = arch.I386
+			in.Architectures = append(in.Architectures, second)
+		}
+		for _, a := range in.Architectures {
+			a.Host.Manifests[0].Single = true
+		}
+		p, err := capsule.Make(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for several, library := range map[bool]string{false: `"/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`, true: `"libdriver.so.2"`} {
+		p := make(several)
+		if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01-10.json" {
+			t.Errorf("%q", got)
+		}
+		if text := string(p.Architectures[0].Artefacts().Generated[0].Text); !strings.Contains(text, library) {
+			t.Errorf("no %s in %s", library, text)
+		}
+	}
+}
+
+// A library of the host that links an API's loader has the program's at the driver boundary, for it is given what the program
+// made with that. At the frontend boundary the host's loader is the program's.
+func TestLoadersAreShared(t *testing.T) {
+	for boundary, shared := range map[string]bool{capsule.BoundaryDriver: true, capsule.BoundaryFrontend: false} {
+		in := withDriver("libGL.so.1", "libEGL.so.1")
+		in.Boundary.ByAPI = map[string]string{"GL": boundary, "EGL": boundary}
+		a := in.Architectures[0]
+		a.Runtime.Libraries["libGL.so.1"].Exports = syms("glClear")
+		gl := slices.IndexFunc(a.Host.Libraries, func(l *capsule.HostLibrary) bool { return l.Name == "libGL.so.1" })
+		monado := *a.Host.Libraries[3]
+		monado.Name, monado.Path, monado.Aliases, monado.Deps = "libmonado.so", "/usr/lib/libmonado.so", nil, []int{gl}
+		monado.Uses, monado.Imports = []capsule.Use{{API: "XR", Driver: true}}, syms("glClear")
+		a.Host.Libraries = append(a.Host.Libraries, &monado)
+		in.Rules.Families = append(in.Rules.Families, capsule.Family{Name: "XR", BundledLoader: true, Optional: true})
+		p, err := capsule.Make(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sides := map[capsule.Side]bool{}
+		for _, l := range p.Architectures[0].Libraries {
+			if l.Soname == "libGL.so.1" {
+				sides[l.Side] = true
+			}
+		}
+		if sides[capsule.SideRuntime] != shared || sides[capsule.SideHost] == shared {
+			t.Errorf("%s: libGL.so.1 is of %v", boundary, sides)
+		}
+		if w := strings.Join(p.Architectures[0].Warnings, "\n"); strings.Contains(w, "glClear") {
+			t.Errorf("%s: %s", boundary, w)
+		}
 	}
 }

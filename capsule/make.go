@@ -139,6 +139,27 @@ func (p *planner) chooseShared() {
 			p.shared[name] = true
 		}
 	}
+	p.shareLoaders()
+}
+
+// shareLoaders: at the driver boundary the process's loader of an API is the runtime's. What of the host's needs that loader
+// too is given the same: Monado takes the VkInstance that the program made with its libvulkan.
+func (p *planner) shareLoaders() {
+	runtimes := map[string]bool{}
+	for _, f := range p.rules.Families {
+		if p.boundary[f.Name] != BoundaryDriver {
+			continue
+		}
+		for _, name := range f.Loaders {
+			runtimes[name] = p.in.Runtime.Libraries[name] != nil
+		}
+	}
+	p.reach(func(l *HostLibrary) bool {
+		if runtimes[l.Name] {
+			p.shared[l.Name] = true
+		}
+		return p.shared[l.Name]
+	})
 }
 
 // standsAlone says that the host's library of that name may be loaded beside the runtime's libc. libmvec has no state;
@@ -151,13 +172,18 @@ func (p *planner) standsAlone(name string) bool {
 // chooseLoaded keeps of the host's libraries what can be reached without crossing a shared one: libXau, say, which only
 // the host's libxcb needs, has no place in a capsule that uses the runtime's.
 func (p *planner) chooseLoaded() {
-	p.loaded = map[*HostLibrary]bool{}
+	p.loaded = p.reach(func(l *HostLibrary) bool { return p.shared[l.Name] })
+}
+
+// reach visits what the capsule's roots need or open, but for what stops it; it returns the rest.
+func (p *planner) reach(stop func(*HostLibrary) bool) map[*HostLibrary]bool {
+	reached := map[*HostLibrary]bool{}
 	var visit func(l *HostLibrary)
 	visit = func(l *HostLibrary) {
-		if p.shared[l.Name] || p.loaded[l] {
+		if reached[l] || stop(l) {
 			return
 		}
-		p.loaded[l] = true
+		reached[l] = true
 		for _, d := range slices.Concat(l.Deps, l.Opens) {
 			visit(p.in.Host.Libraries[d])
 		}
@@ -167,6 +193,7 @@ func (p *planner) chooseLoaded() {
 			visit(l)
 		}
 	}
+	return reached
 }
 
 // numberObjects gives every object its index in the manifest: the runtime's libraries, the proxies, then the host's

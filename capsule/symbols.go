@@ -100,7 +100,7 @@ func (p *planner) answerSymbols() {
 	sort.Strings(names)
 	for _, name := range names {
 		known := libc
-		if slices.Contains(p.rules.Interop, name) {
+		if !p.isLibc(name) {
 			known = p.runtimeSymbols([]string{name})
 		}
 		b := &proxyBuilder{p: p, soname: name, known: known, wrappers: wrappers, polyfills: polyfills,

@@ -148,7 +148,7 @@ func (s *Side) host(w *Wishes, rules *configs.Rules) capsule.Host {
 		} else if m.Library != nil {
 			r := m.Rule
 			h.Manifests = append(h.Manifests, capsule.HostManifest{API: m.API, Kind: m.Kind, Path: m.Path, Text: m.Text,
-				Key: r.Key, Library: index[m.Library], Driver: r.Driver, Variables: r.Variables,
+				Key: r.Key, Library: index[m.Library], Driver: r.Driver, Single: r.First, Variables: r.Variables,
 				DirectoryVariable: r.DirectoryVariable,
 				Replaces:          append(slices.Clone(r.FilesEnvironment), r.DirectoriesEnvironment, r.AddEnvironment)})
 		}

@@ -154,6 +154,10 @@ var recipes = []Recipe{
 	{Name: "desktop11", Suite: "bullseye", Variant: "extract", Ldconfig: true, Include: append(unconfigured, "bash", "coreutils", "dbus",
 		"libglib2.0-bin", "pipewire-bin", "libspa-0.2-modules", "pulseaudio-utils", "mesa-utils", "libgl1", "x11-utils"),
 		Prune: gpuLibraries(amd64)},
+	// OpenXR: Monado and a layer on the host, a program and another layer in the runtime.
+	{Name: "host13xr", Suite: "trixie", Include: []string{"libopenxr-loader1", "libopenxr1-monado", "monado-service",
+		"openxr-layer-apidump", "libvulkan1", "mesa-vulkan-drivers", "libgl1", "libegl1", "libgl1-mesa-dri", "libopengl0", "libxxf86vm1"}},
+	{Name: "xr11", Suite: "bullseye", Include: []string{"libopenxr-utils", "openxr-layer-corevalidation", "libvulkan1", "procps"}},
 	// Computing and video: what of them works without a GPU.
 	{Name: "host13compute", Suite: "trixie", Include: computeHostPackages},
 	{Name: "full11compute", Suite: "bullseye", Include: computePackages},
