@@ -35,7 +35,8 @@ for group; do
 		flatpak=flatpak pipewire=pipewire pipewire-bin=pw-record pipewire-pulse=pipewire-pulse wireplumber=wireplumber xdg-desktop-portal xdg-desktop-portal-gtk fuse3=fusermount3
 		libglib2.0-bin=gdbus podman=podman runc=runc
 		crun=crun uidmap=newuidmap fuse-overlayfs=fuse-overlayfs slirp4netns=slirp4netns passwd=useradd
-		systemd=systemd-analyze pulseaudio=pulseaudio pulseaudio-utils=pactl dbus-daemon=dbus-daemon fonts-dejavu-core $aarch64" ;;
+		systemd=systemd-analyze pulseaudio=pulseaudio pulseaudio-utils=pactl dbus-daemon=dbus-daemon fonts-dejavu-core
+		chromium=chromium $aarch64" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears podman=podman runc=runc" ;;
 	*) usage ;;
 	esac

@@ -12,7 +12,7 @@ import (
 const (
 	character  = 7.3 // of the 12px monospace font that names are set in; a wide one
 	padding    = 8
-	maxLabel   = 25 // characters; longer names are cut in the middle
+	maxLabel   = 26 // characters; longer names are cut in the middle
 	boxHeight  = 22
 	rowHeight  = 27
 	bandHeader = 25

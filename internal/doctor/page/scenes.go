@@ -12,18 +12,18 @@ import (
 
 // scene is a card.
 type scene struct {
-	ID             string
-	Title, Arch    string
-	Name, Platform string
-	Verdict, Tone  string
-	Compared       string // what the pictures say, in words
-	Boundary       string
-	Reason         string
-	Native         side
-	Capsule        side
-	Difference     *picture
-	Rows           []row
-	Facts          []string // that both sides tell alike
+	ID            string
+	Name          string
+	What          string // API, platform and, of several, architecture
+	Verdict, Tone string
+	Compared      string // what the pictures say, in words
+	Boundary      string
+	Reason        string
+	Native        side
+	Capsule       side
+	Difference    *picture
+	Rows          []row
+	Facts         []string // that both sides tell alike
 
 	rank int
 }
@@ -47,6 +47,9 @@ type row struct {
 // Same says that one text stands for both.
 func (r row) Same() bool { return r.Native == r.Capsule }
 
+// platforms in words.
+var platforms = map[string]string{"x11": "on X11", "wayland": "on Wayland", "surfaceless": "without a surface", "device": "on a device", "memory": "in memory"}
+
 // newScenes are the cards of the scenes with which something is the matter, the worst first, those of the others, and the
 // scenes whose API the host does not have.
 func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
@@ -56,20 +59,16 @@ func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 	}
 	for i := range r.Scenes {
 		s := &r.Scenes[i]
-		title := first(s.API, s.Name, "Scene")
+		what := strings.TrimSpace(s.API + " " + cmp.Or(platforms[s.Platform], s.Platform))
+		if len(archs) > 1 {
+			what += ", " + s.Arch
+		}
 		if s.Verdict == report.Absent {
-			name := fmt.Sprintf("%s (%s)", title, s.Name)
-			if len(archs) > 1 {
-				name = fmt.Sprintf("%s (%s, %s)", title, s.Name, s.Arch)
-			}
-			absent = append(absent, name)
+			absent = append(absent, fmt.Sprintf("%s (%s)", s.Name, what))
 			continue
 		}
-		c := &scene{ID: fmt.Sprintf("scene-%d", i), Title: title, Name: s.Name, Platform: s.Platform, Boundary: s.Boundary,
-			Reason: s.BoundaryReason, Native: newSide("Native", s.Native), Capsule: newSide("Through the capsule", s.Capsule)}
-		if len(archs) > 1 {
-			c.Arch = s.Arch
-		}
+		c := &scene{ID: fmt.Sprintf("scene-%d", i), Name: first(s.Name, s.API, "?"), What: what, Boundary: s.Boundary, Reason: s.BoundaryReason,
+			Native: newSide("Native", s.Native), Capsule: newSide("Through the capsule", s.Capsule)}
 		c.Verdict, c.Tone, c.rank = verdictWords(s)
 		for _, one := range []*side{&c.Native, &c.Capsule} {
 			one.Alt = fmt.Sprintf("What %s drew, %s", s.Name, strings.ToLower(one.Name))

@@ -50,13 +50,14 @@ type driver struct{ For, API, Drivers, Version, Missing string }
 
 // archView is an architecture of the plan.
 type archView struct {
-	ID      string
-	Plan    *capsule.ArchPlan
-	Stack   *inspection.Arch
-	Graph   *drawing
-	Rows    []libraryRow
-	Left    int // libraries or lines that the graph does not have
-	Symbols []symbols
+	ID       string
+	Plan     *capsule.ArchPlan
+	Stack    *inspection.Arch
+	Graph    *drawing
+	Rows     []libraryRow
+	Warnings []string // those that no finding tells
+	Left     int      // libraries or lines that the graph does not have
+	Symbols  []symbols
 }
 
 // libraryRow is a library in the table, whose rows are in the plan's order.
@@ -80,12 +81,10 @@ func newView(original *report.Report) *view {
 	v.Sentence, v.Tone = sentence(r)
 	v.Worse, v.Alike, v.Absent = newScenes(r)
 	count := map[string]int{}
-	said := map[string]bool{}
 	for _, f := range r.Findings {
 		words, tone := findingWords(f.Severity)
 		v.Findings = append(v.Findings, finding{f, words, tone})
 		count[words]++
-		said[f.What] = true
 	}
 	var counts []string
 	for _, c := range []struct{ word, many string }{{"Problem", "problems"}, {"Warning", "warnings"}, {"Note", "notes"}} {
@@ -99,7 +98,7 @@ func newView(original *report.Report) *view {
 		"Isolation", r.Isolation)
 	if r.Stack != nil {
 		for _, p := range r.Stack.Problems {
-			if !said[p] {
+			if !said(r, p) {
 				v.Problems = append(v.Problems, p)
 			}
 		}
@@ -110,13 +109,40 @@ func newView(original *report.Report) *view {
 		}
 		for i, a := range v.Plan.Architectures {
 			if a != nil {
-				v.Archs = append(v.Archs, newArch(fmt.Sprint("a", i), a, stackOf(r.Stack, a.Arch)))
+				arch := newArch(fmt.Sprint("a", i), a, stackOf(r.Stack, a.Arch))
+				for _, w := range a.Warnings {
+					if !said(r, w) {
+						arch.Warnings = append(arch.Warnings, w)
+					}
+				}
+				v.Archs = append(v.Archs, arch)
 			}
 		}
 	}
 	v.Summary = summary(v)
 	v.JSON = raw(r)
 	return v
+}
+
+// said tells whether a finding has a text in it, so that nobody reads it twice.
+func said(r *report.Report, text string) bool {
+	return slices.ContainsFunc(r.Findings, func(f report.Finding) bool { return strings.Contains(f.What, text) })
+}
+
+// BoundaryWords are the boundaries with their APIs: "frontend: GL, EGL; none: Vulkan".
+func (a *archView) BoundaryWords() string {
+	var order []string
+	apis := map[string][]string{}
+	for _, b := range a.Plan.Boundaries {
+		if apis[b.Boundary] == nil {
+			order = append(order, b.Boundary)
+		}
+		apis[b.Boundary] = append(apis[b.Boundary], b.API)
+	}
+	for i, b := range order {
+		order[i] = b + ": " + listed(apis[b], 12)
+	}
+	return strings.Join(order[:min(len(order), 4)], "; ")
 }
 
 // machine says what the host is, and what it has for its GPUs.

@@ -1,0 +1,306 @@
+//go:build integration
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/internal/doctor/page"
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/inspection"
+	"github.com/capsule-run/capsule-run/test/trees"
+)
+
+// pageOf makes the page of a Debian 11 runtime on this machine.
+func pageOf(t *testing.T) (file string, r *report.Report) {
+	t.Helper()
+	var drawn bytes.Buffer
+	m := image.NewNRGBA(image.Rect(0, 0, 256, 256))
+	for i := range 256 {
+		m.SetNRGBA(i, i, color.NRGBA{R: uint8(i), A: 255})
+	}
+	if err := png.Encode(&drawn, m); err != nil {
+		t.Fatal(err)
+	}
+	d := &report.Drawing{Device: "llvmpipe", Start: 40, Frame: 2, PNG: drawn.Bytes()}
+	r = &report.Report{Schema: report.Schema, Plan: &capsule.Plan{}, Stack: &inspection.Report{},
+		Findings: []report.Finding{{Severity: report.Warning, What: "it is slow", Hint: "buy a GPU"}},
+		Scenes: []report.Scene{{Arch: "x86_64", API: "GL", Name: "glx", Verdict: report.Same, Native: d, Capsule: d},
+			{Arch: "x86_64", API: "EGL", Name: "egl", Verdict: report.CapsuleFails, Native: d, Capsule: &report.Drawing{Error: "no"}}}}
+	for command, into := range map[string]any{"plan": r.Plan, "inspect": r.Stack} {
+		if err := json.Unmarshal(capsuleRun(t, home, command, "--json", "--runtime", trees.Tree(t, "runtime11")), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text bytes.Buffer
+	if err := page.Write(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "doctor's page.html")
+	if err := os.WriteFile(file, text.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file, r
+}
+
+// TestPage looks at the page in a real browser.
+func TestPage(t *testing.T) {
+	file, r := pageOf(t)
+	b := browse(t)
+	b.open(file, 1280, "light")
+	libraries := r.Plan.Architectures[0].Libraries
+
+	t.Run("pictures", func(t *testing.T) {
+		sizes := value[[][2]int](b, `[...document.images].map(i => [i.naturalWidth, i.naturalHeight])`)
+		want := 0
+		for _, s := range r.Scenes {
+			for _, d := range []*report.Drawing{s.Native, s.Capsule} {
+				if d != nil && len(d.PNG) > 0 {
+					want++
+				}
+			}
+		}
+		if len(sizes) < want || want == 0 {
+			t.Errorf("%d pictures, the report has %d", len(sizes), want)
+		}
+		for i, s := range sizes {
+			if s != [2]int{256, 256} {
+				t.Errorf("picture %d has %v", i, s)
+			}
+		}
+	})
+	t.Run("neighbours", func(t *testing.T) { neighbours(t, b, libraries) })
+	t.Run("filter", func(t *testing.T) {
+		b.run(chromedp.SendKeys("#a0-filter", "LIBX11.so", chromedp.ByQuery))
+		var want []string
+		for _, l := range libraries {
+			if strings.Contains(l.Soname, "libX11.so") {
+				want = append(want, l.Soname)
+			}
+		}
+		marked := value[[]string](b, `[...document.querySelectorAll("#a0 .n.on title")].map(n => n.textContent)`)
+		for _, name := range want {
+			if !slices.Contains(marked, name) {
+				t.Errorf("%s is not marked: %v", name, marked)
+			}
+		}
+		if len(marked) == len(libraries) {
+			t.Error("everything is marked")
+		}
+		if rows := value[int](b, `document.querySelectorAll("#a0-libraries tbody tr:not([hidden])").length`); rows != len(marked) {
+			t.Errorf("%d rows and %d libraries", rows, len(marked))
+		}
+		b.run(chromedp.SendKeys("#a0-filter", kb.Escape, chromedp.ByQuery))
+		if left := value[int](b, `document.querySelectorAll("#a0 .on, #a0 tr[hidden], #a0 .filtering").length`); left > 0 {
+			t.Errorf("%d elements are as with the filter", left)
+		}
+	})
+	t.Run("keyboard", func(t *testing.T) {
+		for _, key := range []string{kb.Enter, " "} {
+			open := value[bool](b, `(() => { const s = document.querySelector("#a0-libraries > summary"); s.focus(); return s.parentNode.open; })()`)
+			b.run(chromedp.KeyEvent(key))
+			if value[bool](b, `document.querySelector("#a0-libraries").open`) == open {
+				t.Errorf("%q neither opens nor closes", key)
+			}
+		}
+		b.run(chromedp.Focus("#a0-unfold", chromedp.ByQuery), chromedp.KeyEvent(" "))
+		if hidden := hiddenNodes(b); hidden != 0 {
+			t.Errorf("%d libraries are hidden when all should be seen", hidden)
+		}
+		b.run(chromedp.Focus("#a0-unfold", chromedp.ByQuery), chromedp.KeyEvent(" "))
+		if hidden := hiddenNodes(b); hidden == 0 {
+			t.Error("nothing is hidden any more")
+		}
+		// Of a hundred libraries one is reached by the tabulator, the others by the arrows.
+		if stops := value[int](b, `document.querySelectorAll('.n[tabindex="0"]').length`); stops != len(r.Plan.Architectures) {
+			t.Errorf("the tabulator stops at %d libraries", stops)
+		}
+		before := value[string](b, `(() => { const n = document.querySelector('#a0 .n[tabindex="0"]'); n.focus(); return n.id; })()`)
+		b.run(chromedp.KeyEvent(kb.ArrowRight))
+		if after := value[string](b, `document.activeElement.id`); after == before || !strings.HasPrefix(after, "a0n") {
+			t.Errorf("the arrow leads from %s to %s", before, after)
+		}
+		b.run(chromedp.KeyEvent(kb.Escape))
+		if value[bool](b, `document.querySelector("#a0 svg").classList.contains("lit")`) {
+			t.Error("Escape does not let go")
+		}
+	})
+	t.Run("copy", func(t *testing.T) {
+		if err := chromedp.Run(b.ctx, browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeClipboardReadWrite,
+			browser.PermissionTypeClipboardSanitizedWrite})); err != nil {
+			t.Fatal(err)
+		}
+		b.run(chromedp.Evaluate(`document.querySelector("#summary").open = true`, nil), chromedp.Click("#copy", chromedp.ByQuery))
+		got := value[string](b, `new Promise(r => setTimeout(r, 200)).then(() => navigator.clipboard.readText())`)
+		if want := value[string](b, `document.querySelector("#markdown").textContent`); got != want || !strings.Contains(got, "**1 of 2 scenes") {
+			t.Errorf("copied %q, want %q", got, want)
+		}
+		if said := value[string](b, `document.querySelector("#copied").textContent`); said != "Copied." {
+			t.Errorf("it says %q", said)
+		}
+	})
+	for _, width := range []int64{360, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.open(file, width, scheme)
+			b.run(chromedp.Evaluate(`for (const d of document.querySelectorAll("details")) d.open = true; document.querySelector("#a0-unfold").click()`, nil))
+			if w := value[int64](b, `document.documentElement.scrollWidth`); w > width {
+				t.Errorf("at %d CSS pixels the page is %d wide", width, w)
+			}
+			for _, low := range value[[]string](b, lowContrast) {
+				t.Errorf("%s: %s", scheme, low)
+			}
+		}
+	}
+	b.mu.Lock()
+	if len(b.said) > 0 {
+		t.Errorf("the browser complains: %q", b.said)
+	}
+	for _, request := range b.requests {
+		if !strings.HasPrefix(request, "file://") || !strings.Contains(request, "page.html") {
+			t.Errorf("the page asks for %s", request)
+		}
+	}
+	b.mu.Unlock()
+	t.Run("without JavaScript", func(t *testing.T) {
+		b.run(emulation.SetScriptExecutionDisabled(true))
+		b.open(file, 1280, "light")
+		if value[int](b, `document.querySelectorAll("#copy:not([hidden]), .find:not([hidden])").length`) > 0 {
+			t.Error("what needs JavaScript is shown")
+		}
+		folded := hiddenNodes(b)
+		b.run(chromedp.Click("#a0-unfold", chromedp.ByQuery))
+		if hidden := hiddenNodes(b); folded == 0 || hidden != 0 {
+			t.Errorf("%d libraries folded, %d hidden after all were asked for", folded, hidden)
+		}
+		b.run(chromedp.Click(`#a0 .n.host rect`, chromedp.ByQuery))
+		if !value[bool](b, `document.querySelector("#a0-libraries").open && document.querySelector("tr:target") !== null`) {
+			t.Error("a library does not lead to its row in the table")
+		}
+	})
+}
+
+func hiddenNodes(b *tab) int {
+	b.t.Helper()
+	return value[int](b, `[...document.querySelectorAll("#a0 .n")].filter(n => getComputedStyle(n).display === "none").length`)
+}
+
+// neighbours checks that the graph has the plan's libraries, and marks what one leads to and what leads to it.
+func neighbours(t *testing.T, b *tab, libraries []capsule.Library) {
+	names := value[[]string](b, `[...document.querySelectorAll("#a0 .n title")].map(n => n.textContent)`)
+	inside, up, down := map[string]int{}, make([][]int, len(libraries)), make([][]int, len(libraries))
+	for i, l := range libraries {
+		if i >= len(names) || names[i] != l.Soname {
+			t.Fatalf("the graph has %v", names)
+		}
+		if l.Side != capsule.SideStub {
+			inside[l.Soname] = i
+		}
+	}
+	for i, l := range libraries {
+		next := append(slices.Clone(l.Needs), l.Opens...)
+		if l.Side == capsule.SideStub {
+			next = []string{l.Soname}
+		}
+		for _, name := range next {
+			if j, ok := inside[name]; ok {
+				down[i], up[j] = append(down[i], j), append(up[j], i)
+			}
+		}
+	}
+	check := func(i int, how string) {
+		t.Helper()
+		want := reached(i, down)
+		maps.Copy(want, reached(i, up))
+		marked := value[[]string](b, `[...document.querySelectorAll("#a0 .n.on")].map(n => n.id)`)
+		var wanted []string
+		for j := range libraries {
+			if want[j] {
+				wanted = append(wanted, nodeID(j))
+			}
+		}
+		slices.Sort(marked)
+		slices.Sort(wanted)
+		if !slices.Equal(marked, wanted) {
+			t.Errorf("%s %s marks %v, want %v", how, libraries[i].Soname, marked, wanted)
+		}
+	}
+	b.run(chromedp.Click("#a0-unfold", chromedp.ByQuery))
+	defer b.run(chromedp.Click("#a0-unfold", chromedp.ByQuery))
+	for i := range libraries {
+		b.run(chromedp.Evaluate(`document.getElementById("`+nodeID(i)+`").focus()`, nil))
+		check(i, "focus on")
+	}
+	b.run(chromedp.Evaluate(`document.activeElement.blur()`, nil))
+	for i, l := range libraries {
+		if strings.HasPrefix(l.Soname, "libGL") || l.Side == capsule.SideRuntime && strings.HasPrefix(l.Soname, "libX11") {
+			b.mouse("#" + nodeID(i) + " rect")
+			check(i, "pointing at")
+			if said := value[string](b, `document.querySelector("#a0 .info").textContent`); !strings.Contains(said, l.Reason) || !strings.Contains(said, l.Path) {
+				t.Errorf("of %s is told: %s", l.Soname, said)
+			}
+		}
+	}
+	b.mouse("h1")
+	if value[bool](b, `document.querySelector("#a0 svg").classList.contains("lit")`) {
+		t.Error("a library is marked though nothing points at it")
+	}
+}
+
+func nodeID(i int) string { return "a0n" + strconv.Itoa(i) }
+
+func reached(from int, lines [][]int) map[int]bool {
+	seen := map[int]bool{from: true}
+	for todo := []int{from}; len(todo) > 0; todo = todo[1:] {
+		for _, j := range lines[todo[0]] {
+			if !seen[j] {
+				seen[j] = true
+				todo = append(todo, j)
+			}
+		}
+	}
+	return seen
+}
+
+// lowContrast lists texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3).
+const lowContrast = `(() => {
+	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const parse = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+	const luminance = (c) => { const [r, g, b] = c.map(v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+	const page = parse(getComputedStyle(document.body).backgroundColor);
+	const out = new Set();
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	let seen = 0;
+	while (walk.nextNode()) {
+		const e = walk.currentNode.parentElement;
+		if (!walk.currentNode.textContent.trim() || e.closest("script, style, title") || !e.checkVisibility()) continue;
+		seen++;
+		const style = getComputedStyle(e);
+		const front = parse(e.namespaceURI.endsWith("svg") ? style.fill : style.color);
+		let back = page;
+		const shape = e.closest(".n")?.querySelector("rect");
+		if (shape) back = parse(getComputedStyle(shape).fill);
+		else for (let p = e; p; p = p.parentElement) { const c = parse(getComputedStyle(p).backgroundColor); if (c[3] === 255) { back = c; break; } }
+		const [a, b] = [luminance(front), luminance(back)].sort((x, y) => y - x);
+		const ratio = (a + .05) / (b + .05);
+		if (ratio < 4.5) out.add(ratio.toFixed(2) + " of " + e.nodeName + "." + (e.getAttribute("class") || "") + ": " + walk.currentNode.textContent.trim().slice(0, 40));
+	}
+	if (seen < 100) out.add("only " + seen + " texts were looked at");
+	return [...out].slice(0, 20);
+})()`
