@@ -10,9 +10,11 @@ import (
 
 // Measures of the graph, in CSS pixels at its natural size.
 const (
-	character  = 7.3 // of the 12px monospace font that names are set in; a wide one
+	character  = 7.0 // of the 11.5px monospace font that names are set in; a wide one
 	padding    = 8
-	maxLabel   = 26 // characters; longer names are cut in the middle
+	maxLabel   = 26 // characters; longer names are cut in the middle, all the more where the graph gets too wide
+	minLabel   = 20
+	wide       = 1160 // what a window of 1280 has room for
 	boxHeight  = 22
 	rowHeight  = 27
 	bandHeader = 25
@@ -74,9 +76,35 @@ func arrange(nodes []*node, edges []*edge, apis []string) *drawing {
 	d := &drawing{Nodes: nodes, Edges: edges}
 	var in [columns][]*node
 	for _, n := range nodes {
-		n.Label = shorten(n.Name)
 		in[n.column] = append(in[n.column], n)
 	}
+	for longest := maxLabel; ; longest-- {
+		if d.placeColumns(in, longest); d.Width <= wide || longest == minLabel {
+			break
+		}
+	}
+	if d.Port = d.Capsule.X + d.Capsule.W; d.Port == 0 && len(in[runtimes]) > 0 {
+		d.Port = in[runtimes][0].X - 10 // nothing of the host's: no capsule to be shared with
+	}
+	bottom := d.placeBands(in, apis)
+	d.Folded = max(bottom, d.placeColumn(in[runtimes], top+bandHeader))
+	d.Dependencies.Y = top + bandHeader
+	d.Height = max(d.Folded, d.placeColumn(in[dependencies], top+bandHeader))
+	// The runtime's once more, now that what is left of it has its place.
+	if spare := d.Folded - d.placeColumn(in[runtimes], top+bandHeader); spare > 0 {
+		d.placeColumn(in[runtimes], top+bandHeader+spare*2/5) // nearer to the middle: shorter lines
+	}
+	d.Folded += margin
+	d.Height += margin
+	for _, e := range d.Edges {
+		d.route(e)
+	}
+	return d
+}
+
+// placeColumns sets the columns side by side, each as wide as its longest name, which has so many characters at most.
+func (d *drawing) placeColumns(in [columns][]*node, longest int) {
+	d.Headings, d.Capsule.X, d.Capsule.W, d.BandWidth = nil, 0, 0, 0
 	x, left := margin, 0
 	for c := range columns {
 		if len(in[c]) == 0 {
@@ -93,6 +121,7 @@ func arrange(nodes []*node, edges []*edge, apis []string) *drawing {
 		}
 		width := 0
 		for _, n := range in[c] {
+			n.Label = shorten(n.Name, longest)
 			width = max(width, int(character*float64(len([]rune(n.Label))))+2*padding)
 		}
 		width = max(width, int(character*float64(len(classes[c].title))))
@@ -117,23 +146,6 @@ func arrange(nodes []*node, edges []*edge, apis []string) *drawing {
 		x = left + gaps[c]
 	}
 	d.Width = left + margin
-	if d.Port = d.Capsule.X + d.Capsule.W; d.Port == 0 && len(in[runtimes]) > 0 {
-		d.Port = in[runtimes][0].X - 10 // nothing of the host's: no capsule to be shared with
-	}
-	bottom := d.placeBands(in, apis)
-	d.Folded = max(bottom, d.placeColumn(in[runtimes], top+bandHeader))
-	d.Dependencies.Y = top + bandHeader
-	d.Height = max(d.Folded, d.placeColumn(in[dependencies], top+bandHeader))
-	// The runtime's once more, now that what is left of it has its place.
-	if spare := d.Folded - d.placeColumn(in[runtimes], top+bandHeader); spare > 0 {
-		d.placeColumn(in[runtimes], top+bandHeader+spare*2/5) // nearer to the middle: shorter lines
-	}
-	d.Folded += margin
-	d.Height += margin
-	for _, e := range d.Edges {
-		d.route(e)
-	}
-	return d
 }
 
 // placeBands returns where the last band ends.
@@ -178,6 +190,7 @@ func (d *drawing) placeBands(in [columns][]*node, apis []string) int {
 			if behind := inside[n.Name]; behind != nil && behind.API == api && !placed[behind] {
 				row = max(row, rows[behind.column])
 				put(behind, row)
+				rows[frontEnds] = max(rows[frontEnds], row+1) // nothing stands in the line's way
 			}
 			put(n, row)
 		}
@@ -270,10 +283,10 @@ func (d *drawing) route(e *edge) {
 func abs(n int) int { return max(n, -n) }
 
 // shorten cuts a name in the middle: its end tells the version.
-func shorten(name string) string {
+func shorten(name string, longest int) string {
 	r := []rune(name)
-	if len(r) <= maxLabel {
+	if len(r) <= longest {
 		return name
 	}
-	return string(r[:maxLabel-10]) + "…" + string(r[len(r)-9:])
+	return string(r[:longest-10]) + "…" + string(r[len(r)-9:])
 }

@@ -15,6 +15,7 @@
         done = true;
       } catch {
         // Files have no clipboard in some browsers: select the text, and copy that.
+        document.getElementById("summary").open = true;
         const range = document.createRange();
         range.selectNodeContents(text);
         const selection = getSelection();
@@ -22,7 +23,7 @@
         selection.addRange(range);
         try { done = document.execCommand("copy"); } catch { done = false; }
       }
-      said.textContent = done ? "Copied." : "Could not copy: the text is selected, copy it by hand.";
+      said.textContent = done ? "Copied." : "Could not copy: the text is selected below, copy it by hand.";
     });
   }
 

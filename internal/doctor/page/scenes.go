@@ -34,6 +34,7 @@ type side struct {
 	Picture   *picture
 	Alt       string
 	Failure   string // empty if it drew
+	Output    string // what the program said when it failed
 	Facts     []string
 	Libraries string // one a line
 	Count     int
@@ -104,6 +105,7 @@ func newSide(name string, d *report.Drawing) side {
 	case d.Error != "":
 		s.Failure = d.Error
 	}
+	s.Output = strings.Join(d.Output, "\n")
 	s.Picture, s.Facts = newPicture(d.PNG), d.Facts
 	s.Libraries, s.Count = strings.Join(d.Libraries, "\n"), len(d.Libraries)
 	return s
