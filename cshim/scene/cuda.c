@@ -35,6 +35,7 @@ static int (*cuGetErrorString)(int, const char **);
 static void *kernel;
 static ADDRESS triangles, tile, result;
 static uint8_t picture[PICTURE];
+static int chosen;
 
 static void need(int r, const char *what)
 {
@@ -133,9 +134,11 @@ static void describe(void)
 		cuDeviceGetAttribute(&minor, CAPABILITY_MINOR, device);
 		add_device(name);
 		add_fact("%s: compute capability %d.%d", name, major, minor);
-		if (k == 0)
+		if (k == chosen)
 			set_text(drawing.device, name);
 	}
+	if (chosen >= n)
+		no_such_device(n);
 }
 
 void draw_cuda(void)
@@ -161,9 +164,10 @@ void draw_cuda(void)
 	NEED(library, cuGetErrorName);
 	NEED(library, cuGetErrorString);
 	set_text(drawing.vendor, "NVIDIA");
+	chosen = wanted_device < 0 ? 0 : wanted_device;
 	ask_nvml();
 	describe();
-	need(cuDeviceGet(&device, 0), "cuDeviceGet");
+	need(cuDeviceGet(&device, chosen), "cuDeviceGet");
 	need(cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
 	need(cuCtxSetCurrent(context), "cuCtxSetCurrent");
 	need(cuModuleGetFunction(&kernel, load(), "draw"), "cuModuleGetFunction");

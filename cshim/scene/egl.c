@@ -219,6 +219,7 @@ static void devices(enum egl_api api)
 	if (n == 0) {
 		step("eglQueryDevicesEXT");
 		snprintf(reason, sizeof reason, "EGL has no devices");
+		return;
 	}
 	for (int k = 0; k < n && eglQueryDeviceStringEXT; k++) {
 		const char *extensions = eglQueryDeviceStringEXT(all[k], EXTENSIONS), *name = NULL;
@@ -230,8 +231,10 @@ static void devices(enum egl_api api)
 			name = "software";
 		add_device(name ? name : "unnamed");
 	}
+	if (wanted_device >= n)
+		no_such_device(n);
 	for (int k = 0; k < n; k++) {
-		void *d = open_display(PLATFORM_DEVICE, all[k]);
+		void *d = wanted_device >= 0 && wanted_device != k ? NULL : open_display(PLATFORM_DEVICE, all[k]);
 		if (!d)
 			continue;
 		draw_on(d, api, NULL);

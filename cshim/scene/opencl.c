@@ -104,6 +104,7 @@ static void choose(void)
 	static struct platform platforms[PLATFORMS];
 	void *devices[DEVICES];
 	uint32_t count = list_platforms(platforms), n;
+	int number = 0;
 	bool software = true;
 	for (uint32_t p = 0; p < count; p++) {
 		add_fact("platform %s: %s", platforms[p].name, platforms[p].version);
@@ -114,13 +115,16 @@ static void choose(void)
 			uint64_t type = 0;
 			clGetDeviceInfo(devices[k], DEVICE_TYPE, sizeof type, &type, NULL);
 			add_device(device_text(devices[k], DEVICE_NAME));
-			if (!device || (software && !(type & TYPE_CPU))) {
+			if (wanted_device < 0 ? !device || (software && !(type & TYPE_CPU)) : wanted_device == number) {
 				device = devices[k];
 				software = type & TYPE_CPU;
 			}
+			number++;
 		}
 	}
 	step("clGetDeviceIDs");
+	if (wanted_device >= number && number > 0)
+		no_such_device(number);
 	if (!device)
 		fail("OpenCL has no devices");
 	drawing.software = software;

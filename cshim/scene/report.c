@@ -15,6 +15,7 @@
 enum { DEVICES = 64, FACTS = 512, NAMES = 8192, LIBRARIES = 1024, FRAMES = 15 };
 
 struct drawing drawing;
+int wanted_device = -1;
 static const struct scene *scene;
 static const char *target, *doing = "start";
 static int output;
@@ -309,6 +310,12 @@ void fail(const char *format, ...)
 	vsnprintf(text, sizeof text, format, values);
 	va_end(values);
 	end(*text ? text : "failed", false);
+}
+
+void no_such_device(int n)
+{
+	step("choose a device");
+	fail("there is no device %d: there are %d", wanted_device, n);
 }
 
 void missing(const char *text) { end(text, true); }

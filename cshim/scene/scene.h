@@ -60,6 +60,11 @@ struct drawing {
 };
 extern struct drawing drawing;
 
+/* The device that was asked for, by its number in the report's list, or -1: the best. */
+extern int wanted_device;
+/* Where it is none of n. */
+_Noreturn void no_such_device(int n);
+
 /* What is being done, for fail: a literal. */
 void step(const char *what);
 _Noreturn void fail(const char *format, ...) PRINTF(1, 2);

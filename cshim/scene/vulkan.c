@@ -104,7 +104,7 @@ static void choose(bool (*can)(VkPhysicalDevice, uint32_t))
 	for (uint32_t k = 0; k < n; k++) {
 		get_properties(all[k], &p);
 		add_device(p.name);
-		if (rank(&p) < best && find_family(all[k], can, &family)) {
+		if ((wanted_device < 0 || wanted_device == (int)k) && rank(&p) < best && find_family(all[k], can, &family)) {
 			best = rank(&p);
 			vk_gpu = all[k];
 			vk_family = family;
@@ -112,6 +112,8 @@ static void choose(bool (*can)(VkPhysicalDevice, uint32_t))
 	}
 	if (n == 0)
 		fail("Vulkan has no devices");
+	if (wanted_device >= (int)n)
+		no_such_device((int)n);
 	if (best == 5)
 		fail(can ? "no device can draw and show" : "no device can draw");
 }

@@ -18,8 +18,9 @@ type check struct {
 	name string
 	argv []string // "@work" stands for the directory for its output
 	// loader is what a program opens first, and prepare has for the hosts that lack it.
-	loader   string
-	pictures bool
+	loader string
+	// scene says that it is the scene program, which draws a picture.
+	scene bool
 	// boundaries: an API without a loader of its own has one.
 	boundaries []string
 	// show is run once more in the capsule, for what changes from run to run and can only be looked at.
@@ -29,20 +30,18 @@ type check struct {
 // launcherFailed is capsule-run's exit status when it could not start the program.
 const launcherFailed = 125
 
-func (c *comparison) checks() []check {
-	draw := []string{"--pictures", "@work/pictures"}
-	if c.software {
-		draw = append(draw, "--software")
-	}
+func checks() []check {
 	return []check{
 		{name: "CUDA", argv: []string{"cuda"}, boundaries: []string{"frontend"}},
 		{name: "NVML", argv: []string{"nvml"}, boundaries: []string{"frontend"}},
 		{name: "nvidia-smi", argv: []string{"nvidia-smi", "-L"}, boundaries: []string{"frontend"},
 			show: []string{"nvidia-smi"}},
-		{name: "EGL", argv: append([]string{"egl_draw"}, draw...), loader: "libEGL.so.1", pictures: true,
-			boundaries: []string{"frontend", "driver"}},
-		{name: "Vulkan", argv: append([]string{"vk_draw"}, draw...), loader: "libvulkan.so.1", pictures: true,
-			boundaries: []string{"frontend", "driver"}},
+		sceneCheck("CUDA picture", "cuda", "", "frontend"),
+		sceneCheck("OpenCL", "opencl", "", "frontend"),
+		sceneCheck("EGL", "gl-device", "libEGL.so.1", "frontend", "driver"),
+		sceneCheck("EGL without a device", "gl-surfaceless", "libEGL.so.1", "frontend", "driver"),
+		sceneCheck("OpenGL ES", "gles-surfaceless", "libEGL.so.1", "frontend", "driver"),
+		sceneCheck("Vulkan", "vulkan", "libvulkan.so.1", "frontend", "driver"),
 	}
 }
 
@@ -55,7 +54,19 @@ func (c *comparison) compare(ctx context.Context) error {
 	fmt.Fprintln(c.out)
 	var absent []string
 	done, different := 0, 0
-	for _, k := range c.checks() {
+	var all []check
+	for _, k := range checks() {
+		some := []check{k}
+		var err error
+		if k.scene {
+			some, err = c.each(ctx, k)
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, some...)
+	}
+	for _, k := range all {
 		reference, why, err := c.reference(ctx, &k)
 		if err != nil {
 			return err
@@ -158,6 +169,9 @@ func (c *comparison) sample(ctx context.Context, p place, k check) (*sample, err
 		if err != nil {
 			return nil, err
 		}
+		if k.scene {
+			r = c.lines(r)
+		}
 		text := s.take(r, round == 0 && c.rounds > 1)
 		if round > 0 && text != s.text {
 			s.different = append(s.different, "its output changes from run to run")
@@ -174,7 +188,7 @@ func (c *comparison) sample(ctx context.Context, p place, k check) (*sample, err
 }
 
 func readPictures(dir string) (map[string][]byte, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.ppm"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.pam"))
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +205,7 @@ func readPictures(dir string) (map[string][]byte, error) {
 func blank(pictures map[string][]byte) string {
 	for _, name := range slices.Sorted(maps.Keys(pictures)) {
 		colours := map[string]bool{}
-		for pixel := range slices.Chunk(pictures[name], 3) { // the header is a few strange pixels more
+		for pixel := range slices.Chunk(pictures[name], 4) { // the header is a few strange pixels more
 			colours[string(pixel)] = true
 		}
 		if len(colours) < 256 {

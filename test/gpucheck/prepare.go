@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
 	"github.com/capsule-run/capsule-run/test/trees"
@@ -72,7 +73,7 @@ func prepare(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range (&comparison{}).checks() {
+	for _, k := range checks() {
 		from := filepath.Join(built, "bin", k.argv[0])
 		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
 			continue // the host's own program
@@ -80,6 +81,13 @@ func prepare(ctx context.Context, dir string) error {
 		if err := copyFile(from, filepath.Join(dir, k.argv[0])); err != nil {
 			return err
 		}
+	}
+	program, err := cshim.Object(tree.Arch, cshim.Scene)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(dir, sceneProgram), program); err != nil {
+		return err
 	}
 	if err := copyFile("bin/capsule-run", filepath.Join(dir, "capsule-run")); err != nil {
 		return fmt.Errorf("%w (make build makes it)", err)
@@ -172,14 +180,18 @@ func writeRuntime(file string, tree *runtimetree.Tree, libraries []*runtimetree.
 	return nil
 }
 
-// copyFile replaces to, so that a program that runs is not written to.
 func copyFile(from, to string) error {
 	body, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return replaceFile(to, body)
+}
+
+// replaceFile makes a new file, so that a program that runs is not written to.
+func replaceFile(name string, body []byte) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.WriteFile(to, body, 0o755)
+	return os.WriteFile(name, body, 0o755)
 }

@@ -53,7 +53,7 @@ func TestCompare(t *testing.T) {
 			write(runtimeTar, emptyRuntime(t))
 			write("capsule-run", test.launcher)
 			write("cuda", "#!/bin/sh\n"+test.cuda+"\n")
-			for _, other := range []string{"nvml", "nvidia-smi", "egl_draw", "vk_draw"} {
+			for _, other := range []string{"nvml", "nvidia-smi", sceneProgram} {
 				write(other, "#!/bin/sh\nexit 77\n")
 			}
 			var out bytes.Buffer
@@ -84,22 +84,22 @@ func emptyRuntime(t *testing.T) string {
 
 // A picture that differs in one byte is another, and one without content is none.
 func TestPictures(t *testing.T) {
-	picture := make([]byte, 3*1024)
+	picture := make([]byte, 4*1024)
 	for i := range picture {
 		picture[i] = byte(i / 7)
 	}
 	other := bytes.Clone(picture)
 	other[100]++
-	a := &sample{pictures: map[string][]byte{"x.ppm": picture}}
-	if d := a.differences(&sample{pictures: map[string][]byte{"x.ppm": bytes.Clone(picture)}}); len(d) != 0 {
+	a := &sample{pictures: map[string][]byte{"x.pam": picture}}
+	if d := a.differences(&sample{pictures: map[string][]byte{"x.pam": bytes.Clone(picture)}}); len(d) != 0 {
 		t.Errorf("one picture is two: %q", d)
 	}
-	for _, b := range []map[string][]byte{{"x.ppm": other}, {}} {
+	for _, b := range []map[string][]byte{{"x.pam": other}, {}} {
 		if d := a.differences(&sample{pictures: b}); len(d) != 1 {
 			t.Errorf("%d pictures: %q", len(b), d)
 		}
 	}
-	if blank(a.pictures) != "" || blank(map[string][]byte{"x.ppm": make([]byte, 3*1024)}) != "x.ppm" {
+	if blank(a.pictures) != "" || blank(map[string][]byte{"x.pam": make([]byte, 4*1024)}) != "x.pam" {
 		t.Error("what is blank is not told from what is not")
 	}
 }

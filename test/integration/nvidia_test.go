@@ -170,7 +170,6 @@ func TestNVIDIA(t *testing.T) {
 			n.same("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", "nvidia-smi")
 			n.same("exit status 9", "nvidia-smi", "-L")
 			n.same("NvEncodeAPICreateInstance: 0, 43 functions", "/gpu/media")
-			n.same("vkCreateInstance: -9", "/gpu/vk_draw")
 			for library, least := range map[string]int{"libcuda.so.1": 600, "libnvidia-ml.so.1": 300, "libnvcuvid.so.1": 30,
 				"libnvidia-encode.so.1": 2, "libnvidia-opticalflow.so.1": 3, "libnvidia-fbc.so.1": 10, "libnvoptix.so.1": 1} {
 				names := functionsOf(t, n.host, "x86_64-linux-gnu", library)
@@ -183,7 +182,6 @@ func TestNVIDIA(t *testing.T) {
 			}
 			n.resolves()
 			n.env = []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
-			n.same("eglQueryDevicesEXT: 1, 0 devices", "/gpu/egl_draw")
 			// Its GLX meets an X server that is not its own: an error of the extension that only NVIDIA's has.
 			n.env, n.display = []string{"__GLX_VENDOR_LIBRARY_NAME=nvidia"}, xvfb.Start(t)
 			n.same("GLX core 4.5: no context", "/probes/contexts", "glx")

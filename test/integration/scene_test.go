@@ -68,7 +68,7 @@ func (r result) read(t *testing.T, dir, name string) sceneDrawing {
 func sceneIn(t *testing.T, l launch, dir, name string) sceneDrawing {
 	t.Helper()
 	l.argv = []string{dir + "/capsule-scene", name, dir + "/" + name + ".pam"}
-	return l.run(t).read(t, dir, name)
+	return l.emulated(t).run(t).read(t, dir, name)
 }
 
 func sceneOn(t *testing.T, root string, l launch, dir, name string) sceneDrawing {
@@ -291,18 +291,39 @@ func TestSceneHostileStrings(t *testing.T) {
 	}
 }
 
-// CUDA without a GPU: the driver's own words, natively and in the capsule. Not as root (nvidia_test.go says why).
-func TestSceneCUDA(t *testing.T) {
-	n := newNVIDIAWith(t, sceneDir(t, "x86_64"), "runtime11", "--boundary", "frontend")
-	must(t, os.Mkdir(n.dir+"/bin", 0o755))
-	must(t, os.Rename(n.dir+"/capsule-scene", n.dir+"/bin/capsule-scene"))
-	for side, out := range map[string]string{"natively": n.natively("/gpu/capsule-scene", "cuda", "/tmp/none"),
-		"in the capsule": n.inside("/gpu/capsule-scene", "cuda", "/tmp/none")} {
-		for _, want := range []string{`"error":"cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"`,
-			`"version":"12.4"`, `"NVML: Driver Not Loaded"`} {
-			if !strings.Contains(out, want) {
-				t.Errorf("%s, without %s:\n%s", side, want, out)
+// NVIDIA's drivers without a GPU: their own words, natively and in the capsule. Not as root (nvidia_test.go says why).
+func TestSceneNVIDIA(t *testing.T) {
+	n := newNVIDIA(t, "runtime11", "--boundary", "frontend")
+	dir := sceneDir(t, "x86_64")
+	for name, want := range map[string][]string{
+		"cuda": {`"error":"cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected"`, `"version":"12.4"`,
+			`"NVML: Driver Not Loaded"`},
+		"vulkan":    {`"error":"vkCreateInstance: VK_ERROR_INCOMPATIBLE_DRIVER"`},
+		"gl-device": {`"error":"EGL has no devices"`},
+	} {
+		n.env = []string{"VK_ICD_FILENAMES=/usr/share/vulkan/icd.d/nvidia_icd.json"}
+		if name == "gl-device" {
+			n.env = []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
+		}
+		command := []string{dir + "/capsule-scene", name, dir + "/none"}
+		for side, out := range map[string]string{"natively": n.natively(command...), "in the capsule": n.inside(command...)} {
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					t.Errorf("%s %s, without %s:\n%s", name, side, w, out)
+				}
 			}
 		}
+	}
+}
+
+// Drawn with code that LLVM has made for another processor. In qemu-user that takes long: once is enough.
+func TestSceneAArch64(t *testing.T) {
+	l := launch{runtime: trees.Tree(t, "runtime11arm64"), host: trees.Tree(t, "host13arm64")}
+	d := sceneIn(t, l, sceneDir(t, "aarch64"), "gl-surfaceless")
+	if d.Error != "" || d.picture == nil {
+		t.Fatalf("%s: %s", d.Step, d.Error)
+	}
+	if err := scene.Check(d.picture); err != nil {
+		t.Error(err)
 	}
 }

@@ -12,8 +12,6 @@ var GPUSources embed.FS
 var GPU = []Probe{
 	{"bin/cuda", "sdk11", "gcc", []string{"gpu/cuda.c"}, []string{"-ldl", "-lm"}},
 	{"bin/nvml", "sdk11", "gcc", []string{"gpu/nvml.c"}, []string{"-ldl"}},
-	{"bin/egl_draw", "sdk11", "gcc", []string{"gpu/egl_draw.c"}, []string{"-ldl"}},
-	{"bin/vk_draw", "sdk11", "gcc", []string{"gpu/vk_draw.c"}, []string{"-ldl"}},
 	{"bin/vendor", "sdk11", "gcc", []string{"gpu/vendor.c"}, []string{"-ldl"}},
 	{"bin/compilers", "sdk11", "gcc", []string{"gpu/compilers.c"}, []string{"-ldl"}},
 	{"bin/media", "sdk11", "gcc", []string{"gpu/media.c"}, []string{"-ldl"}},

@@ -53,25 +53,4 @@ static inline uint64_t hash_bytes(const void *data, size_t n)
 		h = (h ^ p[i]) * 0x100000001b3u;
 	return h;
 }
-
-/* Writes RGBA bytes as a PPM file DIR/NAME.ppm; without a directory nothing. */
-static inline void write_picture(const char *dir, const char *name, const unsigned char *rgba, int width, int height)
-{
-	char path[4096];
-	if (!dir)
-		return;
-	snprintf(path, sizeof path, "%s/%s.ppm", dir, name);
-	FILE *f = fopen(path, "wb");
-	if (!f) {
-		perror(path);
-		exit(1);
-	}
-	fprintf(f, "P6\n%d %d\n255\n", width, height);
-	for (long i = 0; i < (long)width * height; i++)
-		fwrite(rgba + 4 * i, 1, 3, f);
-	if (fclose(f)) {
-		perror(path);
-		exit(1);
-	}
-}
 #endif
