@@ -84,6 +84,9 @@ func TestMinimalRuntime(t *testing.T) {
 		}
 		again.Close()
 	}
+	if list, err := s.List(); err != nil || len(list) != 1 || list[0].Source != platform {
+		t.Errorf("%+v, %v", list, err)
+	}
 	if _, err := Open("").Acquire(dir, nil); !errors.Is(err, ErrNoStore) {
 		t.Errorf("without a store: %v", err)
 	}

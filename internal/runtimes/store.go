@@ -239,7 +239,11 @@ func (s *Store) fill(src *source, progress Progress) error {
 			return errNoTags(src.path + ":" + src.tag)
 		}
 	}
-	text, err := json.Marshal(record{Source: src.path, Tag: src.tag})
+	from := src.path
+	if src.mtree {
+		from = filepath.Dir(from) // what the user knows
+	}
+	text, err := json.Marshal(record{Source: from, Tag: src.tag})
 	if err != nil {
 		return err
 	}
