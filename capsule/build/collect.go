@@ -1,8 +1,6 @@
 package build
 
 import (
-	"bytes"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inuse"
 )
 
 // What the store keeps of requests that nobody makes any more.
@@ -63,12 +63,13 @@ func (s *Store) collect(key string) {
 		}
 	}
 	slices.SortFunc(keys, func(a, b string) int { return used[b].Compare(used[a]) })
-	var mounts mounted
+	var stale []string
 	for i, k := range keys {
 		if i >= s.MaxRequests-1 || time.Since(used[k]) > s.MaxAge {
-			s.discard(k, &mounts)
+			stale = append(stale, k)
 		}
 	}
+	s.discard(stale)
 }
 
 // lastUse is the latest of an entry's generations.
@@ -87,95 +88,65 @@ func (s *Store) lastUse(key string) time.Time {
 	return last
 }
 
-// discard removes an entry, or as much of it as nobody uses.
-func (s *Store) discard(key string, mounts *mounted) {
-	dir := filepath.Join(s.dir, key)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	left := false
-	for _, e := range entries {
-		if e.IsDir() && !s.remove(filepath.Join(dir, e.Name()), mounts) {
-			left = true
+// discard removes entries, or as much of them as nobody uses.
+func (s *Store) discard(keys []string) {
+	var dirs []string
+	for _, key := range keys {
+		entries, _ := os.ReadDir(filepath.Join(s.dir, key))
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, filepath.Join(s.dir, key, e.Name()))
+			}
 		}
 	}
-	if left {
-		return
-	}
-	os.Remove(filepath.Join(dir, current))
-	os.Remove(dir) // not if another process builds there
-}
-
-// remove deletes a directory of an entry unless it is in use: locked by a launch, just made, or mounted in a container that
-// has outlived whoever started it. It disappears at once, so that nobody finds half of it.
-func (s *Store) remove(dir string, mounts *mounted) bool {
-	d, err := os.Open(dir)
-	if err != nil {
-		return false
-	}
-	defer d.Close()
-	info, err := d.Stat()
-	if err != nil || time.Since(info.ModTime()) < grace || unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || mounts.have(dir) {
-		return false
-	}
-	gone := filepath.Join(s.dir, trash+filepath.Base(filepath.Dir(dir))+"-"+filepath.Base(dir))
-	if err := os.Rename(dir, gone); err != nil {
-		return false
-	}
-	os.RemoveAll(gone)
-	return true
-}
-
-// maxMounts is in bytes, of all mount tables together: anybody can have as many mount namespaces as they like.
-const maxMounts = 64 << 20
-
-// mounted is what the mount namespaces show that this process may look into, read when it is first asked for. Where they
-// are too many to look at, everything may be mounted.
-type mounted struct {
-	read    bool
-	tooMany bool
-	text    [][]byte
-}
-
-// have says whether something of a generation is mounted anywhere. Names of entries and generations are unique, so that
-// the place of the store, which has other names in other namespaces, does not matter.
-func (m *mounted) have(generation string) bool {
-	if !m.read {
-		m.read = true
-		m.look(maxMounts)
-	}
-	name := []byte("/" + filepath.Base(filepath.Dir(generation)) + "/" + filepath.Base(generation) + "/")
-	return m.tooMany || slices.ContainsFunc(m.text, func(text []byte) bool { return bytes.Contains(text, name) })
-}
-
-// look reads proc(5)'s mountinfo of one process for each namespace, so many bytes in all.
-func (m *mounted) look(most int64) {
-	seen, left := map[string]bool{}, most
-	processes, _ := filepath.Glob("/proc/[0-9]*")
-	for _, p := range processes {
-		namespace, err := os.Readlink(p + "/ns/mnt")
-		if err != nil || seen[namespace] {
-			continue
+	left := s.remove(dirs)
+	for _, key := range keys {
+		dir := filepath.Join(s.dir, key)
+		if !slices.ContainsFunc(left, func(d string) bool { return filepath.Dir(d) == dir }) {
+			os.Remove(filepath.Join(dir, current))
+			os.Remove(dir) // not if another process builds there
 		}
-		text, err := readAtMost(p+"/mountinfo", left)
+	}
+}
+
+// remove deletes directories of entries that are not in use, and returns those that are: locked by a launch, just made, or
+// of a container or a process that has outlived whoever started it. All are locked before anybody looks for such: what is
+// used later will be used under a lock. Each disappears at once, so that nobody finds half of it.
+func (s *Store) remove(dirs []string) (left []string) {
+	var locked, names []string
+	inPlace := false
+	for _, dir := range dirs {
+		d, err := os.Open(dir)
 		if err != nil {
+			left = append(left, dir)
 			continue
 		}
-		seen[namespace] = true
-		m.text = append(m.text, text)
-		if left -= int64(len(text)); left <= 0 {
-			m.tooMany, m.text = true, nil
-			return
+		defer d.Close()
+		info, err := d.Stat()
+		if err != nil || time.Since(info.ModTime()) < grace || unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+			left = append(left, dir)
+			continue
 		}
+		locked, names = append(locked, dir), append(names, unique(dir))
+		inPlace = inPlace || isInPlace(dir)
 	}
+	if len(locked) == 0 {
+		return left
+	}
+	used := inuse.Of(names, inPlace)
+	for i, dir := range locked {
+		_, inUse := used[names[i]]
+		gone := filepath.Join(s.dir, trash+filepath.Base(filepath.Dir(dir))+"-"+filepath.Base(dir))
+		if inUse || os.Rename(dir, gone) != nil {
+			left = append(left, dir)
+			continue
+		}
+		os.RemoveAll(gone)
+	}
+	return left
 }
 
-func readAtMost(name string, most int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
+// unique is the end of a generation's path, by which it is known wherever the store is seen.
+func unique(dir string) string {
+	return "/" + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir)
 }

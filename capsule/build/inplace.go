@@ -15,6 +15,14 @@ import (
 // A process without a mount namespace has no /run/capsule. A build in place is that directory itself: what the plan mounts
 // is linked there, and what names a path below capsule.Dir names one below the build.
 
+// inPlaceFile marks such a build: processes use it that no mount tells of.
+const inPlaceFile = "in-place"
+
+func isInPlace(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, inPlaceFile))
+	return err == nil
+}
+
 // beforePath are the characters at which a path may begin in a list, in JSON or in a script.
 const beforePath = "\"' \t\n:;,=("
 

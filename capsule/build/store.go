@@ -30,7 +30,7 @@ import (
 //
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
-// generations that nobody holds, and no container shows, are removed: older ones of a request when it is built again, all
+// generations that nobody holds, and no container or process that goes on shows, are removed: older ones of a request when it is built again, all
 // of a request that nobody has made for long (collect).
 type Store struct {
 	dir string
@@ -262,6 +262,11 @@ func (s *Store) fill(dir, root string, plan *capsule.Plan, record Record) error 
 	if err := os.WriteFile(filepath.Join(dir, InputsFile), text, 0o644); err != nil {
 		return fmt.Errorf("write artefact: %w", err)
 	}
+	if root != "" {
+		if err := os.WriteFile(filepath.Join(dir, inPlaceFile), nil, 0o644); err != nil {
+			return fmt.Errorf("write artefact: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -289,7 +294,7 @@ func (s *Store) prune(parent string) {
 	now, _ := os.Readlink(filepath.Join(parent, current))
 	keep := s.generations(filepath.Base(parent))
 	keep = append(keep[:min(s.Keep, len(keep))], current, now)
-	var mounts mounted
+	var stale []string
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || slices.Contains(keep, e.Name()) || time.Since(info.ModTime()) < grace {
@@ -300,6 +305,7 @@ func (s *Store) prune(parent string) {
 			os.Remove(path)
 			continue
 		}
-		s.remove(path, &mounts)
+		stale = append(stale, path)
 	}
+	s.remove(stale)
 }

@@ -3,10 +3,12 @@ package launch
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +39,7 @@ func govern(m *message, sock int, early []record) *Error {
 		return e
 	}
 	tell(sock, running, game.pid)
+	setName("capsule-run")
 	debug.SetGCPercent(100) // off until now
 	letGo()
 	nothingOpen()
@@ -112,6 +115,15 @@ func letGo() {
 		if fd, err := strconv.Atoi(name); err == nil && fd > 2 && Inherited(fd) {
 			unix.Close(fd)
 		}
+	}
+}
+
+// setName says who we are in ps(1), for this thread, which is the process's first: after an execve of /proc/self/exe it is
+// called "exe". The kernel keeps 15 bytes (prctl(2)).
+func setName(name string) {
+	if text, err := unix.BytePtrFromString(name); err == nil {
+		unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(text)), 0, 0, 0)
+		runtime.KeepAlive(text)
 	}
 }
 

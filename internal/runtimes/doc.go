@@ -3,8 +3,9 @@
 // and nothing else.
 //
 // It never fetches anything, executes nothing of an archive, makes no device node and changes no owner: the user who
-// unpacks owns the files. An entry in use is locked; one that nobody has used for a month and that has no name goes
-// when another one comes, as does what a killed process left half unpacked.
+// unpacks owns the files. An entry in use is locked, and when the launcher's lock is gone processes that go on are looked
+// for; one that nobody has used for a month and that has no name goes when another one comes, as does what a killed process
+// left half unpacked.
 package runtimes
 
 import "errors"

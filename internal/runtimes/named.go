@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/inuse"
 )
 
 // validName: a word that is no path and no flag.
@@ -170,9 +171,17 @@ func (s *Store) Remove(name string) error {
 	}
 	err = s.remove(id, func() error { return os.Remove(s.name(name)) })
 	if errors.Is(err, ErrInUse) {
-		return fault.WithHint(fmt.Errorf("runtime %s: %w by a running program", name, ErrInUse), "end the program first")
+		return fault.WithHint(fmt.Errorf("runtime %s: %w", name, err), hintInUse(err))
 	}
 	return err
+}
+
+func hintInUse(err error) string {
+	var in *inUseError
+	if errors.As(err, &in) && in.by.ID != 0 {
+		return fmt.Sprintf("end it first: kill %d", in.by.ID)
+	}
+	return "end the program first"
 }
 
 // RemoveUnused removes all trees that have no name and are not in use, and tells which.
@@ -230,13 +239,34 @@ func (s *Store) removeAbandoned() error {
 	return nil
 }
 
+// user is a process that uses a tree.
+func (s *Store) user(id string) (p inuse.Process, used bool) {
+	name := "/trees/" + id + "/tree"
+	p, used = inuse.Of([]string{name}, true)[name]
+	return p, used
+}
+
+// inUseError is ErrInUse, by a process.
+type inUseError struct{ by inuse.Process }
+
+func (e *inUseError) Error() string { return fmt.Sprintf("%v by %v", ErrInUse, e.by) }
+func (e *inUseError) Unwrap() error { return ErrInUse }
+
 // remove deletes a tree that nobody uses; before it is gone, first does what else must go.
 func (s *Store) remove(id string, first func() error) error {
 	lock, err := s.lock(id, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, ErrInUse) {
+		p, _ := s.user(id)
+		return &inUseError{p}
+	}
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
+	// A program may have left processes that go on. Whoever comes now waits for the lock.
+	if p, used := s.user(id); used {
+		return &inUseError{p}
+	}
 	if first != nil {
 		if err := first(); err != nil {
 			return err

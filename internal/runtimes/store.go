@@ -20,7 +20,7 @@ import (
 //
 //	trees/<id>/tree         the file tree
 //	trees/<id>/record.json  where it came from, and that it is complete: written last
-//	trees/<id>.lock         held shared while the tree is in use, exclusively while it is made or removed; the time of
+//	trees/<id>.lock         held shared while a launcher uses the tree, exclusively while it is made or removed; the time of
 //	                        its last change is that of the tree's last use
 //	names/<name>            a link to ../trees/<id>
 //

@@ -1,0 +1,105 @@
+package inuse
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// started runs a command until the test ends; it has said a line by now.
+func started(t *testing.T, argv ...string) (*exec.Cmd, func()) {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		cmd.Wait()
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal("no mount namespace: ", err)
+		}
+		t.Skip("no mount namespace: ", err)
+	}
+	end := func() { in.Close(); io.Copy(io.Discard, out); cmd.Wait() }
+	t.Cleanup(end)
+	return cmd, end
+}
+
+// A process that outlives whoever mounted for it is found by its mounts, under another name of the directory too.
+func TestMounted(t *testing.T) {
+	dir := t.TempDir()
+	tree, other := dir+"/trees/one/tree", dir+"/trees/other/tree"
+	for _, d := range []string{tree + "/usr", other + "/usr", dir + "/mnt"} {
+		must(t, os.MkdirAll(d, 0o755))
+	}
+	cmd, end := started(t, "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+		`mount --bind "$0" "$1" && (sh -c 'echo ready; read x <&3' & ) 3<&0; read x`, tree+"/usr", dir+"/mnt")
+	got := Of([]string{"/trees/one/tree", "/trees/other/tree", "/trees/on"}, false)
+	if len(got) != 1 || got["/trees/one/tree"] != (Process{cmd.Process.Pid, "sh"}) {
+		t.Errorf("%v", got)
+	}
+	end()
+	if got := Of([]string{"/trees/one/tree"}, true); len(got) != 0 {
+		t.Errorf("when it has ended: %v", got)
+	}
+}
+
+// A process that has mapped a file of a directory uses it, if that is asked.
+func TestMapped(t *testing.T) {
+	dir := t.TempDir() + "/trees/two/tree"
+	must(t, os.MkdirAll(dir, 0o755))
+	f, err := os.Create(dir + "/lib.so")
+	must(t, err)
+	defer f.Close()
+	must(t, f.Truncate(4096))
+	text, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
+	must(t, err)
+	want := []string{"/trees/two/tree"}
+	if got := Of(want, true); got[want[0]].ID != os.Getpid() || got[want[0]].Name != "inuse.test" {
+		t.Errorf("%v", got)
+	}
+	if got := Of(want, false); len(got) != 0 {
+		t.Errorf("mounted: %v", got)
+	}
+	must(t, unix.Munmap(text))
+	if got := Of(want, true); len(got) != 0 {
+		t.Errorf("when it is mapped no more: %v", got)
+	}
+}
+
+// Tables of which there are too many may have anything; what a process calls itself is no escape sequence.
+func TestHostileProc(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(dir+"/7/ns", 0o755))
+	must(t, os.Symlink("mnt:[1]", dir+"/7/ns/mnt"))
+	must(t, os.WriteFile(dir+"/7/mountinfo", []byte("1 2 3:4 /a/trees/x/tree/usr /usr ro - ext4 /dev/x rw\n"), 0o644))
+	must(t, os.WriteFile(dir+"/7/comm", []byte("\x1b[31mred\xff\n"), 0o644))
+	s := search{proc: dir, left: maxText, missing: []string{"/trees/x/tree", "/trees/y/tree"}, found: map[string]Process{}}
+	if again := s.look(); again || len(s.found) != 1 || s.found["/trees/x/tree"].String() != "?[31mred? (process 7)" {
+		t.Errorf("%v, again %v", s.found, again)
+	}
+	must(t, os.Remove(dir+"/7/mountinfo"))
+	if !s.look() {
+		t.Error("a process that ended is not looked for again")
+	}
+	must(t, os.WriteFile(dir+"/7/mountinfo", make([]byte, 100), 0o644))
+	must(t, os.MkdirAll(filepath.Join(dir, "8"), 0o755))
+	s.left = 10
+	if !s.look() || s.left > 0 {
+		t.Error("more was read than may be")
+	}
+}
