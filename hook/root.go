@@ -86,17 +86,19 @@ func boundToItself(dir *os.File, mounts []confine.Mount) (string, error) {
 	if st.Attributes_mask&st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 { // Linux 5.8
 		return "", errRoot
 	}
+	return showsWhatIsBelow(st.Mnt_id, mounts)
+}
+
+// showsWhatIsBelow returns where a mount is, if what it shows of its file system is what it covers.
+func showsWhatIsBelow(id uint64, mounts []confine.Mount) (string, error) {
 	byID := map[uint64]confine.Mount{}
 	for _, m := range mounts {
 		byID[m.ID] = m
 	}
-	m, ok := byID[st.Mnt_id]
-	if !ok {
-		return "", errRoot
-	}
-	below, ok := byID[m.Parent]
+	m, ok := byID[id]
+	below, known := byID[m.Parent]
 	rest, inside := strings.CutPrefix(m.Point, strings.TrimSuffix(below.Point, "/"))
-	if !ok || !inside || m.Dev != below.Dev || m.Root != path.Join(below.Root, rest) {
+	if !ok || !known || !inside || m.Dev != below.Dev || m.Root != path.Join(below.Root, rest) {
 		return "", errRoot
 	}
 	return m.Point, nil
