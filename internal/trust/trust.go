@@ -114,6 +114,7 @@ type walk struct {
 	rule   rule
 	up, at *os.File
 	kind   uint32 // of at
+	wrong  error  // what was first found wrong on the way
 }
 
 func (w *walk) close() {
@@ -131,7 +132,11 @@ func follow(name string, r rule) (*walk, error) {
 		return nil, err
 	}
 	w := &walk{rule: r}
-	if err := w.along(name); err != nil {
+	err = w.along(name)
+	if err == nil {
+		err = w.wrong // only now: a file that is not there can stay away from wherever it likes
+	}
+	if err != nil {
 		w.close()
 		return nil, err
 	}
@@ -184,7 +189,11 @@ func (w *walk) step(dir int, part string) error {
 			name = w.up.Name()
 		}
 	}
-	fd, err := unix.Openat(dir, part, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(dir, part, flags|unix.O_DIRECTORY, 0) // which has a home mounted that nobody has used yet (autofs)
+	if err == unix.ENOTDIR {
+		fd, err = unix.Openat(dir, part, flags, 0)
+	}
 	if err != nil {
 		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
@@ -193,7 +202,10 @@ func (w *walk) step(dir int, part string) error {
 	}
 	w.up, w.at = w.at, os.NewFile(uintptr(fd), name)
 	w.kind, err = w.rule.look(w.at)
-	return err
+	if err != nil && w.wrong == nil {
+		w.wrong = err
+	}
+	return nil
 }
 
 // open opens the regular file at the end for reading. It is looked up once more, and what is found is judged.

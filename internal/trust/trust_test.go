@@ -98,6 +98,11 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	must(t, os.Mkdir(a+"/open", 0o777))
+	must(t, os.Chmod(a+"/open", 0o777))
+	if _, err := Read(a+"/open/nowhere/file", User, 100); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file in everybody's directory: %v", err)
+	}
 	for _, name := range []string{"b", "b/file", "b/.."} {
 		if err := Check(a+"/"+name, Machine); err != nil {
 			t.Errorf("%s: %v", name, err)
