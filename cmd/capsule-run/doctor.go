@@ -45,12 +45,10 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 				return err
 			}
 			defer o.Release()
-			var file *pageFile
 			if html != "" && html != "-" {
-				if file, err = openPage(html); err != nil {
+				if _, _, err := pageTarget(html); err != nil {
 					return err
 				}
-				defer file.drop()
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
 			defer stop()
@@ -66,17 +64,15 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 			if !r.OK {
 				*status = fault.ExitFailure
 			}
-			switch out := cmd.OutOrStdout(); {
-			case html == "-":
-				return page.Write(out, r)
-			case file != nil:
-				if err := file.finish(func(w io.Writer) error { return page.Write(w, r) }); err != nil {
+			if html == "-" {
+				return page.Write(cmd.OutOrStdout(), r)
+			}
+			if html != "" {
+				if err := writePage(html, r); err != nil {
 					return err
 				}
-				fallthrough
-			default:
-				return f.printReport(out, r, html)
 			}
+			return f.printReport(cmd.OutOrStdout(), r, html)
 		},
 	}
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON (docs/doctor.md)")

@@ -40,7 +40,7 @@ func Make(ctx context.Context, o *Options) (*report.Report, error) {
 	defer d.clean()
 
 	// look: what `inspect` and `plan` tell.
-	if err := d.look(); err != nil {
+	if err := d.look(ctx); err != nil {
 		return nil, err
 	}
 	// draw: each scene on both sides. The first launch says whether the runtime can be started at all, and how.

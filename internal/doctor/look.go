@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 )
 
 // look fills in what there is. Without a runtime the host's own tree stands in for one.
-func (d *doctor) look() error {
+func (d *doctor) look(ctx context.Context) error {
 	if _, err := os.Stat(d.Host); err != nil {
 		_, err = run.Devices(d.Options.Options) // which words it
 		return err
@@ -24,6 +25,9 @@ func (d *doctor) look() error {
 	}
 	d.Doing("looking at the host and the runtime")
 	e, err := run.Examine(d.Options.Options)
+	if stopped := ctx.Err(); stopped != nil {
+		return stopped
+	}
 	if err != nil {
 		// Nothing is known of the runtime then; of the host perhaps. Device rules, say, that cannot be read hinder no launch.
 		d.broken = err

@@ -54,6 +54,9 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 			return
 		}
 		t.Print(w, s)
+		for _, v := range versions(r, arch) {
+			lines(w, s, "  ", v)
+		}
 		if absent != "" {
 			lines(w, s, "  ", "not on the host: "+absent)
 		}
@@ -64,7 +67,7 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 		if x.Arch != arch {
 			end()
 			arch = x.Arch
-			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch)))
+			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch+bridged(r, arch))))
 			t = &table.Table{Head: []string{"scene", "capsule", "boundary", "ms", "device"}}
 		}
 		if x.Verdict == report.Absent {
@@ -129,6 +132,42 @@ func gpus(r *report.Report) []string {
 		out = []string{"none"}
 	}
 	return out
+}
+
+// bridged says how many functions the runtime is too old for, and what becomes of them.
+func bridged(r *report.Report, arch string) string {
+	if r.Plan == nil {
+		return ""
+	}
+	for _, a := range r.Plan.Architectures {
+		if y := a.Symbols; a.Arch == arch {
+			return fmt.Sprintf(": %d functions polyfilled, %d aliases, %d missing", len(y.Polyfills), len(y.Aliases), len(y.Missing))
+		}
+	}
+	return ""
+}
+
+// versions are what the native side tells of itself, each with the scenes that it is told by.
+func versions(r *report.Report, arch string) []string {
+	var order []string
+	scenes := map[string][]string{}
+	for _, x := range r.Scenes {
+		if x.Arch != arch || !x.Native.Drawn() || x.Native.Version == "" {
+			continue
+		}
+		v := x.Native.Version
+		if driver := x.Native.Driver; strings.Contains(driver, " ") && x.API == "Vulkan" { // it has the version that counts
+			v += ", " + driver
+		}
+		if scenes[v] == nil {
+			order = append(order, v)
+		}
+		scenes[v] = append(scenes[v], x.Name)
+	}
+	for i, v := range order {
+		order[i] = v + ": " + strings.Join(scenes[v], ", ")
+	}
+	return order
 }
 
 // times of the first frame, in milliseconds.

@@ -17,6 +17,8 @@ import (
 
 	// What the command is made of: a change there must change this test, or `go test` would show an old result.
 	_ "github.com/capsule-run/capsule-run/internal/config"
+	_ "github.com/capsule-run/capsule-run/internal/doctor"
+	_ "github.com/capsule-run/capsule-run/internal/doctor/page"
 	_ "github.com/capsule-run/capsule-run/internal/run"
 )
 

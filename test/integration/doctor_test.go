@@ -132,7 +132,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	out := e.run(t).stdout
-	for _, want := range []string{"\nruntime   ", "Debian GNU/Linux 11", "\nx86_64\n", "  vulkan ", " that work natively are the same through the capsule.\n"} {
+	for _, want := range []string{"\nruntime   ", "Debian GNU/Linux 11", "\nx86_64: ", " functions polyfilled, ", "  vulkan ", " that work natively are the same through the capsule.\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
