@@ -9,6 +9,7 @@ import (
 // Tool is a program of the host that drivers start by an absolute path, as a process of its own. It runs with the
 // host's libraries, all of them: no object of that process is the game's.
 type Tool struct {
+	// Path may have wildcards in its components, for a program with a release in its name.
 	Path string `toml:"path"`
 	Why  string `toml:"why"`
 	// Libraries are patterns of SONAMEs: without such a library in the stack nobody starts the program.
@@ -35,7 +36,7 @@ func (p *Tool) wrong() string {
 			return "files: " + f + " is not an absolute, clean path"
 		}
 	}
-	for _, pattern := range slices.Concat(p.Libraries, p.Files) {
+	for _, pattern := range slices.Concat(p.Libraries, p.Files, []string{p.Path}) {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return "pattern " + pattern + ": " + err.Error()
 		}

@@ -31,18 +31,20 @@ func (d *discovery) findTools() {
 		if !d.wants(rule.Libraries) {
 			continue
 		}
-		t, err := d.tool(rule)
-		if err != nil {
-			d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", rule.Path, err))
-		} else if t != nil {
-			d.tools = append(d.tools, t)
+		for _, name := range d.root.Glob(rule.Path, maxGlob) {
+			t, err := d.tool(rule, name)
+			if err != nil {
+				d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", name, err))
+			} else if t != nil {
+				d.tools = append(d.tools, t)
+			}
 		}
 	}
 }
 
-func (d *discovery) tool(rule *configs.Tool) (*Tool, error) {
-	t := &Tool{Path: rule.Path, Rule: rule}
-	file, err := d.toolFile(rule.Path, &t.File)
+func (d *discovery) tool(rule *configs.Tool, name string) (*Tool, error) {
+	t := &Tool{Path: name, Rule: rule}
+	file, err := d.toolFile(name, &t.File)
 	if file == nil || file.Machine != d.arch.Machine || file.Class != d.arch.Class || file.Interp == "" {
 		return nil, err
 	}

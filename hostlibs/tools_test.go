@@ -26,6 +26,11 @@ files = ["/lib/*/libc.so", "/usr/share/link/*/one", "/usr/share/link/none"]
 arguments = ["--root=$ROOT"]
 
 [[tool]]
+path = "/usr/bin/spirv-*"
+why = "translates"
+libraries = ["libvulkan_lvp.so"]
+
+[[tool]]
 path = "/usr/bin/unused"
 why = "nobody starts it"
 libraries = ["libnobody.so"]
@@ -56,6 +61,8 @@ libraries = ["libvulkan_lvp.so"]
 	s := discover(t, edited(map[string]string{
 		"usr/bin/link":             "-> link.real",
 		"usr/bin/link.real":        program(elftest.Lib{Needed: []string{"liblink.so.1", "libabsent.so.1", "libc.so.6"}}),
+		"usr/bin/spirv-18":         program(elftest.Lib{}),
+		"usr/bin/spirv-19":         program(elftest.Lib{}),
 		"usr/bin/unused":           program(elftest.Lib{}),
 		"usr/bin/damaged":          program(elftest.Lib{})[:100],
 		"usr/bin/script":           "#!/bin/sh\n",
@@ -71,7 +78,7 @@ libraries = ["libvulkan_lvp.so"]
 	if len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "/usr/bin/damaged: ") {
 		t.Errorf("problems %q", s.Problems)
 	}
-	if len(s.Tools) != 1 {
+	if len(s.Tools) != 3 || s.Tools[1].Path != "/usr/bin/spirv-18" || s.Tools[2].Path != "/usr/bin/spirv-19" {
 		t.Fatalf("%d programs", len(s.Tools))
 	}
 	p := s.Tools[0]

@@ -40,7 +40,7 @@ func debian() []Top {
 
 func host() Host {
 	return Host{Home: "/home/u", HomeReal: "/home/u", Cwd: "/home/u/game", UID: 1000, RuntimeDir: "/run/user/1000",
-		Exists: []string{"/dev", "/etc/localtime", "/etc/passwd", "/media", "/proc", "/run/dbus/system_bus_socket", "/run/udev", "/sys",
+		Exists: []string{"/dev", "/etc/localtime", "/etc/passwd", "/media", "/proc", "/run/dbus/system_bus_socket", "/run/nvidia-persistenced", "/run/udev", "/sys",
 			"/tmp", "/var/tmp"}}
 }
 
@@ -71,7 +71,7 @@ func TestCompose(t *testing.T) {
 	}{
 		{"plain", func(in *Input) { in.LdSoCache = "/cache/ld.so.cache" }, []string{
 			"bind /app < /r/app ro", "symlink /bin -> usr/bin", "bind /lib < /r/lib ro", "bind /usr < /r/usr ro",
-			"dir /run", "bind /run/dbus/system_bus_socket < /run/dbus/system_bus_socket", "bind /run/udev < /run/udev ro",
+			"dir /run", "bind /run/dbus/system_bus_socket < /run/dbus/system_bus_socket", "bind /run/udev < /run/udev ro", "bind /run/nvidia-persistenced < /run/nvidia-persistenced ro",
 			"symlink /run/capsule/usr -> /usr",
 			"dir /etc", "bind /run/capsule/etc < /r/etc ro", "symlink /etc/alternatives -> /run/capsule/etc/alternatives",
 			"symlink /etc/mtab -> ../proc/self/mounts", "symlink /etc/nsswitch.conf -> /run/capsule/etc/nsswitch.conf",

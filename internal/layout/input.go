@@ -98,8 +98,9 @@ var hostEtc = []string{"group", "host.conf", "hosts", "localtime", "machine-id",
 // hostDirs are directories of the host that are shared whole.
 var hostDirs = []string{"/dev", "/media", "/mnt", "/proc", "/srv", "/sys", "/tmp", "/var/tmp"}
 
-// hostRun are things in /run that programs look for; all other things there are the host's own business.
-var hostRun = []string{"/run/dbus/system_bus_socket", "/run/udev"}
+// hostRun are things in /run that programs and drivers look for; all other things there are the host's own business. The last
+// two have the sockets of NVIDIA's daemons.
+var hostRun = []string{"/run/dbus/system_bus_socket", "/run/udev", "/run/nvidia-persistenced", "/run/nvidia-fabricmanager"}
 
 // Gather looks at the host as it is for this process. cwd is the physical working directory.
 func Gather(environ []string, cwd string) Host {

@@ -70,6 +70,25 @@ func TestOpenCL(t *testing.T) {
 	}
 }
 
+// A kernel of SPIR-V, which pocl has a program of the host translate.
+func TestOpenCLSPIRV(t *testing.T) {
+	host, probes := trees.Tree(t, "host13compute"), trees.ComputeProbes(t)
+	const platform = "Portable Computing Language"
+	environ := func() []string { return []string{"POCL_CACHE_DIR=" + t.TempDir()} }
+	if want := natively(t, host, probes, environ(), "/mnt/bin/spirv", platform); want.status != 0 || want.stdout != "the kernel wrote 2a2a\n" {
+		t.Fatalf("natively: exit status %d\n%s", want.status, want.both())
+	}
+	for _, c := range openCL {
+		t.Run(c.boundary, func(t *testing.T) {
+			l := launch{runtime: trees.Tree(t, c.runtime), host: host, env: environ(), argv: []string{"/probes/bin/spirv", platform},
+				flags: []string{"--boundary", "OpenCL=" + c.boundary, "--bind", probes + ":/probes:ro"}}
+			if out := l.ok(t); out.stdout != "the kernel wrote 2a2a\n" {
+				t.Errorf("%s", out.both())
+			}
+		})
+	}
+}
+
 // All that Debian 11's clinfo knows of a driver.
 func TestClinfo(t *testing.T) {
 	host, full := trees.Tree(t, "host13compute"), trees.Tree(t, "full11compute")

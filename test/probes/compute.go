@@ -2,7 +2,7 @@ package probes
 
 import "embed"
 
-// ComputeSources holds a program of OpenCL's and a driver of VA-API's.
+// ComputeSources holds programs of OpenCL's and a driver of VA-API's.
 //
 //go:embed compute video
 var ComputeSources embed.FS
@@ -13,6 +13,7 @@ const VADriver = "capsuletest_drv_video.so"
 // Compute lists what is compiled of ComputeSources.
 var Compute = []Probe{
 	{"bin/opencl", "sdk11", "gcc", []string{"compute/opencl.c"}, []string{"-pthread", "-lOpenCL"}},
+	{"bin/spirv", "sdk11", "gcc", []string{"compute/spirv.c"}, []string{"-lOpenCL"}},
 	{"host/" + VADriver, "sdk13", "gcc", []string{"video/va_driver.c"}, []string{"-shared", "-fPIC", "-fvisibility=hidden",
 		"-Wl,-z,defs", "-lX11"}},
 }
