@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capsule-run/capsule-run/hook"
-	"github.com/capsule-run/capsule-run/internal/config"
 )
 
 // hookCommand is for container engines, and for who sets them up.
@@ -30,23 +29,12 @@ func hookCommand() *cobra.Command {
 				"the stages are "+strings.Join(hook.Stages, ", ")+"; hook --help lists the commands")
 		},
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usage(err.Error(), "capsule-run hook --help lists the flags")
-	})
 	return c
 }
 
 // hookCommands is hookCommand with what is for people.
 func hookCommands() *cobra.Command {
 	c := hookCommand()
-	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		for _, name := range []string{"runtime", "boundary", "library"} { // the launcher's
-			if f := cmd.Flag(name); f != nil && f.Changed {
-				return usage("hook knows no --"+name, "it takes the container for the runtime, the rest from "+config.SystemFile)
-			}
-		}
-		return nil
-	}
 	c.AddCommand(hookInstallCommand(), hookUninstallCommand(), hookInjectCommand())
 	return c
 }

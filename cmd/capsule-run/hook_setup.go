@@ -115,7 +115,8 @@ func (f *hookFlags) entry() (setup.Entry, error) {
 			return setup.Entry{}, err
 		}
 	}
-	return setup.Entry{Binary: self, Stage: f.Stage, GPU: f.GPU, Mode: f.Mode, Host: f.Host, Config: f.Config, Cache: f.Cache}, nil
+	return setup.Entry{Binary: self, Stage: f.Stage, GPU: f.GPU, Mode: f.Mode, Host: f.Host, Config: f.Config, Cache: f.Cache,
+		NoDevices: f.NoDevices}, nil
 }
 
 // hooksDir is where the file goes, and whether it is the user's own place.
@@ -257,6 +258,9 @@ func hookInjectCommand() *cobra.Command {
 			env, devices, err := hook.Needs(&f.Options, args[0])
 			if err != nil {
 				return err
+			}
+			if f.NoDevices {
+				devices = nil
 			}
 			changed, err := setup.Inject(args[0], setup.Edits{Entry: e, Env: env, Devices: devices})
 			if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/internal/run"
@@ -46,6 +45,7 @@ func execute(args []string) int {
 	for _, c := range more {
 		root.AddCommand(c(f))
 	}
+	addCommon(root, f)
 	root.SetArgs(args)
 	out := &output{to: os.Stdout}
 	root.SetOut(out)
@@ -115,37 +115,17 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	}
 	// What follows the command belongs to it: capsule-run --runtime R ./game --fullscreen.
 	c.Flags().SetInterspersed(false)
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usage(err.Error(), "capsule-run --help lists the flags")
+	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(err.Error(), cmd.CommandPath()+" --help lists the flags")
 	})
 	c.CompletionOptions.HiddenDefaultCmd = true
-	p := c.PersistentFlags()
-	p.StringVar(&f.runtime, "runtime", "", "`DIR`, archive or OCI image layout of the runtime, or its name")
-	p.StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")
-	p.StringArrayVar(&f.boundaries, "boundary", nil, "`[API=]WHERE` the capsule begins: frontend, driver, auto; repeatable")
-	p.StringArrayVar(&f.libraries, "library", nil, "encapsulate the host's `SONAME` too; may be repeated")
-	p.StringVar(&f.config, "config", "", "read options from a TOML `FILE` too; flags win")
-	p.BoolVar(&f.verbose, "verbose", false, "tell each stage on standard error")
 	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
-	p.StringVar(&f.isolation, "isolation", "", "`HOW` the program is kept apart: userns, none, or auto (default)")
 	f.desktop.add(c)
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
 	c.Flags().BoolVar(&bare, "bare", false, "run the program in the host's tree, without a capsule")
 	_ = c.Flags().MarkHidden("bare") // for the doctor
-	for _, err := range []error{
-		c.MarkPersistentFlagDirname("host"),
-		c.MarkPersistentFlagFilename("config", "toml"),
-		c.RegisterFlagCompletionFunc("isolation", cobra.FixedCompletions(
-			[]string{run.IsolationAuto, run.IsolationUserNS, run.IsolationNone}, cobra.ShellCompDirectiveNoFileComp)),
-		c.RegisterFlagCompletionFunc("boundary", cobra.FixedCompletions(
-			[]string{capsule.BoundaryFrontend, capsule.BoundaryDriver, capsule.BoundaryAuto}, cobra.ShellCompDirectiveNoFileComp)),
-	} {
-		if err != nil {
-			panic(err) // a flag's name is misspelt above
-		}
-	}
 	return c
 }
 

@@ -29,6 +29,7 @@ type Entry struct {
 	Stage  string
 	// Flags of the call; empty ones are left out.
 	GPU, Mode, Host, Config, Cache string
+	NoDevices                      bool
 }
 
 // Hook is an entry as runtime-spec (config.md "POSIX-platform Hooks") has it.
@@ -49,6 +50,9 @@ func (e Entry) Hook() (Hook, error) {
 		if f[1] != "" {
 			h.Args = append(h.Args, "--"+f[0]+"="+f[1])
 		}
+	}
+	if e.NoDevices {
+		h.Args = append(h.Args, "--no-devices")
 	}
 	return h, nil
 }
