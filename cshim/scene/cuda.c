@@ -1,5 +1,5 @@
-/* The scene by CUDA's driver API, with a kernel in PTX that the driver compiles; and what NVML says. Types and numbers: NVIDIA's
- * "CUDA Driver API" and "NVML API Reference". */
+/* The scene by CUDA's driver API, with a kernel in PTX that the driver compiles; and what NVML says. Types and numbers:
+ * NVIDIA's "CUDA Driver API" and "NVML API Reference". */
 #include "ptx.h"
 #include "scene.h"
 
@@ -28,7 +28,8 @@ static int (*cuModuleGetFunction)(void **, void *, const char *);
 static int (*cuMemAlloc_v2)(ADDRESS *, size_t);
 static int (*cuMemcpyHtoD_v2)(ADDRESS, const void *, size_t);
 static int (*cuMemcpyDtoH_v2)(void *, ADDRESS, size_t);
-static int (*cuLaunchKernel)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **);
+static int (*cuLaunchKernel)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **,
+	void **);
 static int (*cuGetErrorName)(int, const char **);
 static int (*cuGetErrorString)(int, const char **);
 
@@ -58,9 +59,9 @@ static void ask_nvml(void)
 	int (*nvmlDeviceGetHandleByIndex_v2)(unsigned, void **), (*nvmlDeviceGetName)(void *, char *, unsigned);
 	int (*nvmlDeviceGetMemoryInfo)(void *, unsigned long long *);
 	const char *(*nvmlErrorString)(int);
-	if (!FIND(library, nvmlInit_v2) || !FIND(library, nvmlSystemGetDriverVersion) || !FIND(library, nvmlDeviceGetCount_v2) ||
-	    !FIND(library, nvmlDeviceGetHandleByIndex_v2) || !FIND(library, nvmlDeviceGetName) ||
-	    !FIND(library, nvmlDeviceGetMemoryInfo) || !FIND(library, nvmlErrorString))
+	if (!FIND(library, nvmlInit_v2) || !FIND(library, nvmlSystemGetDriverVersion) ||
+	    !FIND(library, nvmlDeviceGetCount_v2) || !FIND(library, nvmlDeviceGetHandleByIndex_v2) ||
+	    !FIND(library, nvmlDeviceGetName) || !FIND(library, nvmlDeviceGetMemoryInfo) || !FIND(library, nvmlErrorString))
 		return;
 	int r = nvmlInit_v2();
 	if (r) {
@@ -86,7 +87,8 @@ static void ask_nvml(void)
 /* Drivers drop the oldest targets in time, and know none of those that came after them. */
 static void *load(void)
 {
-	static const char *const programs[] = {".version 6.0\n.target sm_50\n" SCENE_PTX, ".version 7.0\n.target sm_75\n" SCENE_PTX,
+	static const char *const programs[] = {".version 6.0\n.target sm_50\n" SCENE_PTX,
+					       ".version 7.0\n.target sm_75\n" SCENE_PTX,
 					       ".version 8.6\n.target sm_90\n" SCENE_PTX};
 	static char log[TEXT];
 	int options[] = {LOG, LOG_BYTES}, r = 1;
@@ -113,7 +115,8 @@ static void draw_once(void)
 {
 	int count = TRIANGLES;
 	void *arguments[] = {&triangles, &count, &tile, &result};
-	need(cuLaunchKernel(kernel, SIDE / BLOCK, SIDE / BLOCK, 1, BLOCK, BLOCK, 1, 0, NULL, arguments, NULL), "cuLaunchKernel");
+	need(cuLaunchKernel(kernel, SIDE / BLOCK, SIDE / BLOCK, 1, BLOCK, BLOCK, 1, 0, NULL, arguments, NULL),
+		"cuLaunchKernel");
 	need(cuMemcpyDtoH_v2(picture, result, PICTURE), "cuMemcpyDtoH"); /* waits for the kernel */
 }
 

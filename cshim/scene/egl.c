@@ -6,11 +6,11 @@
 #include <string.h>
 
 enum {
-	SUCCESS = 0x3000, RED_SIZE = 0x3024, GREEN_SIZE = 0x3023, BLUE_SIZE = 0x3022, DEPTH_SIZE = 0x3025, VISUAL_ID = 0x302e,
-	SURFACE_TYPE = 0x3033, NONE = 0x3038, RENDERABLE = 0x3040, SAMPLES = 0x3031, PBUFFER_BIT = 1, WINDOW_BIT = 4, ES2_BIT = 4,
-	DESKTOP_BIT = 8, HEIGHT = 0x3056, WIDTH = 0x3057, VENDOR = 0x3053, VERSION = 0x3054, EXTENSIONS = 0x3055,
-	MAJOR_VERSION = 0x3098, MINOR_VERSION = 0x30fb, PROFILE_MASK = 0x30fd, CORE_PROFILE = 1, ES_API = 0x30a0,
-	DESKTOP_API = 0x30a2, DEVICE_FILE = 0x3233, DEVICE_RENDERER = 0x335f, BAD_DISPLAY = 0x3008,
+	SUCCESS = 0x3000, RED_SIZE = 0x3024, GREEN_SIZE = 0x3023, BLUE_SIZE = 0x3022, DEPTH_SIZE = 0x3025,
+	VISUAL_ID = 0x302e, SURFACE_TYPE = 0x3033, NONE = 0x3038, RENDERABLE = 0x3040, SAMPLES = 0x3031, PBUFFER_BIT = 1,
+	WINDOW_BIT = 4, ES2_BIT = 4, DESKTOP_BIT = 8, HEIGHT = 0x3056, WIDTH = 0x3057, VENDOR = 0x3053, VERSION = 0x3054,
+	EXTENSIONS = 0x3055, MAJOR_VERSION = 0x3098, MINOR_VERSION = 0x30fb, PROFILE_MASK = 0x30fd, CORE_PROFILE = 1,
+	ES_API = 0x30a0, DESKTOP_API = 0x30a2, DEVICE_FILE = 0x3233, DEVICE_RENDERER = 0x335f,
 };
 enum { DEVICES = 16, CONFIGS = 256 };
 
@@ -105,8 +105,8 @@ void *open_display(int platform, void *native)
 static void *config_for(void *d, enum egl_api api, int surface)
 {
 	for (int depth = surface == WINDOW_BIT ? 24 : 0;; depth = 16) {
-		int n = 0, red, want[] = {SURFACE_TYPE, surface, RENDERABLE, api == ES ? ES2_BIT : DESKTOP_BIT, RED_SIZE, 8, GREEN_SIZE,
-					  8, BLUE_SIZE, 8, DEPTH_SIZE, depth, SAMPLES, 0, NONE};
+		int n = 0, red, want[] = {SURFACE_TYPE, surface, RENDERABLE, api == ES ? ES2_BIT : DESKTOP_BIT, RED_SIZE, 8,
+					  GREEN_SIZE, 8, BLUE_SIZE, 8, DEPTH_SIZE, depth, SAMPLES, 0, NONE};
 		void *configs[CONFIGS];
 		if (!eglChooseConfig(d, want, configs, CONFIGS, &n))
 			n = 0;
@@ -206,8 +206,8 @@ static void devices(enum egl_api api)
 {
 	void *all[DEVICES];
 	int n = 0;
-	if (!client_extension("EGL_EXT_platform_device") ||
-	    !(client_extension("EGL_EXT_device_enumeration") || client_extension("EGL_EXT_device_base")) || !eglQueryDevicesEXT) {
+	bool lists = client_extension("EGL_EXT_device_enumeration") || client_extension("EGL_EXT_device_base");
+	if (!client_extension("EGL_EXT_platform_device") || !lists || !eglQueryDevicesEXT) {
 		step("eglQueryString");
 		snprintf(reason, sizeof reason, "EGL has no platform \"device\" (EGL_EXT_platform_device)");
 		return;

@@ -102,9 +102,11 @@ static void quad(const struct corner *c)
 static void background(void)
 {
 	struct corner c[4];
-	for (int k = 0; k < 4; k++)
-		c[k] = (struct corner){4096 * (k & 1), 4096 * (k >> 1), 65000, {24 + 40 * (k & 1), 36 + 60 * (k >> 1), 72 + 50 * (k >> 1)},
-				       WHITE_U, WHITE_V};
+	for (int k = 0; k < 4; k++) {
+		int right = k & 1, low = k >> 1;
+		c[k] = (struct corner){4096 * right, 4096 * low, 65000, {24 + 40 * right, 36 + 60 * low, 72 + 50 * low}, WHITE_U,
+				       WHITE_V};
+	}
 	quad(c);
 }
 
@@ -127,7 +129,8 @@ static void face(int axis, int sign)
 		int q[3];
 		for (int row = 0; row < 3; row++)
 			q[row] = 12 * (turn[row][0] * p[0] + turn[row][1] * p[1] + turn[row][2] * p[2]);
-		c[k] = (struct corner){MIDDLE_X + q[0], MIDDLE_Y + q[1], MIDDLE_Z + 16 * q[2], {0}, TILE * (k & 1), TILE * (k >> 1)};
+		c[k] = (struct corner){MIDDLE_X + q[0], MIDDLE_Y + q[1], MIDDLE_Z + 16 * q[2], {0}, TILE * (k & 1),
+			TILE * (k >> 1)};
 		for (int j = 0; j < 3; j++)
 			c[k].colour[j] = colours[axis][j] * shade / 255;
 	}

@@ -73,7 +73,8 @@ static const struct {
 	F(glVertexAttribPointer), F(glEnableVertexAttribArray), F(glGenTextures), F(glBindTexture), F(glTexImage2D),
 	F(glTexParameteri), F(glGenFramebuffers), F(glBindFramebuffer), F(glFramebufferTexture2D), F(glGenRenderbuffers),
 	F(glBindRenderbuffer), F(glRenderbufferStorage), F(glFramebufferRenderbuffer), F(glCheckFramebufferStatus),
-	F(glViewport), F(glEnable), F(glDisable), F(glDepthFunc), F(glClearColor), F(glClear), F(glDrawArrays), F(glReadPixels),
+	F(glViewport), F(glEnable), F(glDisable), F(glDepthFunc), F(glClearColor), F(glClear), F(glDrawArrays),
+	F(glReadPixels),
 };
 
 /* The same text for all, with each language's words before it. */

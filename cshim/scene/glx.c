@@ -5,9 +5,10 @@
 #include <string.h>
 
 enum {
-	DOUBLEBUFFER = 5, RED_SIZE = 8, GREEN_SIZE, BLUE_SIZE, DEPTH_SIZE = 12, VENDOR = 1, EXTENSIONS = 3, DRAWABLE_TYPE = 0x8010,
-	RENDER_TYPE = 0x8011, X_RENDERABLE = 0x8012, RGBA_TYPE = 0x8014, WINDOW_BIT = 1, RGBA_BIT = 1, MAJOR_VERSION = 0x2091,
-	MINOR_VERSION = 0x2092, PROFILE_MASK = 0x9126, CORE_PROFILE = 1, SAMPLES = 100001,
+	DOUBLEBUFFER = 5, RED_SIZE = 8, GREEN_SIZE, BLUE_SIZE, DEPTH_SIZE = 12, VENDOR = 1, EXTENSIONS = 3,
+	DRAWABLE_TYPE = 0x8010, RENDER_TYPE = 0x8011, X_RENDERABLE = 0x8012, RGBA_TYPE = 0x8014, WINDOW_BIT = 1,
+	RGBA_BIT = 1, MAJOR_VERSION = 0x2091, MINOR_VERSION = 0x2092, PROFILE_MASK = 0x9126, CORE_PROFILE = 1,
+	SAMPLES = 100001,
 };
 
 static void *(*glXGetProcAddressARB)(const char *);
@@ -34,9 +35,10 @@ static void *context(void *config, enum gl_kind *kind)
 	void *c = NULL;
 	*kind = GL_CORE;
 	step("glXCreateContextAttribsARB");
-	glXCreateContextAttribsARB = (void *(*)(void *, void *, void *, int, const int *))glXGetProcAddressARB("glXCreateContextAttribsARB");
+	glXCreateContextAttribsARB = (__typeof__(glXCreateContextAttribsARB))glXGetProcAddressARB("glXCreateContextAttribsARB");
 	x11_allow_errors();
-	if (glXCreateContextAttribsARB && has_word(glXQueryExtensionsString(display, x11_screen()), "GLX_ARB_create_context_profile"))
+	const char *extensions = glXQueryExtensionsString(display, x11_screen());
+	if (glXCreateContextAttribsARB && has_word(extensions, "GLX_ARB_create_context_profile"))
 		c = glXCreateContextAttribsARB(display, config, NULL, 1, core);
 	if (x11_had_error() || !c) {
 		step("glXCreateNewContext");
@@ -50,8 +52,8 @@ static void *context(void *config, enum gl_kind *kind)
 
 void draw_glx(void)
 {
-	static const int want[] = {DRAWABLE_TYPE, WINDOW_BIT, RENDER_TYPE, RGBA_BIT, X_RENDERABLE, 1, DOUBLEBUFFER, 1, RED_SIZE, 8,
-				   GREEN_SIZE, 8, BLUE_SIZE, 8, DEPTH_SIZE, 16, SAMPLES, 0, 0};
+	static const int want[] = {DRAWABLE_TYPE, WINDOW_BIT, RENDER_TYPE, RGBA_BIT, X_RENDERABLE, 1, DOUBLEBUFFER, 1,
+				   RED_SIZE, 8, GREEN_SIZE, 8, BLUE_SIZE, 8, DEPTH_SIZE, 16, SAMPLES, 0, 0};
 	int n = 0, error_base, event_base;
 	enum gl_kind kind;
 	void *library = open_api("libGL.so.1");

@@ -6,8 +6,8 @@
 
 enum {
 	PLATFORMS = 16, DEVICES = 32, LOG = 65536, PLATFORM_VERSION = 0x901, PLATFORM_NAME, DEVICE_TYPE = 0x1000,
-	DEVICE_NAME = 0x102b, DEVICE_VENDOR, DRIVER_VERSION, DEVICE_VERSION = 0x102f, DEVICE_EXTENSIONS, TYPE_CPU = 2, TYPE_GPU = 4,
-	WRITE_ONLY = 2, READ_ONLY = 4, COPY = 32, BUILD_LOG = 0x1183, PLATFORM_NOT_FOUND = -1001,
+	DEVICE_NAME = 0x102b, DEVICE_VENDOR, DRIVER_VERSION, DEVICE_VERSION = 0x102f, DEVICE_EXTENSIONS, TYPE_CPU = 2,
+	TYPE_GPU = 4, WRITE_ONLY = 2, READ_ONLY = 4, COPY = 32, BUILD_LOG = 0x1183, PLATFORM_NOT_FOUND = -1001,
 };
 
 static int (*clGetPlatformIDs)(uint32_t, void **, uint32_t *);
@@ -22,7 +22,8 @@ static int (*clGetProgramBuildInfo)(void *, void *, uint32_t, size_t, void *, si
 static void *(*clCreateKernel)(void *, const char *, int *);
 static void *(*clCreateBuffer)(void *, uint64_t, size_t, const void *, int *);
 static int (*clSetKernelArg)(void *, uint32_t, size_t, const void *);
-static int (*clEnqueueNDRangeKernel)(void *, void *, uint32_t, const size_t *, const size_t *, const size_t *, uint32_t, void *, void *);
+static int (*clEnqueueNDRangeKernel)(void *, void *, uint32_t, const size_t *, const size_t *, const size_t *, uint32_t,
+	void *, void *);
 static int (*clEnqueueReadBuffer)(void *, void *, uint32_t, size_t, size_t, void *, uint32_t, void *, void *);
 
 /* What paint() of figure.c does for one pixel; struct setup as scene.h has it. */

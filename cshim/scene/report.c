@@ -101,7 +101,8 @@ bool has_word(const char *words, const char *word)
 
 bool is_software(const char *renderer)
 {
-	static const char *const all[] = {"llvmpipe", "softpipe", "swrast", "lavapipe", "Software Rasterizer", "SwiftShader", "SWR"};
+	static const char *const all[] = {"llvmpipe", "softpipe", "swrast", "lavapipe", "Software Rasterizer",
+		"SwiftShader", "SWR"};
 	for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 		if (strstr(renderer, all[k]))
 			return true;

@@ -1,6 +1,6 @@
 /*
- * VA-API: what a driver says it can do, and the scene, which the processor paints, carried to a surface of the driver and back,
- * if the driver has surfaces of RGB. Types and numbers: libva's documentation ("Core API", va.h of 2.0).
+ * VA-API: what a driver says it can do, and the scene, which the processor paints, carried to a surface of the driver and
+ * back, if the driver has surfaces of RGB. Types and numbers: libva's documentation ("Core API", va.h of 2.0).
  */
 #include "scene.h"
 #include "wayland.h"
@@ -78,7 +78,8 @@ static bool start(void *d, const char *platform)
 static void open_va(void)
 {
 	void *(*vaGetDisplayDRM)(int), *(*vaGetDisplay)(void *), *(*vaGetDisplayWl)(void *);
-	void *drm = try_library("libva-drm.so.2"), *x11 = try_library("libva-x11.so.2"), *wayland = try_library("libva-wayland.so.2");
+	void *drm = try_library("libva-drm.so.2"), *x11 = try_library("libva-x11.so.2"),
+		*wayland = try_library("libva-wayland.so.2");
 	bool tried = false;
 	for (int k = FIRST_NODE; drm && FIND(drm, vaGetDisplayDRM) && k < FIRST_NODE + NODES; k++) {
 		char path[32];
@@ -112,13 +113,15 @@ static void open_va(void)
 static void tell_profile(int profile)
 {
 	static const char *const names[] = {"MPEG2Simple", "MPEG2Main", "MPEG4Simple", "MPEG4AdvancedSimple", "MPEG4Main",
-		"H264Baseline", "H264Main", "H264High", "VC1Simple", "VC1Main", "VC1Advanced", "H263Baseline", "JPEGBaseline",
-		"H264ConstrainedBaseline", "VP8", "H264MultiviewHigh", "H264StereoHigh", "HEVCMain", "HEVCMain10", "VP9Profile0",
-		"VP9Profile1", "VP9Profile2", "VP9Profile3", "HEVCMain12", "HEVCMain422_10", "HEVCMain422_12", "HEVCMain444",
-		"HEVCMain444_10", "HEVCMain444_12", "HEVCSccMain", "HEVCSccMain10", "HEVCSccMain444", "AV1Profile0", "AV1Profile1",
-		"HEVCSccMain444_10", "Protected", "H264High10", "VVCMain10", "VVCMultilayerMain10"};
-	static const char *const entries[] = {[1] = "decode", [6] = "encode", [7] = "encode pictures", [8] = "encode (low power)",
-					      [10] = "video processing", [14] = "protected content"};
+		"H264Baseline", "H264Main", "H264High", "VC1Simple", "VC1Main", "VC1Advanced", "H263Baseline",
+		"JPEGBaseline", "H264ConstrainedBaseline", "VP8", "H264MultiviewHigh", "H264StereoHigh", "HEVCMain",
+		"HEVCMain10", "VP9Profile0", "VP9Profile1", "VP9Profile2", "VP9Profile3", "HEVCMain12", "HEVCMain422_10",
+		"HEVCMain422_12", "HEVCMain444", "HEVCMain444_10", "HEVCMain444_12", "HEVCSccMain", "HEVCSccMain10",
+		"HEVCSccMain444", "AV1Profile0", "AV1Profile1", "HEVCSccMain444_10", "Protected", "H264High10", "VVCMain10",
+		"VVCMultilayerMain10"};
+	static const char *const entries[] = {[1] = "decode", [6] = "encode", [7] = "encode pictures",
+					      [8] = "encode (low power)", [10] = "video processing",
+					      [14] = "protected content"};
 	enum { NAMES = sizeof names / sizeof *names, WAYS = sizeof entries / sizeof *entries };
 	int all[ENTRIES], n = 0, used;
 	char text[TEXT];
@@ -130,7 +133,8 @@ static void tell_profile(int profile)
 		used = snprintf(text, sizeof text, profile == -1 ? "no profile:" : "profile %d:", profile);
 	for (int k = 0; k < n && k < ENTRIES && used < (int)sizeof text - 40; k++) {
 		const char *way = all[k] >= 0 && all[k] < WAYS ? entries[all[k]] : NULL, *comma = k ? "," : "";
-		used += way ? snprintf(text + used, 40, "%s %s", comma, way) : snprintf(text + used, 40, "%s entry point %d", comma, all[k]);
+		used += way ? snprintf(text + used, 40, "%s %s", comma, way)
+			    : snprintf(text + used, 40, "%s entry point %d", comma, all[k]);
 	}
 	add_fact("%s", text);
 }

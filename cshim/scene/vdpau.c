@@ -1,6 +1,6 @@
 /*
- * VDPAU: what a driver says it can decode, and the scene, which the processor paints, copied from one surface of the driver to
- * another and read back. Types and numbers: VDPAU's documentation (vdpau.h of 1.0).
+ * VDPAU: what a driver says it can decode, and the scene, which the processor paints, copied from one surface of the driver
+ * to another and read back. Types and numbers: VDPAU's documentation (vdpau.h of 1.0).
  */
 #include "scene.h"
 #include "x11.h"
@@ -43,12 +43,14 @@ static void tell_decoders(void)
 	static const struct {
 		uint32_t id;
 		const char *name;
-	} profiles[] = {{0, "MPEG1"}, {1, "MPEG2 simple"}, {2, "MPEG2 main"}, {6, "H264 baseline"}, {7, "H264 main"}, {8, "H264 high"},
+	} profiles[] = {{0, "MPEG1"}, {1, "MPEG2 simple"}, {2, "MPEG2 main"}, {6, "H264 baseline"}, {7, "H264 main"},
+		{8, "H264 high"},
 		{9, "VC1 simple"}, {10, "VC1 main"}, {11, "VC1 advanced"}, {12, "MPEG4 part 2 SP"}, {13, "MPEG4 part 2 ASP"},
-		{22, "H264 constrained baseline"}, {27, "VP9 profile 0"}, {29, "VP9 profile 2"}, {100, "HEVC main"}, {101, "HEVC main 10"},
+		{22, "H264 constrained baseline"}, {27, "VP9 profile 0"}, {29, "VP9 profile 2"}, {100, "HEVC main"},
+		{101, "HEVC main 10"},
 		{103, "HEVC main 12"}, {104, "HEVC main 444"}};
-	int (*query)(uint32_t, uint32_t, int *, uint32_t *, uint32_t *, uint32_t *, uint32_t *) =
-		(int (*)(uint32_t, uint32_t, int *, uint32_t *, uint32_t *, uint32_t *, uint32_t *))function(DECODER_CAPABILITIES);
+	int (*query)(uint32_t, uint32_t, int *, uint32_t *, uint32_t *, uint32_t *, uint32_t *);
+	query = (__typeof__(query))function(DECODER_CAPABILITIES);
 	for (size_t k = 0; k < sizeof profiles / sizeof *profiles; k++) {
 		int yes = 0;
 		uint32_t level = 0, blocks = 0, width = 0, height = 0;
@@ -91,12 +93,12 @@ void draw_vdpau(void)
 	if (status)
 		fail("no driver starts (error %d)", status);
 	step("VdpGetProcAddress");
-	get_error_string = (const char *(*)(int))function(GET_ERROR_STRING);
-	surface_get_bits = (int (*)(uint32_t, const void *, void *const *, const uint32_t *))function(SURFACE_GET_BITS);
-	surface_put_bits = (int (*)(uint32_t, const void *const *, const uint32_t *, const void *))function(SURFACE_PUT_BITS);
-	render_surface = (int (*)(uint32_t, const void *, uint32_t, const void *, const void *, const void *, uint32_t))function(RENDER_SURFACE);
-	int (*create)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t *) =
-		(int (*)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t *))function(SURFACE_CREATE);
+	get_error_string = (__typeof__(get_error_string))function(GET_ERROR_STRING);
+	surface_get_bits = (__typeof__(surface_get_bits))function(SURFACE_GET_BITS);
+	surface_put_bits = (__typeof__(surface_put_bits))function(SURFACE_PUT_BITS);
+	render_surface = (__typeof__(render_surface))function(RENDER_SURFACE);
+	int (*create)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t *);
+	create = (__typeof__(create))function(SURFACE_CREATE);
 	need(((int (*)(uint32_t *))function(GET_API_VERSION))(&version), "VdpGetApiVersion");
 	need(((int (*)(const char **))function(GET_INFORMATION_STRING))(&text), "VdpGetInformationString");
 	snprintf(drawing.version, TEXT, "%u", version);

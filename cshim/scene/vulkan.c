@@ -28,8 +28,9 @@ void *vk_find(const char *name)
 void vk_need(VkResult r, const char *name)
 {
 	static const char *const errors[] = {"VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY",
-		"VK_ERROR_INITIALIZATION_FAILED", "VK_ERROR_DEVICE_LOST", "VK_ERROR_MEMORY_MAP_FAILED", "VK_ERROR_LAYER_NOT_PRESENT",
-		"VK_ERROR_EXTENSION_NOT_PRESENT", "VK_ERROR_FEATURE_NOT_PRESENT", "VK_ERROR_INCOMPATIBLE_DRIVER"};
+		"VK_ERROR_INITIALIZATION_FAILED", "VK_ERROR_DEVICE_LOST", "VK_ERROR_MEMORY_MAP_FAILED",
+		"VK_ERROR_LAYER_NOT_PRESENT", "VK_ERROR_EXTENSION_NOT_PRESENT", "VK_ERROR_FEATURE_NOT_PRESENT",
+		"VK_ERROR_INCOMPATIBLE_DRIVER"};
 	step(name);
 	if (r >= 0)
 		return;
@@ -56,15 +57,16 @@ static void make_instance(const char *surface)
 	if (which && which(&version) < 0)
 		version = VERSION(1, 0);
 	if (surface) {
-		vk_need(VK("vkEnumerateInstanceExtensionProperties", (const char *, uint32_t *, VkExtension *))(NULL, &n, all),
-			"vkEnumerateInstanceExtensionProperties");
+		vk_need(VK("vkEnumerateInstanceExtensionProperties", (const char *, uint32_t *, VkExtension *))(NULL, &n,
+			all), "vkEnumerateInstanceExtensionProperties");
 		for (int k = 0; k < 2; k++)
 			if (!has_extension(all, n, wanted[k]))
 				fail("the instance has no %s", wanted[k]);
 	}
 	VkApplicationInfo app = {.sType = APPLICATION_INFO, .application = "capsule-scene", .api = version >= VERSION(1, 1) ?
 				 VERSION(1, 1) : VERSION(1, 0)};
-	VkInstanceInfo info = {.sType = INSTANCE_INFO, .application = &app, .extensions = surface ? 2 : 0, .extension_names = wanted};
+	VkInstanceInfo info = {.sType = INSTANCE_INFO, .application = &app, .extensions = surface ? 2 : 0,
+		.extension_names = wanted};
 	vk_need(VK("vkCreateInstance", (const VkInstanceInfo *, const void *, VkInstance *))(&info, NULL, &vk_instance),
 		"vkCreateInstance");
 }
@@ -84,7 +86,8 @@ static bool find_family(VkPhysicalDevice gpu, bool (*can)(VkPhysicalDevice, uint
 /* Discrete, integrated, virtual, the processor, unknown. */
 static int rank(const VkProperties *p)
 {
-	return p->type == TYPE_DISCRETE ? 0 : p->type == TYPE_INTEGRATED ? 1 : p->type == TYPE_VIRTUAL ? 2 : p->type == TYPE_CPU ? 3 : 4;
+	static const int ranks[] = {[TYPE_INTEGRATED] = 1, [TYPE_DISCRETE] = 0, [TYPE_VIRTUAL] = 2, [TYPE_CPU] = 3};
+	return p->type >= TYPE_INTEGRATED && p->type <= TYPE_CPU ? ranks[p->type] : 4;
 }
 
 static void get_properties(VkPhysicalDevice gpu, VkProperties *p)
@@ -124,7 +127,8 @@ static void name_vendor(uint32_t id)
 	static const struct {
 		uint32_t id;
 		const char *name;
-	} known[] = {{0x1002, "AMD"}, {0x10de, "NVIDIA"}, {0x8086, "Intel"}, {0x10005, "Mesa"}, {0x13b5, "Arm"}, {0x5143, "Qualcomm"},
+	} known[] = {{0x1002, "AMD"}, {0x10de, "NVIDIA"}, {0x8086, "Intel"}, {0x10005, "Mesa"}, {0x13b5, "Arm"},
+		     {0x5143, "Qualcomm"},
 		     {0x1010, "Imagination"}, {0x14e4, "Broadcom"}, {0x106b, "Apple"}, {0x1af4, "Virtio"}};
 	snprintf(drawing.vendor, TEXT, "%#x", id);
 	for (size_t k = 0; k < sizeof known / sizeof *known; k++)
@@ -158,8 +162,8 @@ static void make_device(bool shows)
 	const char *const swapchain = "VK_KHR_swapchain";
 	uint32_t n = EXTENSIONS;
 	float one = 1;
-	vk_need(VK("vkEnumerateDeviceExtensionProperties", (VkPhysicalDevice, const char *, uint32_t *, VkExtension *))(vk_gpu, NULL,
-		&n, all), "vkEnumerateDeviceExtensionProperties");
+	vk_need(VK("vkEnumerateDeviceExtensionProperties", (VkPhysicalDevice, const char *, uint32_t *,
+		VkExtension *))(vk_gpu, NULL, &n, all), "vkEnumerateDeviceExtensionProperties");
 	for (uint32_t k = 0; k < n; k++) {
 		all[k].name[sizeof all[k].name - 1] = 0;
 		add_extension(all[k].name);

@@ -16,12 +16,13 @@ enum { VK_INCOMPLETE = 5, VK_SUBOPTIMAL = 1000001003 };
 
 /* VkStructureType */
 enum {
-	APPLICATION_INFO, INSTANCE_INFO, QUEUE_INFO, DEVICE_INFO, SUBMIT_INFO, MEMORY_INFO, FENCE_INFO = 8, SEMAPHORE_INFO = 9,
-	BUFFER_INFO = 12, IMAGE_INFO = 14, VIEW_INFO = 15, SHADER_INFO = 16, STAGE_INFO = 18, VERTEX_INPUT_INFO, ASSEMBLY_INFO,
-	VIEWPORT_INFO = 22, RASTER_INFO, MULTISAMPLE_INFO, DEPTH_INFO, BLEND_INFO, PIPELINE_INFO = 28, LAYOUT_INFO = 30,
-	SAMPLER_INFO, SET_LAYOUT_INFO, POOL_INFO, SET_INFO, WRITE_SET, FRAMEBUFFER_INFO = 37, PASS_INFO, COMMAND_POOL_INFO,
-	COMMANDS_INFO, BEGIN_INFO = 42, PASS_BEGIN_INFO, IMAGE_BARRIER = 45, PROPERTIES2 = 1000059001,
-	DRIVER_PROPERTIES = 1000196000, SWAPCHAIN_INFO = 1000001000, PRESENT_INFO = 1000001001, XLIB_SURFACE_INFO = 1000004000,
+	APPLICATION_INFO, INSTANCE_INFO, QUEUE_INFO, DEVICE_INFO, SUBMIT_INFO, MEMORY_INFO, FENCE_INFO = 8,
+	SEMAPHORE_INFO = 9, BUFFER_INFO = 12, IMAGE_INFO = 14, VIEW_INFO = 15, SHADER_INFO = 16, STAGE_INFO = 18,
+	VERTEX_INPUT_INFO, ASSEMBLY_INFO, VIEWPORT_INFO = 22, RASTER_INFO, MULTISAMPLE_INFO, DEPTH_INFO, BLEND_INFO,
+	PIPELINE_INFO = 28, LAYOUT_INFO = 30, SAMPLER_INFO, SET_LAYOUT_INFO, POOL_INFO, SET_INFO, WRITE_SET,
+	FRAMEBUFFER_INFO = 37, PASS_INFO, COMMAND_POOL_INFO, COMMANDS_INFO, BEGIN_INFO = 42, PASS_BEGIN_INFO,
+	IMAGE_BARRIER = 45, MEMORY_BARRIER, PROPERTIES2 = 1000059001, DRIVER_PROPERTIES = 1000196000,
+	SWAPCHAIN_INFO = 1000001000, PRESENT_INFO = 1000001001, XLIB_SURFACE_INFO = 1000004000,
 	WAYLAND_SURFACE_INFO = 1000006000,
 };
 
@@ -31,10 +32,10 @@ enum {
 	MEMORY_COHERENT = 4, QUEUE_GRAPHICS = 1, BUFFER_FROM = 1, BUFFER_TO = 2, BUFFER_VERTEX = 0x80, IMAGE_FROM = 1,
 	IMAGE_TO = 2, IMAGE_SAMPLED = 4, IMAGE_COLOUR = 0x10, IMAGE_DEPTH = 0x20, ASPECT_COLOUR = 1, ASPECT_DEPTH = 2,
 	LAYOUT_COLOUR = 2, LAYOUT_DEPTH = 3, LAYOUT_READ = 5, LAYOUT_FROM = 6, LAYOUT_TO = 7, LAYOUT_PRESENT = 1000001002,
-	ACCESS_SHADER_READ = 0x20, ACCESS_COLOUR = 0x100, ACCESS_FROM = 0x800, ACCESS_TO = 0x1000, STAGE_TOP = 1,
-	STAGE_FRAGMENT = 0x80, STAGE_COLOUR = 0x400, STAGE_TRANSFER = 0x1000, STAGE_BOTTOM = 0x2000, LOAD_CLEAR = 1,
-	LOAD_ANY = 2, STORE_ANY = 1, COMPARE_LESS = 1, LINEAR_FILTER = 1, CLAMP = 2, SAMPLED_IMAGE = 1, SHADER_VERTEX = 1,
-	SHADER_FRAGMENT = 0x10, TRIANGLE_LIST = 3,
+	ACCESS_SHADER_READ = 0x20, ACCESS_COLOUR = 0x100, ACCESS_FROM = 0x800, ACCESS_TO = 0x1000,
+	ACCESS_HOST_READ = 0x2000, STAGE_TOP = 1, STAGE_FRAGMENT = 0x80, STAGE_COLOUR = 0x400, STAGE_TRANSFER = 0x1000,
+	STAGE_BOTTOM = 0x2000, STAGE_HOST = 0x4000, LOAD_CLEAR = 1, LOAD_ANY = 2, STORE_ANY = 1, COMPARE_LESS = 1,
+	LINEAR_FILTER = 1, CLAMP = 2, SAMPLED_IMAGE = 1, SHADER_VERTEX = 1, SHADER_FRAGMENT = 0x10, TRIANGLE_LIST = 3,
 };
 
 typedef struct { uint32_t width, height, depth; } VkExtent3D;
@@ -74,8 +75,8 @@ typedef struct {
 	const uint32_t *family;
 } VkBufferInfo;
 typedef struct {
-	int sType; const void *pNext; uint32_t flags; int type, format; VkExtent3D extent; uint32_t levels, layers; int samples,
-	tiling; uint32_t usage; int sharing; uint32_t families; const uint32_t *family; int layout;
+	int sType; const void *pNext; uint32_t flags; int type, format; VkExtent3D extent; uint32_t levels, layers;
+	int samples, tiling; uint32_t usage; int sharing; uint32_t families; const uint32_t *family; int layout;
 } VkImageInfo;
 typedef struct {
 	int sType; const void *pNext; uint32_t flags; VkHandle image; int type, format, swizzle[4]; VkRange range;
@@ -102,8 +103,8 @@ typedef struct {
 typedef struct { uint32_t flags; int format, samples, load, store, stencil_load, stencil_store, before, after; } VkAttachment;
 typedef struct { uint32_t attachment; int layout; } VkReference;
 typedef struct {
-	uint32_t flags; int bind; uint32_t inputs; const VkReference *input; uint32_t colours; const VkReference *colour, *resolve,
-	*depth; uint32_t preserves; const uint32_t *preserve;
+	uint32_t flags; int bind; uint32_t inputs; const VkReference *input; uint32_t colours; const VkReference *colour,
+	*resolve, *depth; uint32_t preserves; const uint32_t *preserve;
 } VkSubpass;
 typedef struct { uint32_t from, to, from_stages, to_stages, from_access, to_access, flags; } VkDependency;
 typedef struct {
@@ -111,8 +112,8 @@ typedef struct {
 	const VkSubpass *subpass; uint32_t dependencies; const VkDependency *dependency;
 } VkPassInfo;
 typedef struct {
-	int sType; const void *pNext; uint32_t flags; VkHandle pass; uint32_t views; const VkHandle *view; uint32_t width, height,
-	layers;
+	int sType; const void *pNext; uint32_t flags; VkHandle pass; uint32_t views; const VkHandle *view; uint32_t width,
+	height, layers;
 } VkFramebufferInfo;
 
 typedef struct { int sType; const void *pNext; uint32_t flags; size_t size; const uint32_t *code; } VkShaderInfo;
@@ -129,7 +130,8 @@ typedef struct { int sType; const void *pNext; uint32_t flags; int topology; uin
 typedef struct { float x, y, width, height, near, far; } VkViewport;
 typedef struct { int32_t x, y; uint32_t width, height; } VkRect;
 typedef struct {
-	int sType; const void *pNext; uint32_t flags, viewports; const VkViewport *viewport; uint32_t scissors; const VkRect *scissor;
+	int sType; const void *pNext; uint32_t flags, viewports; const VkViewport *viewport; uint32_t scissors;
+		const VkRect *scissor;
 } VkViewportInfo;
 typedef struct {
 	int sType; const void *pNext; uint32_t flags, clamp, discard; int polygon; uint32_t cull; int front; uint32_t bias;
@@ -140,7 +142,8 @@ typedef struct {
 	uint32_t alpha, alpha_one;
 } VkMultisampleInfo;
 typedef struct {
-	int sType; const void *pNext; uint32_t flags, test, write; int compare; uint32_t bounds, stencil; uint32_t front[7], back[7];
+	int sType; const void *pNext; uint32_t flags, test, write; int compare; uint32_t bounds, stencil; uint32_t front[7],
+		back[7];
 	float least, most;
 } VkDepthInfo;
 typedef struct { uint32_t enable; int factors[6]; uint32_t mask; } VkBlend;
@@ -166,6 +169,7 @@ typedef struct {
 	int sType; const void *pNext; uint32_t from_access, to_access; int before, after; uint32_t from_family, to_family;
 	VkHandle image; VkRange range;
 } VkImageBarrier;
+typedef struct { int sType; const void *pNext; uint32_t from_access, to_access; } VkMemoryBarrier;
 typedef struct { uint32_t aspect, mip, layer, layers; } VkLayers;
 typedef struct {
 	VkDeviceSize offset; uint32_t row, height; VkLayers layers; int32_t at[3]; VkExtent3D extent;
@@ -178,13 +182,14 @@ typedef struct { int sType; const void *pNext; uint32_t flags; } VkPlainInfo; /*
 
 typedef struct { int sType; const void *pNext; uint32_t flags; void *display; uintptr_t window; } VkSurfaceInfo; /* Xlib, Wayland */
 typedef struct {
-	uint32_t least, most, width, height, least_width, least_height, most_width, most_height, layers, transforms, transform, alphas,
-	usages;
+	uint32_t least, most, width, height, least_width, least_height, most_width, most_height, layers, transforms,
+	transform, alphas, usages;
 } VkSurfaceCapabilities;
 typedef struct { int format, space; } VkSurfaceFormat;
 typedef struct {
-	int sType; const void *pNext; uint32_t flags; VkHandle surface; uint32_t images; int format, space; uint32_t width, height,
-	layers, usage; int sharing; uint32_t families; const uint32_t *family; int transform, alpha, mode; uint32_t clipped;
+	int sType; const void *pNext; uint32_t flags; VkHandle surface; uint32_t images; int format, space; uint32_t width,
+	height, layers, usage; int sharing; uint32_t families; const uint32_t *family; int transform, alpha, mode;
+	uint32_t clipped;
 	VkHandle old;
 } VkSwapchainInfo;
 typedef struct {
@@ -225,8 +230,8 @@ VkHandle vk_make(const char *name, const void *info);
 VkCommandBuffer vk_begin(void);
 void vk_end(VkCommandBuffer commands);
 /* Changes an image's layout. */
-void vk_barrier(VkCommandBuffer commands, VkHandle image, uint32_t from_stages, uint32_t to_stages, uint32_t from, uint32_t to,
-		int before, int after);
+void vk_barrier(VkCommandBuffer commands, VkHandle image, uint32_t from_stages, uint32_t to_stages, uint32_t from,
+		uint32_t to, int before, int after);
 /* Runs a command buffer and waits for its end; wait and signal are semaphores or 0. */
 void vk_submit(VkCommandBuffer commands, VkHandle wait, VkHandle signal);
 const uint8_t *vk_picture(void); /* RGBA */

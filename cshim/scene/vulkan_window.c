@@ -13,15 +13,16 @@ static const char *make_native;
 
 static void make_surface(void)
 {
-	vk_need(VK(make_native, (VkInstance, const VkSurfaceInfo *, const void *, VkHandle *))(vk_instance, &native, NULL, &surface),
-		make_native);
+	vk_need(VK(make_native, (VkInstance, const VkSurfaceInfo *, const void *, VkHandle *))(vk_instance, &native, NULL,
+		&surface), make_native);
 }
 
 static bool can_show(VkPhysicalDevice gpu, uint32_t family)
 {
 	uint32_t yes = 0;
-	return !VK("vkGetPhysicalDeviceSurfaceSupportKHR", (VkPhysicalDevice, uint32_t, VkHandle, uint32_t *))(gpu, family, surface, &yes) &&
-	       yes;
+	VkResult r = VK("vkGetPhysicalDeviceSurfaceSupportKHR", (VkPhysicalDevice, uint32_t, VkHandle, uint32_t *))(gpu, family,
+		surface, &yes);
+	return r == 0 && yes;
 }
 
 /* 8 bits a colour, in either order: a copy converts nothing. */
@@ -29,8 +30,8 @@ static VkSurfaceFormat choose_format(void)
 {
 	VkSurfaceFormat all[FORMATS];
 	uint32_t n = FORMATS;
-	vk_need(VK("vkGetPhysicalDeviceSurfaceFormatsKHR", (VkPhysicalDevice, VkHandle, uint32_t *, VkSurfaceFormat *))(vk_gpu, surface,
-		&n, all), "vkGetPhysicalDeviceSurfaceFormatsKHR");
+	vk_need(VK("vkGetPhysicalDeviceSurfaceFormatsKHR", (VkPhysicalDevice, VkHandle, uint32_t *,
+		VkSurfaceFormat *))(vk_gpu, surface, &n, all), "vkGetPhysicalDeviceSurfaceFormatsKHR");
 	for (uint32_t k = 0; k < n; k++)
 		if (all[k].format == FORMAT_BGRA8 || all[k].format == FORMAT_RGBA8)
 			return all[k];
@@ -42,8 +43,8 @@ static int choose_mode(void)
 {
 	int all[MODES], best = FIFO;
 	uint32_t n = MODES;
-	vk_need(VK("vkGetPhysicalDeviceSurfacePresentModesKHR", (VkPhysicalDevice, VkHandle, uint32_t *, int *))(vk_gpu, surface, &n, all),
-		"vkGetPhysicalDeviceSurfacePresentModesKHR");
+	vk_need(VK("vkGetPhysicalDeviceSurfacePresentModesKHR", (VkPhysicalDevice, VkHandle, uint32_t *, int *))(vk_gpu,
+		surface, &n, all), "vkGetPhysicalDeviceSurfacePresentModesKHR");
 	for (uint32_t k = 0; k < n; k++)
 		if (all[k] >= 0 && all[k] < best)
 			best = all[k];
@@ -53,8 +54,8 @@ static int choose_mode(void)
 static void make_swapchain(VkSurfaceFormat format)
 {
 	VkSurfaceCapabilities c;
-	vk_need(VK("vkGetPhysicalDeviceSurfaceCapabilitiesKHR", (VkPhysicalDevice, VkHandle, VkSurfaceCapabilities *))(vk_gpu, surface,
-		&c), "vkGetPhysicalDeviceSurfaceCapabilitiesKHR");
+	vk_need(VK("vkGetPhysicalDeviceSurfaceCapabilitiesKHR", (VkPhysicalDevice, VkHandle,
+		VkSurfaceCapabilities *))(vk_gpu, surface, &c), "vkGetPhysicalDeviceSurfaceCapabilitiesKHR");
 	if (!(c.usages & IMAGE_TO))
 		fail("the window's images cannot be copied to");
 	/* A surface without a size of its own, as Wayland's, takes that of its pictures. */
@@ -62,13 +63,14 @@ static void make_swapchain(VkSurfaceFormat format)
 		fail("the window has %u by %u pixels", c.width, c.height);
 	VkSwapchainInfo info = {.sType = SWAPCHAIN_INFO, .surface = surface, .images = c.least + 1, .format = format.format,
 				.space = format.space, .width = SIDE, .height = SIDE, .layers = 1, .usage = IMAGE_TO,
-				.transform = (int)c.transform, .alpha = c.alphas & OPAQUE ? OPAQUE : INHERIT, .mode = choose_mode(), .clipped = 1};
+				.transform = (int)c.transform, .alpha = c.alphas & OPAQUE ? OPAQUE : INHERIT,
+				.mode = choose_mode(), .clipped = 1};
 	if (c.most && info.images > c.most)
 		info.images = c.most;
 	swapchain = vk_make("vkCreateSwapchainKHR", &info);
 	image_count = IMAGES;
-	vk_need(VK("vkGetSwapchainImagesKHR", (VkDevice, VkHandle, uint32_t *, VkHandle *))(vk_device, swapchain, &image_count, images),
-		"vkGetSwapchainImagesKHR");
+	vk_need(VK("vkGetSwapchainImagesKHR", (VkDevice, VkHandle, uint32_t *, VkHandle *))(vk_device, swapchain,
+		&image_count, images), "vkGetSwapchainImagesKHR");
 }
 
 static void record_copies(void)
@@ -81,8 +83,8 @@ static void record_copies(void)
 		VkCommandBuffer c = copies[k] = vk_begin();
 		drawn[k] = vk_make("vkCreateSemaphore", &plain);
 		vk_barrier(c, images[k], STAGE_TRANSFER, STAGE_TRANSFER, 0, ACCESS_TO, 0, LAYOUT_TO);
-		VK_VOID("vkCmdCopyImage", (VkCommandBuffer, VkHandle, int, VkHandle, int, uint32_t, const VkImageCopy *))(c, vk_target(),
-			LAYOUT_FROM, images[k], LAYOUT_TO, 1, &all);
+		VK_VOID("vkCmdCopyImage", (VkCommandBuffer, VkHandle, int, VkHandle, int, uint32_t, const VkImageCopy *))(c,
+			vk_target(), LAYOUT_FROM, images[k], LAYOUT_TO, 1, &all);
 		vk_barrier(c, images[k], STAGE_TRANSFER, STAGE_BOTTOM, ACCESS_TO, 0, LAYOUT_TO, LAYOUT_PRESENT);
 		vk_end(c);
 	}
@@ -92,10 +94,11 @@ static void draw_and_show(void)
 {
 	uint32_t k = 0;
 	vk_draw_once();
-	vk_need(VK("vkAcquireNextImageKHR", (VkDevice, VkHandle, uint64_t, VkHandle, VkHandle, uint32_t *))(vk_device, swapchain, ~0ull,
-		acquired, 0, &k), "vkAcquireNextImageKHR");
+	vk_need(VK("vkAcquireNextImageKHR", (VkDevice, VkHandle, uint64_t, VkHandle, VkHandle, uint32_t *))(vk_device,
+		swapchain, ~0ull, acquired, 0, &k), "vkAcquireNextImageKHR");
 	vk_submit(copies[k], acquired, drawn[k]);
-	VkPresentInfo info = {.sType = PRESENT_INFO, .waits = 1, .wait = &drawn[k], .swapchains = 1, .swapchain = &swapchain, .image = &k};
+	VkPresentInfo info = {.sType = PRESENT_INFO, .waits = 1, .wait = &drawn[k], .swapchains = 1,
+		.swapchain = &swapchain, .image = &k};
 	vk_need(VK("vkQueuePresentKHR", (VkQueue, const VkPresentInfo *))(vk_queue, &info), "vkQueuePresentKHR");
 }
 

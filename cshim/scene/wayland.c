@@ -21,8 +21,8 @@ struct wl_interface {
 	const struct wl_message *events;
 };
 
-enum { GET_REGISTRY = 1, BIND = 0, CREATE_SURFACE = 0, COMMIT = 6, GET_XDG_SURFACE = 2, PONG = 3, GET_TOPLEVEL = 1, SET_TITLE = 2,
-       ACK_CONFIGURE = 4 };
+enum { GET_REGISTRY = 1, BIND = 0, CREATE_SURFACE = 0, COMMIT = 6, GET_XDG_SURFACE = 2, PONG = 3, GET_TOPLEVEL = 1,
+       SET_TITLE = 2, ACK_CONFIGURE = 4 };
 
 static void *(*wl_display_connect)(const char *);
 static int (*wl_display_roundtrip)(void *);
@@ -48,7 +48,8 @@ static const struct wl_message surface_requests[] = {{"destroy", "", none}, {"ge
 static const struct wl_message surface_events[] = {{"configure", "u", none}};
 static const struct wl_interface xdg_surface_interface = {"xdg_surface", 1, 5, surface_requests, 1, surface_events};
 
-static const struct wl_message toplevel_requests[] = {{"destroy", "", none}, {"set_parent", "?o", none}, {"set_title", "s", none}};
+static const struct wl_message toplevel_requests[] = {{"destroy", "", none}, {"set_parent", "?o", none},
+	{"set_title", "s", none}};
 static const struct wl_message toplevel_events[] = {{"configure", "iia", none}, {"close", "", none}};
 static const struct wl_interface xdg_toplevel_interface = {"xdg_toplevel", 1, 3, toplevel_requests, 2, toplevel_events};
 
@@ -58,9 +59,11 @@ static bool configured;
 static void on_global(void *data, void *proxy, uint32_t name, const char *interface, uint32_t version)
 {
 	if (!strcmp(interface, "wl_compositor"))
-		compositor = wl_proxy_marshal_constructor_versioned(registry, BIND, wl_compositor_interface, 1, name, interface, 1, NULL);
+		compositor = wl_proxy_marshal_constructor_versioned(registry, BIND, wl_compositor_interface, 1, name,
+								    interface, 1, NULL);
 	else if (!strcmp(interface, "xdg_wm_base"))
-		wm_base = wl_proxy_marshal_constructor_versioned(registry, BIND, &xdg_wm_base_interface, 1, name, interface, 1, NULL);
+		wm_base = wl_proxy_marshal_constructor_versioned(registry, BIND, &xdg_wm_base_interface, 1, name, interface, 1,
+								 NULL);
 }
 static void on_global_remove(void *data, void *proxy, uint32_t name) {}
 static void on_ping(void *data, void *wm, uint32_t serial) { wl_proxy_marshal(wm, PONG, serial); }

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-enum { BORDER = 1 << 3, OVERRIDE = 1 << 9, EVENTS = 1 << 11, COLORMAP = 1 << 13, INPUT_OUTPUT = 1, STRUCTURE = 1 << 17, MAPPED = 19,
-       VISUAL_BY_ID = 1 };
+enum { BORDER = 1 << 3, OVERRIDE = 1 << 9, EVENTS = 1 << 11, COLORMAP = 1 << 13, INPUT_OUTPUT = 1, STRUCTURE = 1 << 17,
+       MAPPED = 19, VISUAL_BY_ID = 1 };
 
 struct attributes { /* XSetWindowAttributes */
 	XID background_pixmap;
