@@ -231,6 +231,8 @@ func TestSceneWithout(t *testing.T) {
 		{"vulkan-wayland", host, []string{"WAYLAND_DISPLAY=x"}, false, "wl_display_connect", "WAYLAND_DISPLAY is x"},
 		{"vulkan", host, []string{"VK_ICD_FILENAMES=/nowhere", "VK_DRIVER_FILES=/nowhere"}, false, "vkCreateInstance",
 			"VK_ERROR_INCOMPATIBLE_DRIVER"},
+		{"vulkan@1", host, nil, false, "choose a device", "there is no device 1: there are 1"},
+		{"gl-device@9", host, nil, false, "choose a device", "there is no device 9: there are 1"},
 		{"gl-surfaceless", host, []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/nowhere"}, false, "eglQueryString",
 			"no driver is there"},
 	} {
@@ -247,10 +249,23 @@ func TestSceneWithout(t *testing.T) {
 	if d := sceneIn(t, l, dir, "cuda"); !d.Missing {
 		t.Errorf("%+v", d)
 	}
+	if d := sceneOn(t, host, launch{}, dir, "vulkan@0"); d.picture == nil {
+		t.Errorf("%+v", d)
+	}
 	// A picture that cannot be written is an error, too.
 	r := natively(t, host, "", nil, dir+"/capsule-scene", "gl-surfaceless", "/nowhere/picture")
 	if d := r.read(t, dir, "gl-surfaceless"); d.Step != "write the picture" {
 		t.Errorf("%+v", d)
+	}
+	// What it is asked for and does not have is no scene.
+	for _, args := range [][]string{{"glide", "x"}, {"vulkan@", "x"}, {"vulkan@x", "x"}, {"vulkan@-1", "x"}, {"glx@0", "x"}, {"vulkan"}, nil} {
+		if r := natively(t, host, "", nil, append([]string{dir + "/capsule-scene"}, args...)...); r.status != 2 || r.stdout != "" {
+			t.Errorf("%q: exit status %d, %q", args, r.status, r.stdout)
+		}
+	}
+	list := natively(t, host, "", nil, dir+"/capsule-scene", "--list")
+	if list.status != 0 || strings.Count(list.stdout, "\n") < 10 || !strings.Contains(list.stdout, "vulkan\tVulkan\tmemory\n") {
+		t.Errorf("--list: exit status %d\n%s", list.status, list.both())
 	}
 }
 
