@@ -36,7 +36,7 @@ exec "$@"`
 func generated(t *testing.T, host string, more ...string) string {
 	t.Helper()
 	specs := shared(t)
-	argv := append([]string{binary, "cdi", "generate", "--no-groups", "--host", host, "--output", specs + "/capsule-gpu.json"}, more...)
+	argv := append([]string{installed(t), "cdi", "generate", "--no-groups", "--host", host, "--output", specs + "/capsule-gpu.json"}, more...)
 	if out := outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, argv...); out != "" {
 		t.Errorf("cdi generate says: %s", out)
 	}
@@ -157,7 +157,7 @@ func TestPodmanUserNamespace(t *testing.T) {
 	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime12")
 	hooks := filepath.Join(shared(t), "hooks.d")
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + home}
-	outputOf(t, env, binary, "hook", "install", "--dir", hooks, "--config", hookConfig(t, host), "--cache", hookCache())
+	outputOf(t, env, installed(t), "hook", "install", "--dir", hooks, "--config", hookConfig(t, host), "--cache", hookCache())
 	subordinate(t, "containers")
 	p := rootOn("overlay", t, hooks).withCDI(generated(t, host)) // vfs would copy the image for each container
 	p.image(tree, "localhost/debian12")

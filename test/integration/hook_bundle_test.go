@@ -57,7 +57,7 @@ func TestHookInject(t *testing.T) {
 			b := newBundle(t, engine, writableRoot(t, tree), "glxinfo", "-B").show(display)
 			b.write()
 			inject := func() []byte {
-				cmd := exec.Command(binary, "hook", "inject", "--config", config, "--cache", hookCache(), b.config())
+				cmd := exec.Command(installed(t), "hook", "inject", "--config", config, "--cache", hookCache(), b.config())
 				cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home}
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)

@@ -49,7 +49,20 @@ func needsRoot(t *testing.T, programs ...string) {
 	t.Skipf("missing: %v", missing)
 }
 
-// hookHost writes the administrator's configuration for a host, with further lines below [hook].
+// installed is the program where it and all directories above are root's, as an installation is and a checkout may not be.
+func installed(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(home, "bin")
+	must(t, os.MkdirAll(dir, 0o755))
+	for _, name := range []string{"capsule-run", "capsule-hook"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			must(t, exec.Command("install", "-m", "755", filepath.Join(filepath.Dir(binary), name), dir).Run())
+		}
+	}
+	return filepath.Join(dir, "capsule-run")
+}
+
+// hookConfig writes the administrator's configuration for a host, with further lines below [hook].
 func hookConfig(t *testing.T, host string, more ...string) string {
 	t.Helper()
 	name := filepath.Join(shared(t), "config.toml")

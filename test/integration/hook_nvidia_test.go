@@ -17,7 +17,7 @@ func TestHookNVIDIA(t *testing.T) {
 	n := newNVIDIA(t, "runtime11")
 	config := hookConfig(t, n.host)
 	hooks := filepath.Join(shared(t), "hooks.d")
-	outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, binary, "hook", "install", "--dir", hooks, "--config", config, "--cache", hookCache())
+	outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, installed(t), "hook", "install", "--dir", hooks, "--config", config, "--cache", hookCache())
 	p := asRoot(t, hooks)
 	for program, want := range map[string]string{"cuda": "cuInit: 100 CUDA_ERROR_NO_DEVICE", "nvml": "nvmlInit_v2: 9: Driver Not Loaded"} {
 		native := n.natively("/gpu/" + program)

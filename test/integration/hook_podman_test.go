@@ -92,7 +92,7 @@ func TestHookPodman(t *testing.T) {
 	host, display := trees.Tree(t, "host13"), xvfb.Start(t)
 	hooks := filepath.Join(shared(t), "hooks.d")
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + home}
-	outputOf(t, env, binary, "hook", "install", "--dir", hooks, "--config", hookConfig(t, host), "--cache", hookCache())
+	outputOf(t, env, installed(t), "hook", "install", "--dir", hooks, "--config", hookConfig(t, host), "--cache", hookCache())
 	p := asRoot(t, hooks)
 	for name, tree := range hookTrees(t) {
 		want := reference(t, tree, host, display, "sh", "-c", drivers)
@@ -135,7 +135,7 @@ func TestHookPodman(t *testing.T) {
 		}
 	})
 	t.Run("uninstall", func(t *testing.T) {
-		outputOf(t, env, binary, "hook", "uninstall", "--dir", hooks)
+		outputOf(t, env, installed(t), "hook", "uninstall", "--dir", hooks)
 		r := p.container("runc", "--annotation", "dev.capsule.gpu=all", "--rootfs", tree+":O", "sh", "-c", show)
 		if r.stdout != "without\n" {
 			t.Errorf("exit status %d\n%s", r.status, r.both())
@@ -150,7 +150,7 @@ func TestHookVariable(t *testing.T) {
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + home}
 	for lines, want := range map[string]string{"": "without", `environment = ["NVIDIA_VISIBLE_DEVICES"]`: "Mesa"} {
 		hooks := filepath.Join(shared(t), "hooks.d")
-		outputOf(t, env, binary, "hook", "install", "--when", "always", "--dir", hooks, "--config", hookConfig(t, host, lines), "--cache", hookCache())
+		outputOf(t, env, installed(t), "hook", "install", "--when", "always", "--dir", hooks, "--config", hookConfig(t, host, lines), "--cache", hookCache())
 		r := asRoot(t, hooks).container("runc", "--env", "NVIDIA_VISIBLE_DEVICES=all", "--rootfs", tree+":O",
 			"sh", "-c", "vulkaninfo --summary 2>/dev/null | grep driverInfo || echo without")
 		if r.status != 0 || !strings.Contains(r.stdout, want) {

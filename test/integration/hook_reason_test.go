@@ -45,7 +45,7 @@ func TestHookReason(t *testing.T) {
 					var r result
 					if how == "podman" {
 						hooks := filepath.Join(shared(t), "hooks.d")
-						outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, binary, "hook", "install", "--dir", hooks, "--stage", stage,
+						outputOf(t, []string{"PATH=/usr/bin:/bin", "HOME=" + home}, installed(t), "hook", "install", "--dir", hooks, "--stage", stage,
 							"--config", config, "--cache", cache)
 						p := asRoot(t, hooks)
 						p.prefix = []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", withLog, "sh", dir}
