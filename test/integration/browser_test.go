@@ -55,6 +55,9 @@ func browse(t *testing.T) *tab {
 	t.Cleanup(cancel) // ends the browser, and waits for it
 	b := &tab{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.event)
+	if err := chromedp.Run(ctx); err != nil { // starts it
+		t.Fatal(err)
+	}
 	b.run(network.Enable(), log.Enable(), emulation.SetFocusEmulationEnabled(true))
 	return b
 }
@@ -78,7 +81,9 @@ func (b *tab) event(e any) {
 
 func (b *tab) run(actions ...chromedp.Action) {
 	b.t.Helper()
-	if err := chromedp.Run(b.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 func TestSentence(t *testing.T) {
 	scenes := func(verdicts ...report.Verdict) *report.Report {
-		r := &report.Report{Plan: &capsule.Plan{}}
+		r := &report.Report{Plan: &capsule.Plan{}, OK: true}
 		for _, v := range verdicts {
 			r.Scenes = append(r.Scenes, report.Scene{Verdict: v})
 		}
@@ -33,10 +33,13 @@ func TestSentence(t *testing.T) {
 		{scenes(report.Same), "The one scene looks the same through the capsule.", good},
 		{scenes(report.Same, report.Same, report.Absent), "2 of 2 scenes look the same through the capsule.", good},
 		{scenes(report.Same, report.CapsuleFails), "1 of 2 scenes looks the same through the capsule; 1 fails.", bad},
-		{scenes(report.Same, report.Same, report.BothFail), "2 of 3 scenes look the same through the capsule; 1 fails on both sides.", fair},
-		{scenes(report.Differs, report.CapsuleFails, report.CapsuleFails, report.NativeFails),
-			"0 of 4 scenes look the same through the capsule; 2 fail, 1 looks different, 1 works through it alone.", bad},
-		{scenes(report.Same, "?"), "1 of 2 scenes looks the same through the capsule.", fair},
+		{scenes(report.Same, report.Same, report.BothFail), "2 of 2 scenes look the same through the capsule; 1 more works on neither side.", good},
+		{scenes(report.BothFail, report.BothFail, report.Absent), "No scene can be drawn natively; 2 work on neither side.", fair},
+		{scenes(report.NativeFails), "No scene can be drawn natively; 1 works through it alone.", fair},
+		{scenes(report.Differs, report.CapsuleFails, report.CapsuleFails, report.NativeFails, report.BothFail),
+			"0 of 3 scenes look the same through the capsule; 2 fail, 1 looks different, 1 more works through it alone, 1 more works on neither side.", bad},
+		{scenes(report.Same, "?"), "The one scene looks the same through the capsule.", good},
+		{&report.Report{Scenes: []report.Scene{{Verdict: report.Same}}}, "The one scene looks the same through the capsule.", fair},
 	} {
 		if text, tone := sentence(c.r); text != c.text || tone != c.tone {
 			t.Errorf("%q (%s), want %q (%s)", text, tone, c.text, c.tone)

@@ -47,7 +47,7 @@ func reports() map[string]*report.Report {
 		}
 	}
 	return map[string]*report.Report{"empty": {}, "mesa": mesa("x86_64"), "both": both, "no plan": none, "no stack": bare, "driver": driver,
-		"hostile": hostile, "wrong": wrong, "circle": circle, "failing": failing(), "huge": huge(3000)}
+		"hostile": hostile, "wrong": wrong, "circle": circle, "failing": failing(), "huge": huge(1300)}
 }
 
 var hostileStrings = []string{"<script>alert(1)</script>", `"onload="alert(1)`, `' onfocus='alert(1)' autofocus='`, "]]>", "</textarea></pre></svg>-->",

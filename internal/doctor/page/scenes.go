@@ -23,7 +23,9 @@ type scene struct {
 	Capsule       side
 	Difference    *picture
 	Rows          []row
-	Facts         []string // that both sides tell alike
+	// What both sides tell alike, and then not each for itself.
+	Facts           []string
+	Failure, Output string
 
 	rank int
 }
@@ -49,10 +51,10 @@ type row struct {
 func (r row) Same() bool { return r.Native == r.Capsule }
 
 // platforms in words.
-var platforms = map[string]string{"x11": "on X11", "wayland": "on Wayland", "surfaceless": "without a surface", "device": "on a device", "memory": "in memory"}
+var platforms = map[string]string{"x11": "on X11", "wayland": "on Wayland", "surfaceless": "surfaceless", "device": "on a device", "memory": "in memory"}
 
-// newScenes are the cards of the scenes with which something is the matter, the worst first, those of the others, and the
-// scenes whose API the host does not have.
+// newScenes are the cards of the scenes in which the sides differ, the worst first, those in which they do not, and the scenes
+// whose API the host does not have.
 func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 	archs := map[string]bool{}
 	for _, s := range r.Scenes {
@@ -82,13 +84,21 @@ func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 			c.Facts, c.Native.Facts, c.Capsule.Facts = c.Native.Facts, nil, nil
 		}
 		c.Rows = compareSides(s.Native, s.Capsule)
-		if c.Tone == good {
+		if c.Native.Failure == c.Capsule.Failure {
+			c.Failure, c.Native.Failure, c.Capsule.Failure = c.Native.Failure, "", ""
+		}
+		if c.Native.Output == c.Capsule.Output {
+			c.Output, c.Native.Output, c.Capsule.Output = c.Native.Output, "", ""
+		}
+		if c.Tone == good || c.Tone == none {
 			alike = append(alike, c)
 		} else {
 			worse = append(worse, c)
 		}
 	}
-	slices.SortStableFunc(worse, func(a, b *scene) int { return cmp.Compare(a.rank, b.rank) })
+	for _, list := range [][]*scene{worse, alike} {
+		slices.SortStableFunc(list, func(a, b *scene) int { return cmp.Compare(a.rank, b.rank) })
+	}
 	return worse, alike, absent
 }
 
@@ -100,7 +110,7 @@ func newSide(name string, d *report.Drawing) side {
 		return s
 	case d.Missing:
 		s.Failure = first(d.Error, "the library of this API is not there")
-	case d.Error != "" && d.Step != "":
+	case d.Error != "" && d.Step != "" && !strings.HasPrefix(d.Error, d.Step):
 		s.Failure = d.Step + ": " + d.Error
 	case d.Error != "":
 		s.Failure = d.Error

@@ -23,69 +23,72 @@ func verdictWords(s *report.Scene) (words, tone string, rank int) {
 	case report.Differs:
 		return "Looks different", bad, 1
 	case report.BothFail:
-		return "Fails on both sides", fair, 2
+		return "Works on neither side", none, 6
 	case report.NativeFails:
-		return "Works through the capsule alone", fair, 3
+		return "Works through the capsule alone", fair, 2
 	case report.Same:
 		if !s.Native.Drawn() || len(s.Native.PNG) == 0 {
 			return "Behaves the same", good, 5
 		}
 		return "Looks the same", good, 5
 	case report.Absent:
-		return "Not on this host", none, 6
+		return "Not on this host", none, 7
 	}
-	return string(s.Verdict), none, 4
+	return string(s.Verdict), fair, 3
 }
 
-// sentence is the report in one.
+// sentence is the report in one: of what works natively, how much is the same through the capsule.
 func sentence(r *report.Report) (text, tone string) {
-	count, all := map[report.Verdict]int{}, 0
+	count := map[report.Verdict]int{}
 	for _, s := range r.Scenes {
 		count[s.Verdict]++
-		if s.Verdict != report.Absent {
-			all++
-		}
 	}
-	switch same := count[report.Same]; {
+	same, all := count[report.Same], count[report.Same]+count[report.Differs]+count[report.CapsuleFails]
+	tone = good
+	switch {
 	case len(r.Scenes) == 0 && r.Plan == nil:
 		return "No plan could be made, and no scene was drawn.", bad
 	case len(r.Scenes) == 0:
 		return "No scene was drawn.", fair
-	case all == 0:
+	case count[report.Absent] == len(r.Scenes):
 		return "This host has none of the graphics APIs that were tried.", fair
-	case same == all && all == 1:
-		return "The one scene looks the same through the capsule.", good
-	case same == all:
-		return fmt.Sprintf("%d of %d scenes look the same through the capsule.", same, all), good
+	case all == 0:
+		text, tone = "No scene can be drawn natively", fair
+	case all == 1 && same == 1:
+		text = "The one scene looks the same through the capsule"
+	case same == 1:
+		text = fmt.Sprintf("1 of %d scenes looks the same through the capsule", all)
 	default:
-		verb := "look"
-		if same == 1 {
-			verb = "looks"
-		}
-		text = fmt.Sprintf("%d of %d scenes %s the same through the capsule", same, all, verb)
+		text = fmt.Sprintf("%d of %d scenes look the same through the capsule", same, all)
 	}
-	var rest []string
-	tone = fair
+	if same < all {
+		tone = bad
+	} else if !r.OK { // something else is wrong
+		tone = fair
+	}
 	for _, v := range []struct {
 		verdict   report.Verdict
 		one, many string
 	}{
 		{report.CapsuleFails, "fails", "fail"},
 		{report.Differs, "looks different", "look different"},
-		{report.BothFail, "fails on both sides", "fail on both sides"},
 		{report.NativeFails, "works through it alone", "work through it alone"},
+		{report.BothFail, "works on neither side", "work on neither side"},
 	} {
 		if n := count[v.verdict]; n > 0 {
-			rest = append(rest, plural(n, v.one, v.many))
-			if v.verdict == report.CapsuleFails || v.verdict == report.Differs {
-				tone = bad
+			if !strings.Contains(text, ";") {
+				text += "; "
+			} else {
+				text += ", "
 			}
+			one, many := v.one, v.many
+			if all > 0 && v.verdict != report.CapsuleFails && v.verdict != report.Differs { // those are none of all
+				one, many = "more "+one, "more "+many
+			}
+			text += plural(n, one, many)
 		}
 	}
-	if len(rest) == 0 {
-		return text + ".", tone
-	}
-	return text + "; " + strings.Join(rest, ", ") + ".", tone
+	return text + ".", tone
 }
 
 // findingWords are a finding's severity in words, and its tone.
