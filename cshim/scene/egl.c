@@ -110,6 +110,7 @@ static void *config_for(void *d, enum egl_api api, int surface)
 		void *configs[CONFIGS];
 		if (!eglChooseConfig(d, want, configs, CONFIGS, &n))
 			n = 0;
+		n = at_most(n, CONFIGS);
 		for (int k = 0; k < n; k++)
 			if (eglGetConfigAttrib(d, configs[k], RED_SIZE, &red) && red == 8)
 				return configs[k];
@@ -216,6 +217,7 @@ static void devices(enum egl_api api)
 		note("eglQueryDevicesEXT");
 		return;
 	}
+	n = at_most(n, DEVICES);
 	if (n == 0) {
 		step("eglQueryDevicesEXT");
 		snprintf(reason, sizeof reason, "EGL has no devices");

@@ -71,6 +71,8 @@ _Noreturn void fail(const char *format, ...) PRINTF(1, 2);
 /* The API is not there: its library cannot be found. */
 _Noreturn void missing(const char *text);
 
+/* How many there are in an array of max, by a driver's word. */
+static inline int at_most(int64_t n, int max) { return n < 0 ? 0 : n < max ? (int)n : max; }
 /* A driver's string, cut to TEXT; NULL is an empty one. */
 void set_text(char *to, const char *from);
 void add_device(const char *name);

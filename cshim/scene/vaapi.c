@@ -203,6 +203,7 @@ static void make_images(void)
 	int n = 0, k = 0;
 	if (vaMaxNumImageFormats(display) > FORMATS || vaQueryImageFormats(display, all, &n))
 		n = 0;
+	n = at_most(n, FORMATS);
 	while (k < n && !is_rgb(all + k))
 		k++;
 	if (k == n) {

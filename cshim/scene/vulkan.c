@@ -41,7 +41,7 @@ void vk_need(VkResult r, const char *name)
 
 static bool has_extension(const VkExtension *all, uint32_t n, const char *name)
 {
-	for (uint32_t k = 0; k < n; k++)
+	for (int k = 0; k < at_most(n, EXTENSIONS); k++)
 		if (!strncmp(all[k].name, name, sizeof all[k].name))
 			return true;
 	return false;
@@ -77,6 +77,7 @@ static bool find_family(VkPhysicalDevice gpu, bool (*can)(VkPhysicalDevice, uint
 	VkQueueFamily all[FAMILIES];
 	uint32_t n = FAMILIES;
 	VK_VOID("vkGetPhysicalDeviceQueueFamilyProperties", (VkPhysicalDevice, uint32_t *, VkQueueFamily *))(gpu, &n, all);
+	n = (uint32_t)at_most(n, FAMILIES);
 	for (*family = 0; *family < n; ++*family)
 		if ((all[*family].flags & QUEUE_GRAPHICS) && (!can || can(gpu, *family)))
 			return true;
@@ -104,6 +105,7 @@ static void choose(bool (*can)(VkPhysicalDevice, uint32_t))
 	int best = 5;
 	vk_need(VK("vkEnumeratePhysicalDevices", (VkInstance, uint32_t *, VkPhysicalDevice *))(vk_instance, &n, all),
 		"vkEnumeratePhysicalDevices");
+	n = (uint32_t)at_most(n, GPUS);
 	for (uint32_t k = 0; k < n; k++) {
 		get_properties(all[k], &p);
 		add_device(p.name);
@@ -164,7 +166,7 @@ static void make_device(bool shows)
 	float one = 1;
 	vk_need(VK("vkEnumerateDeviceExtensionProperties", (VkPhysicalDevice, const char *, uint32_t *,
 		VkExtension *))(vk_gpu, NULL, &n, all), "vkEnumerateDeviceExtensionProperties");
-	for (uint32_t k = 0; k < n; k++) {
+	for (int k = 0; k < at_most(n, EXTENSIONS); k++) {
 		all[k].name[sizeof all[k].name - 1] = 0;
 		add_extension(all[k].name);
 	}

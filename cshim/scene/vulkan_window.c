@@ -32,7 +32,7 @@ static VkSurfaceFormat choose_format(void)
 	uint32_t n = FORMATS;
 	vk_need(VK("vkGetPhysicalDeviceSurfaceFormatsKHR", (VkPhysicalDevice, VkHandle, uint32_t *,
 		VkSurfaceFormat *))(vk_gpu, surface, &n, all), "vkGetPhysicalDeviceSurfaceFormatsKHR");
-	for (uint32_t k = 0; k < n; k++)
+	for (int k = 0; k < at_most(n, FORMATS); k++)
 		if (all[k].format == FORMAT_BGRA8 || all[k].format == FORMAT_RGBA8)
 			return all[k];
 	fail("the window has no format with 8 bits a colour");
@@ -45,7 +45,7 @@ static int choose_mode(void)
 	uint32_t n = MODES;
 	vk_need(VK("vkGetPhysicalDeviceSurfacePresentModesKHR", (VkPhysicalDevice, VkHandle, uint32_t *, int *))(vk_gpu,
 		surface, &n, all), "vkGetPhysicalDeviceSurfacePresentModesKHR");
-	for (uint32_t k = 0; k < n; k++)
+	for (int k = 0; k < at_most(n, MODES); k++)
 		if (all[k] >= 0 && all[k] < best)
 			best = all[k];
 	return best;
@@ -71,6 +71,7 @@ static void make_swapchain(VkSurfaceFormat format)
 	image_count = IMAGES;
 	vk_need(VK("vkGetSwapchainImagesKHR", (VkDevice, VkHandle, uint32_t *, VkHandle *))(vk_device, swapchain,
 		&image_count, images), "vkGetSwapchainImagesKHR");
+	image_count = (uint32_t)at_most(image_count, IMAGES);
 }
 
 static void record_copies(void)
@@ -96,6 +97,8 @@ static void draw_and_show(void)
 	vk_draw_once();
 	vk_need(VK("vkAcquireNextImageKHR", (VkDevice, VkHandle, uint64_t, VkHandle, VkHandle, uint32_t *))(vk_device,
 		swapchain, ~0ull, acquired, 0, &k), "vkAcquireNextImageKHR");
+	if (k >= image_count)
+		fail("there is no image %u of the window's", k);
 	vk_submit(copies[k], acquired, drawn[k]);
 	VkPresentInfo info = {.sType = PRESENT_INFO, .waits = 1, .wait = &drawn[k], .swapchains = 1,
 		.swapchain = &swapchain, .image = &k};
