@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -50,13 +50,13 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 					return err
 				}
 			}
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
+			ctx, stop := interruptible()
 			defer stop()
 			r, err := doctor.Make(ctx, &doctor.Options{Options: o, Launcher: f.launcher(), Limit: sceneLimit,
 				Building: buildingLimit, Doing: o.Show})
 			o.Done()
 			if ctx.Err() != nil {
-				return fault.WithExit(fmt.Errorf("interrupted: no report was made"), 128+int(unix.SIGINT))
+				return context.Cause(ctx)
 			}
 			if err != nil {
 				return err
@@ -81,6 +81,22 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 		panic(err) // the flag's name is misspelt
 	}
 	return c
+}
+
+// interruptible ends with a signal that asks us to end, whose exit status its cause has.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	go func() {
+		if s, ok := (<-signals).(unix.Signal); ok {
+			cancel(fault.WithExit(errors.New("interrupted: no report was made"), 128+int(s)))
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 func (f *flags) printReport(out io.Writer, r *doctorreport.Report, html string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -107,11 +108,12 @@ func (t *tail) Write(b []byte) (int, error) {
 func workplace(getenv func(string) string) (string, error) {
 	var first error
 	for _, dir := range []string{os.TempDir(), "/tmp", getenv("XDG_RUNTIME_DIR"), getenv("HOME"), "/var/tmp"} {
+		// --share takes what follows a colon for something else.
 		var fs unix.Statfs_t
-		if dir == "" || unix.Statfs(dir, &fs) != nil || fs.Flags&unix.ST_NOEXEC != 0 {
+		if dir == "" || strings.Contains(dir, ":") || unix.Statfs(dir, &fs) != nil || fs.Flags&unix.ST_NOEXEC != 0 {
 			continue
 		}
-		tmp, err := os.MkdirTemp(dir, "capsule-doctor-")
+		tmp, err := os.MkdirTemp(absolute(dir), "capsule-doctor-")
 		if err == nil {
 			return tmp, nil
 		}

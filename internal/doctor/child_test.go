@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/doctor/report"
 )
 
 // A child may crash, hang, print without end, and leave others behind.
@@ -58,6 +60,45 @@ func TestSaid(t *testing.T) {
 	} {
 		if what, hint := said([]byte(text)); what != want[0] || hint != want[1] {
 			t.Errorf("%q: %q, %q", text, what, hint)
+		}
+	}
+}
+
+// A scene may crash when it has drawn, and what it leaves as a picture may be anything.
+func TestOne(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	good := pam(2, 2, make([]byte, 16))
+	const said = `echo '{"api":"GL","platform":"x11","device":"d"}';`
+	for name, c := range map[string]struct{ script, want, step string }{
+		"drawn":            {said + ` cat good >"$1"`, "", ""},
+		"no picture":       {said, "", ""},
+		"a crash":          {said + ` cat good >"$1"; ulimit -c 0; kill -SEGV $$`, "ended by SIGSEGV, after it had drawn", "exit"},
+		"half a picture":   {said + ` head -c 75 good >"$1"`, "the picture has", "picture"},
+		"endless":          {said + ` truncate -s 20G "$1"`, "the picture is no PAM file", "picture"},
+		"a pipe":           {said + ` mkfifo "$1"`, "the picture is no PAM file", "picture"},
+		"a link":           {said + ` ln -s good "$1"`, "too many levels", "picture"},
+		"a directory":      {said + ` mkdir "$1"`, "read the picture", "picture"},
+		"words":            {`echo no; echo why >&2`, "why", "start"},
+		"nothing":          {`exit 0`, errNothingTold.Error(), "start"},
+		"what it says":     {`echo '{"error":"no display","step":"open"}'`, "no display", "open"},
+		"an error, status": {`echo '{"error":"no display","step":"open"}'; exit 1`, "no display", "open"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/good", good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := &doctor{Options: &Options{Limit: time.Minute}}
+		s := &report.Scene{}
+		got := d.one(context.Background(), &child{argv: []string{"/bin/sh", "-c", c.script, "sh", dir + "/p"}, env: os.Environ(), dir: dir}, dir+"/p", s)
+		if got.Step != c.step || !strings.HasPrefix(got.Error, c.want) && !strings.Contains(got.Error, c.want) || got.Error != "" && c.want == "" {
+			t.Errorf("%s: %q, %q", name, got.Step, got.Error)
+		}
+		if name == "drawn" && (s.API != "GL" || s.Platform != "x11" || decode(got.PNG) == nil) {
+			t.Errorf("%s: %+v, %+v", name, s, got)
+		}
+		if _, err := os.Lstat(dir + "/p"); err == nil {
+			t.Errorf("%s: the picture is left", name)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -238,27 +239,26 @@ func TestDoctorOfComputing(t *testing.T) {
 
 // Interrupted, the doctor ends what it has started, and leaves nothing.
 func TestDoctorInterrupted(t *testing.T) {
-	tmp := t.TempDir()
-	cmd := exec.Command(binary, "doctor", "--runtime", trees.Tree(t, "runtime11"), "--json")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + tmp}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	must(t, cmd.Start())
-	for { // until it draws
-		if found, _ := filepath.Glob(tmp + "/capsule-doctor-*/x86_64/capsule-scene"); found != nil {
-			break
+	for _, by := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
+		tmp := t.TempDir()
+		cmd := exec.Command(binary, "doctor", "--runtime", trees.Tree(t, "runtime11"), "--json")
+		cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + tmp}
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		must(t, cmd.Start())
+		must(t, waitFor(time.Minute, func() error { // until it draws
+			if found, _ := filepath.Glob(tmp + "/capsule-doctor-*/x86_64/capsule-scene"); found == nil {
+				return errors.New("no program")
+			}
+			return nil
+		}))
+		must(t, cmd.Process.Signal(by))
+		_ = cmd.Wait()
+		if status := cmd.ProcessState.ExitCode(); status != 128+int(by) || out.Len() > 0 || !strings.Contains(errs.String(), "interrupted") {
+			t.Errorf("%v: exit status %d\n%s%s", by, status, out.String(), errs.String())
 		}
-		time.Sleep(time.Millisecond)
-		if cmd.Process.Signal(unix.Signal(0)) != nil {
-			break
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+			t.Errorf("%v: left behind: %v, %v", by, left, err)
 		}
-	}
-	must(t, cmd.Process.Signal(os.Interrupt))
-	_ = cmd.Wait()
-	if status := cmd.ProcessState.ExitCode(); status != 130 || out.Len() > 0 || !strings.Contains(errs.String(), "interrupted") {
-		t.Errorf("exit status %d\n%s%s", status, out.String(), errs.String())
-	}
-	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
