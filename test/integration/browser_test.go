@@ -130,3 +130,21 @@ func (b *tab) mouse(selector string) {
 		const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector)
 	b.run(input.DispatchMouseEvent(input.MouseMoved, at[0], at[1]))
 }
+
+// quiet demands that the browser had nothing to complain of, and that nothing but files of that name was asked for.
+func (b *tab) quiet() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.said) > 0 {
+		b.t.Errorf("the browser complains: %q", b.said)
+	}
+	if len(b.requests) == 0 {
+		b.t.Error("no request was seen, not even that for the page")
+	}
+	for _, request := range b.requests {
+		if !strings.HasPrefix(request, "file://") || !strings.HasSuffix(request, "page.html") {
+			b.t.Errorf("the page asks for %s", request)
+		}
+	}
+}

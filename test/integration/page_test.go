@@ -4,6 +4,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,7 +19,10 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/hostgpu"
+	"github.com/capsule-run/capsule-run/internal/doctor/page"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/mount"
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
@@ -153,16 +157,7 @@ func TestPage(t *testing.T) {
 			}
 		}
 	}
-	b.mu.Lock()
-	if len(b.said) > 0 {
-		t.Errorf("the browser complains: %q", b.said)
-	}
-	for _, request := range b.requests {
-		if !strings.HasPrefix(request, "file://") || !strings.Contains(request, "page.html") {
-			t.Errorf("the page asks for %s", request)
-		}
-	}
-	b.mu.Unlock()
+	b.quiet()
 	t.Run("without JavaScript", func(t *testing.T) {
 		b.run(emulation.SetScriptExecutionDisabled(true))
 		b.open(file, 1280, "light")
@@ -300,3 +295,50 @@ const lowContrast = `(() => {
 	if (seen < 100) out.add("only " + seen + " texts were looked at");
 	return [...out].slice(0, 20);
 })()`
+
+// TestHostilePage: what drivers and file names say is text in a real browser, too, and long words break.
+func TestHostilePage(t *testing.T) {
+	hostile := `<img src=x onerror=alert(1)></script><script>alert(2)</script>"onload="alert(3)]]>` + "\u202e" + strings.Repeat("W", 600)
+	d := &report.Drawing{Device: hostile, Version: hostile, Driver: hostile + "other", Devices: []string{hostile, hostile}, Facts: []string{hostile},
+		Libraries: []string{hostile}}
+	failed := &report.Drawing{Error: hostile, Step: hostile, Output: []string{hostile}}
+	r := &report.Report{Version: hostile, Created: hostile, Machine: report.Machine{System: hostile, Processor: hostile},
+		Runtime:  report.Runtime{Dir: hostile, System: hostile},
+		Findings: []report.Finding{{Severity: report.Problem, API: hostile, What: hostile, Hint: hostile}},
+		Scenes: []report.Scene{{Arch: "x86_64", API: hostile, Name: hostile, Platform: hostile, Boundary: hostile, BoundaryReason: hostile,
+			Verdict: report.CapsuleFails, Native: d, Capsule: failed}, {Arch: hostile, API: "GL", Name: "b", Verdict: report.Same, Native: d, Capsule: d},
+			{Name: hostile, Verdict: report.Absent}, {Verdict: report.Verdict(hostile)}},
+		Plan: &capsule.Plan{Environment: map[string]string{hostile: hostile}, Path: []string{hostile}, Differences: []string{hostile},
+			Mounts:  []mount.Op{{Kind: mount.Bind, Source: hostile, Target: hostile, Why: hostile}},
+			Devices: &hostgpu.Devices{GPUs: []*hostgpu.GPU{{Name: hostile, Driver: hostile, Notes: []string{hostile}, Nodes: []*hostgpu.Node{{Path: hostile, Problem: hostile, Hint: hostile}}}}}},
+	}
+	a := &capsule.ArchPlan{Arch: hostile, Warnings: []string{hostile + "!"}, Boundaries: []capsule.BoundaryDecision{{API: hostile, Boundary: hostile, Reason: hostile}}}
+	for _, side := range []capsule.Side{capsule.SideStub, capsule.SideHost, capsule.SideRuntime} {
+		a.Libraries = append(a.Libraries, capsule.Library{Soname: hostile, Side: side, Path: hostile, Reason: hostile, Found: hostile, Needs: []string{hostile}, Data: []string{hostile}})
+	}
+	a.Symbols.Missing = []capsule.Bridged{{Symbol: hostile, Version: hostile, Library: hostile, Answer: hostile, NeededBy: []string{hostile}}}
+	r.Plan.Architectures = []*capsule.ArchPlan{a}
+	file := filepath.Join(t.TempDir(), "page.html")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(page.Write(out, r), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b := browse(t)
+	for _, width := range []int64{360, 1280} {
+		b.open(file, width, "dark")
+		b.run(chromedp.Evaluate(`for (const d of document.querySelectorAll("details")) d.open = true; document.querySelector(".n.host").focus()`, nil))
+		if w := value[int64](b, `document.documentElement.scrollWidth`); w > width {
+			t.Errorf("at %d CSS pixels the page is %d wide", width, w)
+		}
+		if told := value[string](b, `document.querySelector(".info").textContent`); !strings.Contains(told, "<img src=x onerror=alert(1)>") {
+			t.Errorf("of the library is told: %.200s", told)
+		}
+		if n := value[int](b, `document.scripts.length + document.images.length`); n != 1 {
+			t.Errorf("%d scripts and pictures", n)
+		}
+	}
+	b.quiet()
+}

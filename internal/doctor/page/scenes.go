@@ -70,7 +70,7 @@ func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 			absent = append(absent, fmt.Sprintf("%s (%s)", s.Name, what))
 			continue
 		}
-		c := &scene{ID: fmt.Sprintf("scene-%d", i), Name: first(s.Name, s.API, "?"), What: what, Boundary: s.Boundary, Reason: s.BoundaryReason,
+		c := &scene{ID: fmt.Sprintf("scene-%d", i), Name: cmp.Or(s.Name, s.API, "?"), What: what, Boundary: s.Boundary, Reason: s.BoundaryReason,
 			Native: newSide("Native", s.Native), Capsule: newSide("Through the capsule", s.Capsule)}
 		c.Verdict, c.Tone, c.rank = verdictWords(s)
 		for _, one := range []*side{&c.Native, &c.Capsule} {
@@ -109,7 +109,7 @@ func newSide(name string, d *report.Drawing) side {
 		s.Failure = "not tried"
 		return s
 	case d.Missing:
-		s.Failure = first(d.Error, "the library of this API is not there")
+		s.Failure = cmp.Or(d.Error, "the library of this API is not there")
 	case d.Error != "" && d.Step != "" && !strings.HasPrefix(d.Error, d.Step):
 		s.Failure = d.Step + ": " + d.Error
 	case d.Error != "":

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,16 +23,16 @@ func summary(v *view) string {
 	}
 	add("**%s**", v.Sentence)
 	lines = append(lines, "")
-	add("- capsule-run `%s`, %s", first(r.Version, "?"), r.Created)
-	add("- host: `%s`, kernel `%s`, glibc `%s`", first(r.Machine.System, "?"), first(r.Machine.Kernel, "?"), first(r.Machine.Glibc, "?"))
+	add("- capsule-run `%s`, %s", cmp.Or(r.Version, "?"), r.Created)
+	add("- host: `%s`, kernel `%s`, glibc `%s`", cmp.Or(r.Machine.System, "?"), cmp.Or(r.Machine.Kernel, "?"), cmp.Or(r.Machine.Glibc, "?"))
 	if r.Machine.Container != "" {
 		add("- inside `%s`", r.Machine.Container)
 	}
 	if gpus := v.gpus(); gpus != "" {
 		add("- GPUs: `%s`", gpus)
 	}
-	add("- runtime: `%s` (%s), glibc `%s`; isolation `%s`", first(r.Runtime.System, "?"), first(r.Runtime.Layout, "?"), first(r.Runtime.Glibc, "?"),
-		first(r.Isolation, "-"))
+	add("- runtime: `%s` (%s), glibc `%s`; isolation `%s`", cmp.Or(r.Runtime.System, "?"), cmp.Or(r.Runtime.Layout, "?"), cmp.Or(r.Runtime.Glibc, "?"),
+		cmp.Or(r.Isolation, "-"))
 	for _, f := range v.Findings {
 		add("- %s: `%s`", strings.ToLower(f.Words), strings.TrimSpace(f.API+" "+f.What))
 	}
@@ -41,7 +42,7 @@ func summary(v *view) string {
 			continue
 		}
 		words, _, _ := verdictWords(s)
-		add("- `%s` (%s, %s): %s", s.Name, s.Arch, first(s.Boundary, "no boundary"), strings.ToLower(words))
+		add("- `%s` (%s, %s): %s", s.Name, s.Arch, cmp.Or(s.Boundary, "no boundary"), strings.ToLower(words))
 		for _, one := range []struct {
 			name string
 			d    *report.Drawing
@@ -51,7 +52,7 @@ func summary(v *view) string {
 			case one.d.Error != "":
 				add("  - "+one.name+": `%s`", strings.TrimPrefix(one.d.Step+": "+one.d.Error, ": "))
 			case one.d.Device != "":
-				add("  - "+one.name+": `%s`, `%s`", one.d.Device, first(one.d.Version, one.d.Driver, "?"))
+				add("  - "+one.name+": `%s`, `%s`", one.d.Device, cmp.Or(one.d.Version, one.d.Driver, "?"))
 			}
 		}
 	}

@@ -57,12 +57,3 @@ func milliseconds(ms float64) string {
 	}
 	return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 }
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
