@@ -24,8 +24,8 @@ type archView struct {
 type libraryRow struct {
 	ID, Node string // Node is empty where the graph has not got it
 	*capsule.Library
-	Words, Class, API string
-	NeedsWords        string
+	Side, Class, API string
+	NeedsWords       string
 }
 
 // symbols is a list of those that are bridged, or not.
@@ -79,7 +79,7 @@ func newArch(id string, plan *capsule.ArchPlan, stack *inspection.Arch) *archVie
 		row := libraryRow{ID: fmt.Sprint(id, "l", i), Library: l}
 		if i < len(nodes) {
 			n := nodes[i]
-			row.Node, row.Words, row.Class, row.API = n.ID, n.Words, n.Class, n.API
+			row.Node, row.Class, row.API, row.Side = n.ID, n.Class, n.API, classes[n.column].short
 			var names []string
 			for _, j := range n.below {
 				names = append(names, nodes[j].Name)
@@ -87,7 +87,7 @@ func newArch(id string, plan *capsule.ArchPlan, stack *inspection.Arch) *archVie
 			row.NeedsWords = listed(names, 30)
 		} else {
 			c := classes[columnOf(l, nil, false)]
-			row.Words, row.Class = c.words, c.class
+			row.Side, row.Class = c.short, c.class
 		}
 		a.Rows = append(a.Rows, row)
 	}

@@ -29,12 +29,12 @@ const (
 )
 
 // classes are the columns' names in the page's style, and in words.
-var classes = [columns]struct{ class, words, title string }{
-	stubs:        {"stub", "stub in the program's namespace", "Stubs"},
-	frontEnds:    {"host", "host library in the capsule", "Front ends"},
-	drivers:      {"host", "host library in the capsule", "Drivers and layers"},
-	dependencies: {"host dep", "host library in the capsule", "What they need"},
-	runtimes:     {"runtime", "the runtime's library, shared by a proxy", "The runtime's libraries"},
+var classes = [columns]struct{ class, words, short, title string }{
+	stubs:        {"stub", "stub in the program's namespace", "stub", "Stubs"},
+	frontEnds:    {"host", "host library in the capsule", "host", "Front ends"},
+	drivers:      {"host", "host library in the capsule", "host", "Drivers and layers"},
+	dependencies: {"host dep", "host library in the capsule", "host", "What they need"},
+	runtimes:     {"runtime", "the runtime's library, shared by a proxy", "runtime", "The runtime's libraries"},
 }
 
 // node is a library in the graph.

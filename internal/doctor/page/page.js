@@ -35,8 +35,10 @@
       nodes.set(element.id, {
         element, row, to: element.dataset.to.split(" ").filter(Boolean), from: [],
         x: Number(rect.getAttribute("x")), y: Number(rect.getAttribute("y")),
-        text: row ? row.textContent.toLowerCase() : "",
-        name: row ? row.cells[0].textContent : "",
+        text: row.textContent.toLowerCase(),
+        name: row.cells[0].textContent,
+        kind: element.getAttribute("aria-label").slice(row.cells[0].textContent.length),
+        known: row.cells[0].textContent + (element.classList.contains("stub") ? " (stub)" : ""),
       });
     }
     for (const [id, node] of nodes) for (const other of node.to) nodes.get(other)?.from.push(id);
@@ -92,7 +94,7 @@
     function tell(id, below, above) {
       const node = nodes.get(id), cell = (i) => node.row.cells[i].textContent;
       const names = (set) => {
-        const list = [...set].map((other) => nodes.get(other).name);
+        const list = [...set].map((other) => nodes.get(other).known);
         return list.length > 40 ? list.slice(0, 40).join(", ") + " and " + (list.length - 40) + " more" : list.join(", ");
       };
       const title = document.createElement("strong");
@@ -100,7 +102,7 @@
       const link = document.createElement("a");
       link.href = "#" + node.row.id;
       link.textContent = "in the table";
-      const out = [line(title, ", " + cell(1) + " ", link)];
+      const out = [line(title, node.kind + " ", link)];
       if (cell(3)) out.push(line(cell(3)));
       out.push(line(cell(4) + (cell(5) ? " (found by " + cell(5) + ")" : "")));
       if (below.size) out.push(line("Leads to " + below.size + ": " + names(below)));
@@ -115,7 +117,7 @@
       for (const node of nodes.values()) {
         const found = wish === "" || node.text.includes(wish);
         if (found) count++;
-        if (node.row) node.row.hidden = !found;
+        node.row.hidden = !found;
         node.element.classList.toggle("on", wish !== "" && found);
         node.element.classList.remove("sel");
       }
