@@ -5,6 +5,7 @@
  * which the runtime has no function for are carried out here. All others go to the runtime. */
 #include <unistd.h>
 
+#include "paths.h"
 #include "polyfill_spawn.h"
 
 CAPSULE_IMPORT(void *, realloc, (void *, size_t));
@@ -44,6 +45,30 @@ static bool fd_valid(int fd)
 {
     long limit = base_sysconf(_SC_OPEN_MAX);
     return fd >= 0 && (limit < 0 || fd < limit);
+}
+
+/* What the new process opens is mapped as for open. A relative path counts from where that process will be, which a later
+ * or an earlier action may change: it stays what it is. */
+CAPSULE_IMPORT(int, posix_spawn_file_actions_addopen,
+               (posix_spawn_file_actions_t *, int, const char *, int, mode_t));
+CAPSULE_OVERRIDE(int, posix_spawn_file_actions_addopen,
+                 (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags, mode_t mode))
+{
+    char buffer[ROOT_PATH_MAX];
+    const char *to = *path == '/' ? MAPPED : path;
+    int error = base_posix_spawn_file_actions_addopen(actions, fd, to, flags, mode);
+    if (error || to == path)
+        return error;
+    /* Before 2.20 the record holds the caller's string, not a copy (bug 17048); nobody would free this one. */
+    struct __spawn_action *record = &actions->__actions[actions->__used - 1];
+    if (record->open.path == to) {
+        record->open.path = base_strdup(to);
+        if (!record->open.path) {
+            actions->__used--;
+            return ENOMEM;
+        }
+    }
+    return 0;
 }
 
 /* A posix_spawn_file_actions_destroy before 2.29 does not free this copy. */

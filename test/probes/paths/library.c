@@ -374,6 +374,19 @@ static void programs(const char *path)
 	show("pidfd_spawn", "%d, status %d", error, info.si_status);
 }
 
+/* A file that a new process opens: the shell reads its standard input, and says by its status which one it is. */
+static void opened_by_child(const char *path)
+{
+	char *arguments[] = {(char *)"sh", (char *)"-c", (char *)"read -r a b c; [ \"$b $c\" = 'the host' ] && exit 7", NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawn_file_actions_init(&actions);
+	show("addopen", "%d", posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0));
+	pid_t pid = -1;
+	show("posix_spawn", "%d", posix_spawn(&pid, "/bin/sh", &actions, NULL, arguments, environ));
+	finished("posix_spawn", pid);
+	posix_spawn_file_actions_destroy(&actions);
+}
+
 /* Where the library is, as the loader tells: data may be looked for from there. */
 static void beside_library(void)
 {
@@ -436,6 +449,10 @@ void ct_paths(void)
 	programs(form);
 	form = "/lib/../share/drirc.d/" PROGRAM_NAME;
 	programs(form);
+	for (size_t i = 0; i < 6; i++) { /* those that are there */
+		form = file_forms[i];
+		opened_by_child(form);
+	}
 	beside_library();
 }
 
