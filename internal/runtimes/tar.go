@@ -52,7 +52,7 @@ func unpackStream(stream io.Reader, dir string, stop interruptions) error {
 	}
 	defer unpacked.Close()
 	r := interruptible{unpacked, stop} // this side: a few bytes may be many gigabytes there
-	if err := unpackEntries(tar.NewReader(r), dir); err != nil {
+	if err := unpackEntries(tar.NewReader(r), dir, stop); err != nil {
 		return err
 	}
 	// Behind the archive's end there may be padding; a checksum at the compressed stream's end is verified by reading it.
@@ -63,7 +63,7 @@ func unpackStream(stream io.Reader, dir string, stop interruptions) error {
 }
 
 // unpackEntries is umoci's UnpackLayer, and takes what layers do not have, but archives do.
-func unpackEntries(archive *tar.Reader, dir string) error {
+func unpackEntries(archive *tar.Reader, dir string, stop interruptions) error {
 	extractor := layer.NewTarExtractor(&layer.UnpackOptions{
 		OnDiskFormat: layer.DirRootfs{MapOptions: layer.MapOptions{Rootless: true}}})
 	for {
@@ -75,8 +75,11 @@ func unpackEntries(archive *tar.Reader, dir string) error {
 			return err
 		case h.Typeflag == tar.TypeXGlobalHeader: // of git archive: a comment
 			continue
-		case h.Typeflag == tar.TypeGNUSparse: // of tar --sparse; what is read has the holes filled
-			h.Typeflag = tar.TypeReg
+		case isSparse(h): // of tar --sparse; zeros that are stored nowhere must be interruptible too
+			if err := unpackSparse(extractor, dir, h, interruptible{archive, stop}); err != nil {
+				return fmt.Errorf("%s: %w", h.Name, err)
+			}
+			continue
 		}
 		if err := extractor.UnpackEntry(dir, h, archive); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
