@@ -120,6 +120,12 @@ func Install(dir, program string) (tool string, err error) {
 		err = unix.Renameat2(unix.AT_FDCWD, temporary, unix.AT_FDCWD, tool, unix.RENAME_EXCHANGE)
 	} else if err == nil {
 		err = unix.Renameat2(unix.AT_FDCWD, temporary, unix.AT_FDCWD, tool, unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EEXIST) { // somebody else has just come; if it is another install, that is as good
+			if _, foreign := ours(tool); foreign != nil {
+				return "", foreign
+			}
+			err = nil
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("install the tool %s: %w", tool, err)
