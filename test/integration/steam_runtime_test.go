@@ -119,3 +119,24 @@ func TestSteamRuntime(t *testing.T) {
 		t.Errorf("inside:\n%s", out)
 	}
 }
+
+// In a container like pressure-vessel's, in which Steam starts games, the machine is at /run/host.
+func TestInsideSteamContainer(t *testing.T) {
+	unmounted(t)
+	around, machine, runtime := trees.Tree(t, "runtime12"), trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
+	args := []string{"--unshare-user", "--ro-bind", around + "/usr", "/usr", "--ro-bind", around + "/etc", "/etc", "--proc", "/proc", "--dev", "/dev",
+		"--tmpfs", "/run", "--ro-bind", machine + "/usr", "/run/host/usr", "--ro-bind", machine + "/etc", "/run/host/etc", "--bind", "/tmp", "/tmp",
+		"--ro-bind", runtime, "/opt/runtime", "--ro-bind", binary, "/opt/capsule-run", "--dir", "/home/user", "--setenv", "HOME", "/home/user",
+		"--chdir", "/home/user"}
+	for _, d := range []string{"bin", "lib", "lib64"} {
+		args = append(args, "--symlink", "usr/"+d, "/"+d, "--symlink", "usr/"+d, "/run/host/"+d)
+	}
+	args = append(args, "/opt/capsule-run", "--isolation=userns", "--host", "/run/host", "--runtime", "/opt/runtime", "--",
+		"sh", "-c", "cat /etc/debian_version; glxinfo -B")
+	cmd := exec.Command("bwrap", args...)
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}, xvfb.Start(t).Env()...)
+	r := finish(t, cmd)
+	if r.status != 0 || !strings.HasPrefix(r.stdout, "11.") || !strings.Contains(r.stdout, "Mesa "+mesaVersion(t, machine)) || r.stderr != "" {
+		t.Errorf("exit status %d\n%s", r.status, tail(r.both()))
+	}
+}
