@@ -123,7 +123,7 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 	if wanted == BoundaryFrontend {
 		return p.frontend(group, by, "as asked for"), nil
 	}
-	of, why := p.obstacle(group)
+	of, why := p.obstacle(group, wanted)
 	if why == "" {
 		return BoundaryDecision{Boundary: BoundaryDriver, Reason: p.driverReason(group)}, nil
 	}
@@ -141,11 +141,7 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 
 // frontend is the boundary that needs front ends of the host: NixOS, say, has only drivers in a known place.
 func (p *planner) frontend(group []Family, of, why string) BoundaryDecision {
-	has := slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool {
-		return slices.ContainsFunc(l.Uses, func(u Use) bool {
-			return u.FrontEnd && slices.ContainsFunc(group, func(f Family) bool { return f.Name == u.API })
-		})
-	})
+	has := slices.ContainsFunc(group, func(f Family) bool { return p.hasFrontEnd(f.Name) })
 	if has {
 		return BoundaryDecision{API: of, Boundary: BoundaryFrontend, Reason: why}
 	}
@@ -193,7 +189,7 @@ func (p *planner) missingLoader(group []Family) string {
 }
 
 // obstacle says why a group cannot have the driver boundary, and which API's; empty if it can.
-func (p *planner) obstacle(group []Family) (of, why string) {
+func (p *planner) obstacle(group []Family, wanted string) (of, why string) {
 	for _, f := range group {
 		if f.BundledLoader {
 			continue
@@ -209,8 +205,17 @@ func (p *planner) obstacle(group []Family) (of, why string) {
 				return f.Name, why
 			}
 		}
+		if file := p.namedByPath(f.Name); wanted == BoundaryAuto && file != "" && p.hasFrontEnd(f.Name) {
+			return f.Name, file + " names layers by their paths on the host"
+		}
 	}
 	return "", ""
+}
+
+func (p *planner) hasFrontEnd(api string) bool {
+	return slices.ContainsFunc(p.in.Host.Libraries, func(l *HostLibrary) bool {
+		return slices.ContainsFunc(l.Uses, func(u Use) bool { return u.API == api && u.FrontEnd })
+	})
 }
 
 func (p *planner) driverReason(group []Family) string {

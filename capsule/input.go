@@ -40,6 +40,8 @@ type Host struct {
 	Problems  []string // what was left out, for people
 	// Layers are manifests that programs see beside the runtime's.
 	Layers []LayerManifest
+	// Settings are files of the host that tell a loader of layers.
+	Settings []LayerSettings
 	// Links are those at the top of the host's root, such as /lib in a merged-/usr tree.
 	Links []HostLink
 	// Tools are programs that drivers start.

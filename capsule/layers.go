@@ -3,6 +3,7 @@ package capsule
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule/manifest"
@@ -25,6 +26,28 @@ type LayerManifest struct {
 	// DirectoriesKey is where the layer may list directories, beside its library, in place of those that loaders know: for
 	// the layers whose DirectoriesLayer is its name.
 	DirectoriesKey, DirectoriesLayer string
+}
+
+// LayerSettings is a file that tells a loader of layers by the paths of their manifests.
+type LayerSettings struct {
+	API, Path string
+	Manifests []string
+}
+
+// namedByPath returns a file by which the user names layers of the host that only the host's loader would find: in the
+// runtime there is nothing at their paths.
+func (p *planner) namedByPath(api string) string {
+	at := func(layers []LayerManifest, file string) bool {
+		return slices.ContainsFunc(layers, func(l LayerManifest) bool { return l.Path == file })
+	}
+	for _, s := range p.in.Host.Settings {
+		for _, m := range s.Manifests {
+			if s.API == api && at(p.in.Host.Layers, m) && !at(p.in.Runtime.Layers, m) {
+				return s.Path
+			}
+		}
+	}
+	return ""
 }
 
 // Layer is one decision: the layer of that name is that side's.

@@ -339,3 +339,28 @@ func TestLayersOfAVariable(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Where the user names a layer of the host by its path, the loader is to be one that finds it: the host's, if there is one.
+func TestLayersNamedByPath(t *testing.T) {
+	const dir = "/usr/share/api/layer.d/"
+	for _, c := range []struct{ asked, named, want string }{
+		{capsule.BoundaryAuto, dir + "multi.json", capsule.BoundaryFrontend},
+		{capsule.BoundaryAuto, dir + "both.json", capsule.BoundaryDriver}, // there is a file in the runtime
+		{capsule.BoundaryAuto, "/elsewhere.json", capsule.BoundaryDriver}, // nowhere
+		{capsule.BoundaryDriver, dir + "multi.json", capsule.BoundaryDriver},
+	} {
+		in := withLayers(c.asked)
+		in.Architectures[0].Host.Settings = []capsule.LayerSettings{{API: "GL", Path: "/home/me/settings.json", Manifests: []string{c.named}}}
+		d := boundaryOf(t, in, "GL")
+		if d.Boundary != c.want || c.want == capsule.BoundaryFrontend && !strings.Contains(d.Reason, "/home/me/settings.json") {
+			t.Errorf("%+v: %+v", c, d)
+		}
+	}
+	in := withLayers(capsule.BoundaryAuto)
+	a := in.Architectures[0]
+	a.Host.Settings = []capsule.LayerSettings{{API: "GL", Path: "/settings.json", Manifests: []string{dir + "multi.json"}}}
+	a.Host.Libraries[4].Uses = nil
+	if d := boundaryOf(t, in, "GL"); d.Boundary != capsule.BoundaryDriver {
+		t.Errorf("a host without a loader: %+v", d)
+	}
+}

@@ -169,7 +169,10 @@ func (m *Manifests) wrong() string {
 	if m.Driver && len(m.Variables) == 0 && m.DirectoryVariable == "" && !m.BothSides {
 		return "driver needs variables that tell a loader of them"
 	}
-	for _, b := range m.Below {
+	if (m.Settings != "") != (len(m.SettingsBelow) > 0) || path.IsAbs(m.Settings) || slices.Contains(strings.Split(m.Settings, "/"), "..") {
+		return "settings must be a relative path, and go together with settings-below"
+	}
+	for _, b := range slices.Concat(m.Below, m.SettingsBelow) {
 		switch b {
 		case "$XDG_CONFIG_HOME", "$XDG_CONFIG_DIRS", "$XDG_DATA_HOME", "$XDG_DATA_DIRS":
 		default:

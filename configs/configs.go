@@ -118,8 +118,12 @@ type Manifests struct {
 	ListKey string `toml:"list-key"`
 	// DirectoriesKey is where a layer, beside its library, lists directories for the files of another rule: of the one
 	// whose DirectoriesLayer is its name.
-	DirectoriesKey   string `toml:"directories-key"`
-	DirectoriesLayer string `toml:"directories-layer"`
+	DirectoriesKey string `toml:"directories-key"`
+	// Settings is a file below each of SettingsBelow, the first of which tells a loader of layers by the paths of their
+	// manifests (Vulkan-Loader, LoaderSettingsFile.md).
+	Settings         string   `toml:"settings"`
+	SettingsBelow    []string `toml:"settings-below"`
+	DirectoriesLayer string   `toml:"directories-layer"`
 	// Relative says that a relative path with a slash counts from the manifest's directory.
 	Relative bool `toml:"relative"`
 	// Environment variables: a list of files instead of any search (the first that is set), a list of directories

@@ -140,3 +140,54 @@ func TestLayersOfOneFile(t *testing.T) {
 		}
 	}
 }
+
+// A settings file of the loader: the first counts, its layers are found wherever they are, and those that are off are not.
+func TestLoaderSettings(t *testing.T) {
+	const below = "/vulkan/loader_settings.d/vk_loader_settings.json"
+	named := func(control string, paths ...string) string {
+		text := `{"file_format_version": "1.0.0", "settings": {"layers": [{"control": "unordered_layer_location"}`
+		for _, p := range paths {
+			text += fmt.Sprintf(`, {"name": "X", "control": %q, "path": %q}`, control, p)
+		}
+		return text + "]}}"
+	}
+	layers := map[string]string{"opt/sdk/a.json": layerJSON("A", "./liba.so"), "opt/sdk/liba.so": lib("liba.so"),
+		"usr/share/vulkan/implicit_layer.d/i.json": layerJSON("I", "libz3.so.4"), multiarch + "libz3.so.4": lib("libz3.so.4")}
+	for _, c := range []struct {
+		name, want string
+		files      map[string]string
+	}{
+		{"none", "", nil},
+		{"in the home", "/home/user/.local/share" + below + " /opt/sdk/a.json A", map[string]string{
+			"home/user/.local/share" + below: named("on", "/opt/sdk/../sdk/a.json"), "etc" + below: named("on", "/usr/share/other.json")}},
+		{"of the machine", "/etc" + below + " /opt/sdk/a.json /usr/share/vulkan/implicit_layer.d/i.json A", map[string]string{
+			"etc" + below: named("auto", "/opt/sdk/a.json", "/usr/share/vulkan/implicit_layer.d/i.json")}},
+		{"for some programs", "/etc" + below + " /opt/sdk/a.json A", map[string]string{
+			"etc" + below: `{"settings_array": [{"app_keys": ["/x"], "layers": [{"control": "on", "path": "/opt/sdk/a.json"}]}]}`}},
+		{"off", "", map[string]string{"etc" + below: named("off", "/opt/sdk/a.json")}},
+		{"relative", "", map[string]string{"etc" + below: named("on", "a.json")}},
+		{"damaged", "", map[string]string{"home/user/.config" + below: "{", "etc" + below: named("on", "/opt/sdk/a.json")}},
+	} {
+		files := edited(layers)
+		for p, text := range c.files {
+			files[p] = text
+		}
+		s := discover(t, files, Options{Getenv: func(v string) string { return map[string]string{"HOME": "/home/user"}[v] }})
+		var got []string
+		for _, f := range s.Settings {
+			if f.API != "Vulkan" {
+				t.Errorf("%s: of %s", c.name, f.API)
+			}
+			got = append(append(got, f.Path), f.Manifests...)
+		}
+		names := map[string]int{}
+		for _, m := range s.Manifests {
+			if names[m.Name]++; m.Name == "A" {
+				got = append(got, m.Name)
+			}
+		}
+		if strings.Join(got, " ") != c.want || names["I"] != 1 {
+			t.Errorf("%s: %q, and I %d times", c.name, got, names["I"])
+		}
+	}
+}

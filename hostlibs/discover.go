@@ -45,7 +45,7 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	d.findTools()
 	d.reportDenied()
 	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
-		Tools: d.tools, Problems: d.problems}, nil
+		Tools: d.tools, Settings: d.findSettings(), Problems: d.problems}, nil
 }
 
 // discovery is the state of one Discover.

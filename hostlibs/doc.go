@@ -83,6 +83,7 @@ type Stack struct {
 	Data      []DataFile
 	Programs  []Program
 	Tools     []*Tool
+	Settings  []Settings
 	// Problems are damaged files that were left out, each in one line.
 	Problems []string
 }

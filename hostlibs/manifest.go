@@ -90,6 +90,13 @@ func (d *discovery) manifestFiles(rule *configs.Manifests) []string {
 	for _, dir := range append(d.layerDirs(rule), dirs...) {
 		addDir(dir)
 	}
+	if s := d.settingsOf(rule); s != nil { // which may name any file
+		for _, m := range s.Manifests {
+			if !slices.ContainsFunc(d.found, func(f *Manifest) bool { return f.Path == m }) {
+				add(m)
+			}
+		}
+	}
 	return files
 }
 

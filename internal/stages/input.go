@@ -161,6 +161,9 @@ func (s *Side) host(w *Wishes, rules *configs.Rules) capsule.Host {
 		h.Data = append(h.Data, capsule.HostData{Path: d.Path, Reason: d.Why, Tree: d.Tree, Files: dataFiles(d.Files)})
 	}
 	h.Tools = tools(s.Stack)
+	for _, f := range s.Stack.Settings {
+		h.Settings = append(h.Settings, capsule.LayerSettings(f))
+	}
 	return h
 }
 

@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -98,4 +100,30 @@ func TestDiscoverRealTrees(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A driver and a directory that this user may not read: the others serve, and the plan names both. Root reads them.
+func TestUnreadableDrivers(t *testing.T) {
+	host := copyOf(t, "host13")
+	const lib = "/usr/lib/x86_64-linux-gnu/"
+	for _, p := range []string{"libvulkan_intel.so", "gbm"} {
+		must(t, os.Chmod(host+lib+p, 0))
+		defer os.Chmod(host+lib+p, 0o755)
+	}
+	eachUser(t, func(t *testing.T, as func(launch) *exec.Cmd) {
+		l := launch{runtime: trees.Tree(t, "runtime11"), host: host, argv: []string{"vulkaninfo", "--summary"}}
+		r := finish(t, as(l))
+		if r.status != 0 || !strings.Contains(r.stdout, "llvmpipe") {
+			t.Errorf("status %d\n%s", r.status, tail(r.both()))
+		}
+		cmd := as(l)
+		at := slices.Index(cmd.Args, "--runtime")
+		cmd.Args = slices.Insert(cmd.Args[:slices.Index(cmd.Args, "--")], at, "plan")
+		plan := finish(t, cmd).both()
+		for _, p := range []string{"libvulkan_intel.so", "gbm"} {
+			if got := strings.Contains(plan, host+lib+p+": permission denied"); got == (cmd.Args[0] == binary) {
+				t.Errorf("the plan tells of %s: %v", p, got)
+			}
+		}
+	})
 }

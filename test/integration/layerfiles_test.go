@@ -119,6 +119,31 @@ func TestVulkanLayersOfNewerLoaders(t *testing.T) {
 	}
 }
 
+// Settings of the machine, which name a layer in a directory of its own: `auto` takes the loader that finds it.
+func TestVulkanLoaderSettings(t *testing.T) {
+	host := copyOf(t, "hostsid")
+	const library = "/usr/lib/x86_64-linux-gnu/libVkLayer_MESA_screenshot.so"
+	put(t, host+"/opt/sdk/layer.json", `{"file_format_version": "1.2.0", "layer": {"name": "VK_LAYER_TEST_sdk", "type": "GLOBAL",
+		"library_path": "`+library+`", "api_version": "1.3.0", "implementation_version": "1", "description": "-"}}`, 0o644)
+	put(t, host+"/etc/vulkan/loader_settings.d/vk_loader_settings.json", `{"file_format_version": "1.0.0", "settings": {"layers": [
+		{"name": "VK_LAYER_TEST_sdk", "control": "on", "type": "GLOBAL", "path": "/opt/sdk/layer.json"},
+		{"control": "unordered_layer_location"}]}}`, 0o644)
+	env := []string{"VK_LOADER_DEBUG=all"}
+	if got := layersIn(natively(t, host, "", env, "vulkaninfo", "--summary")); got["VK_LAYER_TEST_sdk"] != library {
+		t.Fatalf("natively: %q", got)
+	}
+	for _, runtime := range []string{"runtime11", "full13"} {
+		l := launch{runtime: trees.Tree(t, runtime), host: host, env: env, argv: []string{"vulkaninfo", "--summary"}}
+		if got := layersIn(l.ok(t)); got["VK_LAYER_TEST_sdk"] != library {
+			t.Errorf("%s: active: %q", runtime, got)
+		}
+	}
+	l := launch{runtime: trees.Tree(t, "full13"), host: host, env: env, flags: []string{"--boundary", "driver"}, argv: []string{"vulkaninfo", "--summary"}}
+	if got := layersIn(l.ok(t)); got["VK_LAYER_TEST_sdk"] != "" {
+		t.Errorf("the runtime's loader has no such file: %q", got)
+	}
+}
+
 // One run with programs of two architectures: each has the host's layers of its own, under the host's loader and under the
 // runtime's.
 func TestVulkanLayersOfBothArchitectures(t *testing.T) {
