@@ -72,7 +72,7 @@ func problemHint(p string) string {
 
 // weigh is what something is worth that may matter: a warning where something does not work.
 func (d *doctor) weigh() report.Severity {
-	if healthy(d.report) && d.started {
+	if healthy(d.report) && d.started() {
 		return report.Note
 	}
 	return report.Warning

@@ -55,7 +55,7 @@ func Make(ctx context.Context, o *Options) (*report.Report, error) {
 	}
 	// find: what is wrong, and what to do.
 	d.find()
-	r.OK = healthy(r) && d.started
+	r.OK = healthy(r) && d.started()
 	// What could tell who the user is stays here.
 	d.privacy().report(r)
 	return r, nil
@@ -71,12 +71,13 @@ type doctor struct {
 	hopeless error
 	lacking  []string // architectures of the runtime that the host has no stack for
 	tmp      string
-	// started says that the runtime could be started for each architecture that was tried.
-	started bool
 	// launches are the errors of first launches, by architecture; notes what a launch told besides.
 	launches map[string]*report.Drawing
 	notes    []report.Finding
 }
+
+// started says that the runtime could be started for each architecture that was tried.
+func (d *doctor) started() bool { return d.report.Isolation != "" && len(d.launches) == 0 }
 
 // healthy says whether everything that works natively works through the capsule.
 func healthy(r *report.Report) bool {

@@ -20,9 +20,10 @@ import (
 func patient() *doctor {
 	gpu := &hostgpu.GPU{Name: "a GPU", Driver: "amdgpu", Usable: true, Nodes: []*hostgpu.Node{{Path: "/dev/dri/renderD128", State: hostgpu.Usable}}}
 	drawn := func() *report.Drawing { return &report.Drawing{Device: "Radeon", Version: "1", Facts: []string{"f"}} }
-	return &doctor{Options: &Options{Options: &run.Options{Host: "/"}}, started: true, report: &report.Report{
-		Machine: report.Machine{Sessions: []string{"x11"}},
-		Scenes:  []report.Scene{{Arch: "x86_64", API: "GL", Name: "glx", Platform: "x11", Boundary: "driver", Native: drawn(), Capsule: drawn()}},
+	return &doctor{Options: &Options{Options: &run.Options{Host: "/"}}, report: &report.Report{
+		Isolation: "userns",
+		Machine:   report.Machine{Sessions: []string{"x11"}},
+		Scenes:    []report.Scene{{Arch: "x86_64", API: "GL", Name: "glx", Platform: "x11", Boundary: "driver", Native: drawn(), Capsule: drawn()}},
 		Stack: &inspection.Report{Devices: &hostgpu.Devices{GPUs: []*hostgpu.GPU{gpu}},
 			Architectures: []*inspection.Arch{{Arch: "x86_64"}}},
 		Plan: &capsule.Plan{Architectures: []*capsule.ArchPlan{{Arch: "x86_64"}}},
@@ -34,7 +35,7 @@ func (d *doctor) judged() *doctor {
 		judge(&d.report.Scenes[i])
 	}
 	d.find()
-	d.report.OK = healthy(d.report) && d.started
+	d.report.OK = healthy(d.report) && d.started()
 	return d
 }
 
@@ -51,12 +52,11 @@ func TestFindings(t *testing.T) {
 	}{
 		"plan": {func(d *doctor) {
 			d.broken = fault.WithHint(errors.New("runtime /r: no libc"), "take another")
-			d.hopeless, d.started = d.broken, false
+			d.hopeless = d.broken
 			d.launches = map[string]*report.Drawing{"x86_64": {Error: "runtime /r: no libc"}}
 			d.report.Scenes[0].Capsule = d.launches["x86_64"]
 		}, report.Problem, "host or runtime cannot be used: runtime /r: no libc", "take another", false},
 		"launch": {func(d *doctor) {
-			d.started = false
 			d.launches = map[string]*report.Drawing{"x86_64": {Error: "no way", Output: []string{"x", "capsule-run: hint: that way"}}}
 			d.report.Scenes[0].Capsule = d.launches["x86_64"]
 		}, report.Problem, "x86_64: no program can be started in the runtime: no way", "that way", false},
