@@ -91,5 +91,5 @@ func (b *bounder) string(s string) string {
 		s, b.cut = s[:n]+"…", true
 	}
 	b.left -= len(s)
-	return strings.ToValidUTF8(s, "\ufffd")
+	return string([]rune(s)) // bytes that are no UTF-8 become U+FFFD, as in JSON
 }

@@ -202,6 +202,39 @@ func TestEverythingIsThere(t *testing.T) {
 	}
 }
 
+// TestJSON: what is on the page is the report, but for the pictures.
+func TestJSON(t *testing.T) {
+	for _, name := range []string{"mesa", "hostile", "empty", "failing"} {
+		r := reports()[name]
+		_, tree := write(t, r)
+		var got report.Report
+		if err := json.Unmarshal([]byte(text(byID(tree, "json"))), &got); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for i := range r.Scenes {
+			for _, d := range []*report.Drawing{r.Scenes[i].Native, r.Scenes[i].Capsule} {
+				if d != nil {
+					d.PNG = nil
+				}
+			}
+		}
+		var same report.Report // by way of JSON, which has no invalid UTF-8
+		want, err := json.Marshal(r)
+		if err == nil {
+			err = json.Unmarshal(want, &same)
+		}
+		if err == nil {
+			want, err = json.Marshal(&same)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := json.Marshal(&got); !bytes.Equal(want, again) {
+			t.Errorf("%s: the page has\n%s\nof\n%s", name, again, want)
+		}
+	}
+}
+
 func byID(tree *html.Node, id string) *html.Node {
 	for n := range tree.Descendants() {
 		if n.Type == html.ElementNode && attr(n, "id") == id {

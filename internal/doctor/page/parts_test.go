@@ -155,7 +155,7 @@ func TestSpellOut(t *testing.T) {
 		"plain ä 漢\n\t":        "plain ä 漢\n\t",
 		"a\u202eb\u2066":       `a\u202eb\u2066`,
 		"\x1b[0m\x00\u200b":    `\u001b[0m\u0000\u200b`,
-		"\U000e0041\ufeff\xff": `\U000e0041\ufeff` + "\ufffd",
+		"\U000e0041\ufeff\xff": `\udb40\udc41\ufeff` + "\ufffd",
 	} {
 		if got := string(spellOut([]byte(in))); got != want {
 			t.Errorf("%+q, want %+q", got, want)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -21,10 +22,10 @@ func spellOut(page []byte) []byte {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			out = utf8.AppendRune(out, utf8.RuneError)
-		case r > 0xffff && invisible(r):
-			out = fmt.Appendf(out, `\U%08x`, r)
 		case invisible(r):
-			out = fmt.Appendf(out, `\u%04x`, r)
+			for _, unit := range utf16.Encode([]rune{r}) { // as in JSON, which is on the page too
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
 		default:
 			out = append(out, page[:n]...)
 		}

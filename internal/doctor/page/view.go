@@ -1,9 +1,11 @@
 package page
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"maps"
 	"slices"
 	"strings"
@@ -36,7 +38,7 @@ type view struct {
 	Problems  []string // of the stack, that are no finding
 	Variables []pair
 	Summary   string
-	JSON      string
+	JSON      template.HTML
 }
 
 type pair struct{ Name, Value string }
@@ -178,8 +180,9 @@ func pairs(list ...string) []pair {
 // maxJSON is how much of it a page has, in bytes.
 const maxJSON = 4 << 20
 
-// raw is the report as JSON, without the pictures, which the page has; empty where it is too large.
-func raw(r *report.Report) string {
+// raw is the report as JSON, without the pictures, which the page has; empty where it is too large. It goes into the page
+// as it is, as its many quotation marks would make a third of a page when escaped: encoding/json writes none of <, > and &.
+func raw(r *report.Report) template.HTML {
 	bare := *r
 	bare.Scenes = slices.Clone(r.Scenes)
 	for i := range bare.Scenes {
@@ -192,8 +195,8 @@ func raw(r *report.Report) string {
 		}
 	}
 	text, err := json.MarshalIndent(&bare, "", " ")
-	if err != nil || len(text) > maxJSON { // what has no JSON: a time that is no number
+	if err != nil || len(text) > maxJSON || bytes.ContainsAny(text, "<>&") { // what has no JSON: a time that is no number
 		return ""
 	}
-	return string(text)
+	return template.HTML(text)
 }
