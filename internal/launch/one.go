@@ -31,11 +31,18 @@ func govern(m *message, sock int, early []record) *Error {
 			return &Error{Op: "namespace", Msg: "drop capabilities: " + err.Error(), Code: ExitSetup}
 		}
 	}
+	// What we are is nobody's business inside: not our memory, and not the file that we are, which may be the user's.
+	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	game := &child{all: true}
-	if e := execute(m.spec.Argv, m.spec.Env, func(path string, argv, env []string) (err error) {
-		game.pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
-		return err
-	}); e != nil {
+	// By another thread than the process's first, which never blocks signals then: see deaf.
+	result := make(chan *Error)
+	go func() {
+		result <- execute(m.spec.Argv, m.spec.Env, func(path string, argv, env []string) (err error) {
+			game.pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
+			return err
+		})
+	}()
+	if e := <-result; e != nil {
 		return e
 	}
 	tell(sock, running, game.pid)
@@ -43,8 +50,6 @@ func govern(m *message, sock int, early []record) *Error {
 	debug.SetGCPercent(100) // off until now
 	letGo()
 	nothingOpen()
-	// What we are is nobody's business inside: not our memory, and not the file that we are, which may be the user's.
-	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	go obey(sock, game, early)
 	for {
 		stopped, code := game.next()
@@ -86,14 +91,14 @@ func (c *child) obey(r record) {
 
 // deaf has process 1 take every signal that can be sent to it, and do nothing: what the terminal or the game sends to the
 // process group is not for us. Ignoring them would make the game ignore them too. The default action is none for process 1,
-// but not quite: while its main thread blocks a signal, as in ForkExec, it is fatal by another thread (complete_signal in
+// but not quite: while its first thread blocks a signal, as in ForkExec, it is fatal by another thread (complete_signal in
 // kernel/signal.c does not look for SIGNAL_UNKILLABLE since Linux 4.15). Left to the Go run-time system are SIGCHLD and those
 // by which its threads talk to each other.
 func deaf() {
 	var sigs []os.Signal
 	for n := unix.Signal(1); n <= 64; n++ {
 		switch n {
-		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, 32, 33:
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, 32, 33, 34:
 		default:
 			if !ignored(n) {
 				sigs = append(sigs, n)
@@ -101,6 +106,9 @@ func deaf() {
 		}
 	}
 	signal.Notify(make(chan os.Signal, 1), sigs...)
+	if !ignored(34) {
+		swallow(34) // which package os/signal does not know, for musl's sake
+	}
 }
 
 // letGo closes the descriptors that were inherited for the game. Those of ours have the close-on-exec flag.
@@ -145,9 +153,10 @@ type processOne struct {
 	pid int // of process 1
 
 	mu    sync.Mutex
-	sock  int         // -1 if there is nobody at the other end
-	inner int         // the game's process id inside; 0 while there is no game
-	early unix.Signal // what the terminal sent while there was none
+	sock  int           // -1 if there is nobody at the other end
+	inner int           // the game's process id inside; 0 while there is no game
+	early unix.Signal   // what the terminal sent while there was none
+	known chan struct{} // closed when it is known whether there is a game
 
 	gone bool // process 1 is reaped
 }
@@ -157,6 +166,7 @@ func (p *processOne) begun(inner int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inner = inner
+	close(p.known)
 }
 
 // endedBy returns the terminal's signal by which the start may have ended, 0 if there was none.
@@ -173,6 +183,10 @@ func (p *processOne) hungUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sock = -1
+	if p.inner == 0 {
+		p.inner = -1 // and will not be
+		close(p.known)
+	}
 }
 
 func (p *processOne) tell(kind byte, value int) {
@@ -229,11 +243,16 @@ func (p *processOne) reap() int {
 func (p *processOne) has(e event) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e.kernel && p.inner == 0 {
-		p.early = e.sig
-	}
-	if e.kernel || p.inner == 0 {
+	if e.kernel {
+		if p.inner == 0 {
+			p.early = e.sig
+		}
 		return p.inner != 0
+	}
+	if p.inner == 0 { // the game may run, and have sent this before we hear that it runs
+		p.mu.Unlock()
+		<-p.known
+		p.mu.Lock()
 	}
 	if e.sender != p.inner {
 		return false

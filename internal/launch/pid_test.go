@@ -166,7 +166,7 @@ func TestHiddenProc(t *testing.T) {
 
 // A signal of a process outside that has the number of the program inside is passed on.
 func TestSenderOutside(t *testing.T) {
-	p := &processOne{sock: -1}
+	p := &processOne{sock: -1, known: make(chan struct{})}
 	if p.has(event{kernel: true}) {
 		t.Error("a program that has not begun had a signal")
 	}
@@ -178,7 +178,7 @@ func TestSenderOutside(t *testing.T) {
 	must(t, err)
 	nobody, err := strconv.Atoi(strings.TrimSpace(string(limit)))
 	must(t, err)
-	p.begun(nobody)
+	p.inner = nobody
 	if !p.has(event{sender: nobody}) {
 		t.Error("the program is not known")
 	}

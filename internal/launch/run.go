@@ -152,7 +152,7 @@ func fork(spec *Spec) (*initProcess, error) {
 	}
 	c.sock = p[0]
 	if spec.UnsharePID {
-		c.one = &processOne{pid: c.pid, sock: c.sock}
+		c.one = &processOne{pid: c.pid, sock: c.sock, known: make(chan struct{})}
 	}
 	return c, nil
 }

@@ -56,6 +56,12 @@ func ignored(sig unix.Signal) bool {
 	return rtSigaction(sig, nil, &old) == nil && old.handler == sigIGN
 }
 
+// swallow has a signal that package os/signal cannot catch do nothing. It is for a process that watches none.
+func swallow(sig unix.Signal) {
+	signalPipe = -1
+	rtSigaction(sig, ours(), nil)
+}
+
 // watcher has the handlers installed.
 type watcher struct {
 	read, write int

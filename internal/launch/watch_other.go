@@ -18,6 +18,9 @@ type watcher struct {
 	done chan struct{}
 }
 
+// swallow leaves a signal that package os/signal cannot catch its default action.
+func swallow(unix.Signal) {}
+
 func ignored(sig unix.Signal) bool { return signal.Ignored(sig) }
 
 func watch(sigs []unix.Signal, f func(event)) (*watcher, error) {
