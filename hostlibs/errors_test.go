@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -120,9 +121,15 @@ func TestTraceShowsChanges(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(icd("libEGL_mesa.so.0")))
 	f.Add([]byte(`{"ICD": {"library_path": 3}}`))
+	f.Add([]byte(`{"settings": {"layers": [{"path": "/a//b", "control": "on"}]}, "settings_array": [{"layers": [{"path": "/c"}]}]}`))
 	f.Add([]byte(`{"layers": [{"name": "a", "library_path": "b", "override_paths": ["/c"]}, {"name": "d", "component_layers": ["a"]}]}`))
 	f.Add([]byte(`{"ICD": {"library_arch": "64", "library_path": "a\u0000b"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, m := range settingsManifests(b) {
+			if !path.IsAbs(m) || path.Clean(m) != m {
+				t.Fatalf("settings name %q", m)
+			}
+		}
 		for _, rule := range []*configs.Manifests{{Key: []string{"ICD", "library_path"}},
 			{Key: []string{"layer", "library_path"}, NameKey: []string{"layer", "name"}, ListKey: "layers", DirectoriesKey: "override_paths"}} {
 			parts, err := parseManifest(b, rule)
