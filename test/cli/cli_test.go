@@ -154,11 +154,11 @@ func have(t *testing.T, ok bool) bool {
 	return ok
 }
 
-// mounts lists what is mounted, except where another test makes a tree or has one mounted meanwhile.
+// mounts lists what is mounted, except where another test makes a tree, has one mounted or runs a container meanwhile.
 func mounts() string {
 	b, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		panic(err)
 	}
-	return regexp.MustCompile(`(?m)^\S+ \S*/(mmdebstrap\.|capsule-hook-|Test[A-Z]).*\n`).ReplaceAllString(string(b), "")
+	return regexp.MustCompile(`(?m)^\S+ \S*/(containers/|netns/|mmdebstrap\.|capsule-hook-|Test[A-Z]).*\n`).ReplaceAllString(string(b), "")
 }
