@@ -27,8 +27,25 @@ func catchInterruptions() interruptions {
 	return c
 }
 
-// end gives signals their usual effect again: another one ends us at once.
-func (c interruptions) end() { signal.Stop(c) }
+// end gives signals their usual effect again: another one ends us at once. One that came when all had been read already is
+// an error too, since nobody else will hear of it.
+func (c interruptions) end() error {
+	signal.Stop(c) // waits for what is under way
+	return c.pending()
+}
+
+func (c interruptions) pending() error {
+	select {
+	case s := <-c:
+		code := fault.ExitFailure
+		if n, ok := s.(syscall.Signal); ok {
+			code = 128 + int(n)
+		}
+		return fault.WithExit(fault.WithHint(errInterrupted, "nothing is left of it: start again when you like"), code)
+	default:
+		return nil
+	}
+}
 
 // interruptible is a stream that ends when we are asked to.
 type interruptible struct {
@@ -37,14 +54,8 @@ type interruptible struct {
 }
 
 func (r interruptible) Read(p []byte) (int, error) {
-	select {
-	case s := <-r.by:
-		code := fault.ExitFailure
-		if n, ok := s.(syscall.Signal); ok {
-			code = 128 + int(n)
-		}
-		return 0, fault.WithExit(fault.WithHint(errInterrupted, "nothing is left of it: start again when you like"), code)
-	default:
-		return r.Reader.Read(p)
+	if err := r.by.pending(); err != nil {
+		return 0, err
 	}
+	return r.Reader.Read(p)
 }

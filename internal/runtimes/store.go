@@ -187,7 +187,9 @@ func (s *Store) unpack(src *source, progress Progress) error {
 	stop := catchInterruptions()
 	src.stop = stop
 	err = s.fill(src, progress)
-	stop.end()
+	if late := stop.end(); late != nil && err == nil {
+		err = fmt.Errorf("%s %w: %w", src.path, ErrArchive, late)
+	}
 	if err != nil {
 		removeTree(s.entry(src.id))
 		os.Remove(lock.Name())
