@@ -84,7 +84,7 @@ type Stack struct {
 	Programs  []Program
 	Tools     []*Tool
 	Settings  []Settings
-	// Problems are damaged files that were left out, each in one line.
+	// Problems are files that were left out, damaged ones and those that this user may not read, each in one line.
 	Problems []string
 }
 

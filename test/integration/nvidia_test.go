@@ -26,21 +26,26 @@ import (
 type nvidia struct {
 	launch
 	t    *testing.T
-	home string   // for an ordinary user, empty if the tests run as one
-	dir  string   // of the probes
-	own  []string // flags without --bind
+	home string // for an ordinary user, empty if the tests run as one
+	dir  string // of the probes
+	// scene is the directory of the doctor's program.
+	scene string
+	own   []string // flags without --bind
 	// inPlace says that there are no namespaces: paths inside are the machine's.
 	inPlace bool
 }
+
+// ownLibraries is where the doctor's program tells what it had loaded, which are other files in a capsule.
+var ownLibraries = regexp.MustCompile(`,"libraries":\[[^\]]*\]`)
 
 func newNVIDIA(t *testing.T, runtime string, flags ...string) *nvidia {
 	return newNVIDIAWith(t, trees.GPUProbes(t), runtime, flags...)
 }
 
 func newNVIDIAWith(t *testing.T, probes, runtime string, flags ...string) *nvidia {
-	n := &nvidia{t: t, dir: probes, own: flags}
+	n := &nvidia{t: t, dir: probes, own: flags, scene: sceneDir(t, "x86_64")}
 	n.launch = launch{runtime: trees.Tree(t, runtime), host: trees.Tree(t, "hostnvidia"),
-		flags: append(slices.Clone(flags), "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro")}
+		flags: append(slices.Clone(flags), "--bind", n.dir+":/gpu:ro", "--bind", trees.Probes(t)+":/probes:ro", "--bind", n.scene+":/scene:ro")}
 	if os.Geteuid() == 0 {
 		n.home = nobodysHome(t)
 	}
@@ -53,8 +58,10 @@ func (n *nvidia) natively(argv ...string) string {
 	argv, env, dir := slices.Clone(argv), n.env, n.dir
 	if strings.HasPrefix(argv[0], "/probes/") {
 		dir = trees.Probes(n.t)
+	} else if strings.HasPrefix(argv[0], "/scene/") {
+		dir = n.scene
 	}
-	argv[0] = strings.NewReplacer("/gpu/", "/mnt/bin/", "/probes/", "/mnt/bin/").Replace(argv[0])
+	argv[0] = strings.NewReplacer("/gpu/", "/mnt/bin/", "/probes/", "/mnt/bin/", "/scene/", "/mnt/").Replace(argv[0])
 	if n.display != nil {
 		env = append(slices.Clone(env), n.display.Env()...)
 	}
@@ -93,6 +100,7 @@ func (n *nvidia) finish(cmd *exec.Cmd) string {
 	if cmd.ProcessState == nil {
 		n.t.Fatal(err)
 	}
+	out = ownLibraries.ReplaceAll(out, nil)
 	lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(l, "time ") })
 	return strings.Join(lines, "\n") + cmd.ProcessState.String()
 }
@@ -222,12 +230,12 @@ func TestNVIDIADriverBoundary(t *testing.T) {
 	n.same("interface 5: -3, 5", "/gpu/vendor", "vulkan", "libGLX_nvidia.so.0")
 	n.same("__glx_Main: 0", "/gpu/vendor", "glx", "libGLX_nvidia.so.0")
 	n.same("__egl_Main: 0", "/gpu/vendor", "egl", "libEGL_nvidia.so.0")
-	n.same("vkCreateInstance: -9", "/gpu/vk_draw")
+	n.same("vkCreateInstance: VK_ERROR_INCOMPATIBLE_DRIVER", "/scene/capsule-scene", "vulkan", "/dev/null")
 	n.same("cuInit: 100 ", "/gpu/cuda")
 	n.stdin = strings.Join(functionsOf(t, n.host, "x86_64-linux-gnu", "libGLX_nvidia.so.0"), "\n") + "\n"
 	n.same(", 0 missing\n", "/gpu/entries", "libGLX_nvidia.so.0")
 	n.stdin, n.env = "", []string{"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
-	n.same("eglQueryDevicesEXT: 1, 0 devices", "/gpu/egl_draw")
+	n.same("EGL has no devices", "/scene/capsule-scene", "gl-device", "/dev/null")
 	n.env, n.display = []string{"__GLX_VENDOR_LIBRARY_NAME=nvidia"}, xvfb.Start(t)
 	n.same("GLX core 4.5: no context", "/probes/contexts", "glx")
 }
@@ -283,14 +291,15 @@ func TestNVIDIALoads(t *testing.T) {
 	n.env = []string{"LD_DEBUG=files", "__GLX_VENDOR_LIBRARY_NAME=nvidia",
 		"__EGL_VENDOR_LIBRARY_FILENAMES=/usr/share/glvnd/egl_vendor.d/10_nvidia.json"}
 	all := 0
-	for _, argv := range [][]string{{"/gpu/cuda"}, {"/gpu/egl_draw"}, {"/gpu/vk_draw"}, {"/gpu/media"}, {"/probes/contexts", "glx"}} {
+	for _, argv := range [][]string{{"/gpu/cuda"}, {"/scene/capsule-scene", "gl-device", "/dev/null"},
+		{"/scene/capsule-scene", "vulkan", "/dev/null"}, {"/gpu/media"}, {"/probes/contexts", "glx"}} {
 		want, got := loaded(n.natively(argv...), "/"), loaded(n.inside(argv...), "/run/capsule/x86_64-linux-gnu/host/")
 		if !slices.Equal(got, want) {
 			t.Errorf("%s loads natively\n%q\nin the capsule\n%q", argv[0], want, got)
 		}
 		all += len(want)
 	}
-	if all < 20 { // 9 of vk_draw alone
+	if all < 20 { // 9 of Vulkan alone
 		t.Errorf("ld.so told of %d libraries only", all)
 	}
 }
