@@ -54,7 +54,7 @@ func unpackMtree(s *source, dir string, progress Progress) error {
 		return err
 	}
 	defer depot.Close()
-	m := &mtreeWriter{depot: depot, top: filepath.Join(dir, "files"), dirs: map[string]bool{".": true}}
+	m := &mtreeWriter{depot: depot, top: filepath.Join(dir, "files"), dirs: map[string]bool{".": true}, stop: s.stop}
 	if err := os.Mkdir(m.top, 0o755); err != nil {
 		return err
 	}
@@ -62,6 +62,9 @@ func unpackMtree(s *source, dir string, progress Progress) error {
 	if errors.Is(err, errMtree) {
 		return fault.WithHint(fmt.Errorf("%s %w: %w", s.path, ErrArchive, err),
 			"let Steam look at the files: in its library, the runtime's properties, Installed Files, Verify integrity")
+	}
+	if errors.Is(err, errInterrupted) {
+		return fmt.Errorf("%s %w: %w", filepath.Dir(s.path), ErrArchive, err)
 	}
 	return err
 }
@@ -75,6 +78,7 @@ type mtreeWriter struct {
 	depot *os.Root
 	top   string
 	dirs  map[string]bool
+	stop  interruptions
 }
 
 func (m *mtreeWriter) writeAll(compressed io.Reader) error {
@@ -93,6 +97,9 @@ func (m *mtreeWriter) writeAll(compressed io.Reader) error {
 		}
 		if e.name == "" {
 			continue
+		}
+		if err := m.stop.pending(); err != nil { // here, for all of the description may have been read ahead
+			return err
 		}
 		if err := m.write(&e); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
@@ -178,7 +185,7 @@ func (m *mtreeWriter) file(e *mtreeEntry, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, f)
+	_, err = io.Copy(out, interruptible{f, m.stop})
 	if closed := out.Close(); err == nil {
 		err = closed
 	}

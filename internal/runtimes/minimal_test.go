@@ -124,6 +124,23 @@ func TestMinimalRuntimeRefused(t *testing.T) {
 	}
 }
 
+// A signal that asks us to end does so before the next file, and names what was unpacked.
+func TestMinimalRuntimeInterrupted(t *testing.T) {
+	platform := minimal(t, described) + "/sniper_platform_3.0.20250101.1"
+	s, err := mtreeSource(platform)
+	must(t, err)
+	s.stop = make(interruptions, 1)
+	s.stop <- syscall.SIGTERM
+	dir := t.TempDir()
+	err = unpackMtree(s, dir, nil)
+	if !errors.Is(err, errInterrupted) || fault.ExitCode(err) != 143 || !strings.HasPrefix(err.Error(), platform+" cannot be unpacked: ") {
+		t.Errorf("%v", err)
+	}
+	if all, err := os.ReadDir(dir + "/files"); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
 // FuzzMtree: what a line names lies below the top, and a link has a target.
 func FuzzMtree(f *testing.F) {
 	for _, line := range strings.Split(described, "\n") {
