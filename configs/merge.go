@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
@@ -64,7 +63,10 @@ func sources(dir string, whose trust.Whose) ([]Source, error) {
 		return nil, nil
 	}
 	entries, err := os.ReadDir(dir) // sorted
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+	if errors.Is(err, fs.ErrPermission) {
+		err = cmp.Or(trust.Check(dir, whose), err) // which tells a directory that we cannot read from one that we cannot get at
+	}
+	if trust.Missing(err, whose) {
 		return nil, nil
 	}
 	if err != nil {

@@ -71,8 +71,11 @@ func rootsOwn(program string) error {
 		return nil // it may yet be installed
 	}
 	if err != nil {
-		return fault.WithHint(fmt.Errorf("others than root can change %s, which root is to run: %w", program, err),
-			"install capsule-run, by `make install` or a package, where root alone can write to it and to the directories above")
+		hint := "install capsule-run where root alone can write to it and to the directories above, as a package does"
+		if repair := fault.Hint(err); repair != "" { // Debian up to 11 gives /usr/local to a group
+			hint = repair + ", or " + hint
+		}
+		return fault.WithHint(fmt.Errorf("others than root can change %s, which root is to run: %w", program, err), hint)
 	}
 	return nil
 }

@@ -1,17 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
@@ -95,7 +91,7 @@ func (s *Sources) standing() ([]*file, error) {
 	}
 	for _, name := range s.users() {
 		text, err := trust.Read(name, trust.User, maxSize)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		if trust.Missing(err, trust.User) {
 			continue
 		}
 		if err != nil {

@@ -1,13 +1,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/trust"
@@ -87,7 +83,7 @@ func LoadSystem(name string, explicit bool) (*System, error) {
 // readSystem returns nil if there is no such file, and need not be one.
 func readSystem(name string, explicit bool) (*file, error) {
 	text, err := trust.Read(name, trust.Machine, maxSize)
-	if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && !explicit {
+	if trust.Missing(err, trust.Machine) && !explicit {
 		return nil, nil
 	}
 	if err != nil {

@@ -7,16 +7,20 @@
 // rename or remove it, and that is root. Links are followed one by one, and must belong to root too.
 //
 // For others it is what can be asked of everybody's home: that not the whole world can write to it. Groups are
-// let be, since many systems give each user one (umask 002); so are owners, whom a user namespace does not show. That
-// counts for a user's own files whoever reads them.
+// let be, since many systems give each user one (umask 002); so are owners, whom a user namespace does not show, except in
+// a directory in which everybody can make files: what lies in /tmp, which some services have as their home, may be
+// anybody's. That counts for a user's own files whoever reads them.
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -37,8 +41,18 @@ const (
 // maxLinks in a path is the kernel's (include/linux/namei.h, MAXSYMLINKS).
 const maxLinks = 40
 
-// Read returns the text of a regular file of at most limit bytes. It does not wait for a pipe's writer. That the file does not
-// exist is fs.ErrNotExist or ENOTDIR; what makes it untrustworthy has a hint.
+// errUnreachable says that a directory above may not be searched.
+var errUnreachable = errors.New("a directory above is closed to this user")
+
+// Missing says whether an error of Read or Check means that there is no such file for us. A user's is missing, too, where
+// a directory above it may not be searched: HOME is then somebody else's (/root, after setpriv(1)), or on a server that does
+// not know root as such. Git has the same rule.
+func Missing(err error, whose Whose) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || whose == User && errors.Is(err, errUnreachable)
+}
+
+// Read returns the text of a regular file of at most limit bytes. It does not wait for a pipe's writer. Missing tells whether
+// there is none; what makes it untrustworthy has a hint.
 func Read(name string, whose Whose, limit int64) ([]byte, error) {
 	w, err := follow(name, ruleFor(whose))
 	if err != nil {
@@ -107,6 +121,20 @@ func (r rule) look(f *os.File) (kind uint32, err error) {
 		return kind, fault.WithHint(fmt.Errorf("%s can be written by others than its owner", f.Name()), "chmod "+who+"-w "+f.Name())
 	}
 	return kind, nil
+}
+
+// lookIn judges what lies in a directory in which everybody can make files, but nobody can replace another's: the owner is who
+// has written it.
+func (r rule) lookIn(dir, f *os.File) error {
+	var above, st unix.Stat_t
+	if r.root || unix.Fstat(int(dir.Fd()), &above) != nil || above.Mode&0o002 == 0 || unix.Fstat(int(f.Fd()), &st) != nil {
+		return nil
+	}
+	if st.Uid == 0 || st.Uid == above.Uid || int(st.Uid) == os.Geteuid() {
+		return nil
+	}
+	return fault.WithHint(fmt.Errorf("%s belongs to user %d, in a directory in which everybody can make files", f.Name(), st.Uid),
+		"make it yours: chown -h "+strconv.Itoa(os.Geteuid())+" "+f.Name()+", or remove it")
 }
 
 // walk is a path that is followed name by name: at is an O_PATH descriptor of how far it is, up of the directory above.
@@ -194,6 +222,9 @@ func (w *walk) step(dir int, part string) error {
 	if err == unix.ENOTDIR {
 		fd, err = unix.Openat(dir, part, flags, 0)
 	}
+	if err == unix.EACCES { // O_PATH asks for no right to the file itself
+		return &os.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w (%w)", err, errUnreachable)}
+	}
 	if err != nil {
 		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
@@ -202,6 +233,9 @@ func (w *walk) step(dir int, part string) error {
 	}
 	w.up, w.at = w.at, os.NewFile(uintptr(fd), name)
 	w.kind, err = w.rule.look(w.at)
+	if err == nil && dir != unix.AT_FDCWD && part != "." && part != ".." {
+		err = w.rule.lookIn(w.up, w.at)
+	}
 	if err != nil && w.wrong == nil {
 		w.wrong = err
 	}
@@ -221,6 +255,9 @@ func (w *walk) open() (*os.File, error) {
 	}
 	f := os.NewFile(uintptr(fd), name)
 	kind, err := w.rule.look(f)
+	if err == nil {
+		err = w.rule.lookIn(w.up, f)
+	}
 	if err == nil && kind != unix.S_IFREG {
 		err = fmt.Errorf("%s: not a regular file", name)
 	}

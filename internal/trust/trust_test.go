@@ -2,16 +2,22 @@ package trust
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
+
+// envName has the file that a process without root's rights is to read.
+const envName = "TRUST_TEST_FILE"
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -49,7 +55,21 @@ func TestRead(t *testing.T) {
 		{"a directory is a user's", func(a string) error { return os.Chown(a, 1234, 0) }, "", "a belongs to user 1234", ""},
 		{"a user's file in a directory with the sticky bit", func(a string) error {
 			return errors.Join(os.Chmod(a+"/b", 0o777|os.ModeSticky), os.Chown(a+"/b/file", 1234, 0))
-		}, "", "a/b/file belongs to user 1234", ""},
+		}, "", "a/b/file belongs to user 1234", "a/b/file belongs to user 1234, in a directory in which everybody"},
+		{"a user's directory in one with the sticky bit", func(a string) error {
+			return errors.Join(os.Chmod(a, 0o777|os.ModeSticky), os.Chown(a+"/b", 1234, 0))
+		}, "", "a/b belongs to user 1234", "a/b belongs to user 1234, in a directory in which everybody"},
+		{"a user's link in one with the sticky bit", func(a string) error {
+			return errors.Join(os.Symlink("b", a+"/link"), os.Chmod(a, 0o777|os.ModeSticky), os.Lchown(a+"/link", 1234, 0))
+		}, "link/file", "a/link belongs to user 1234", "a/link belongs to user 1234, in a directory in which everybody"},
+		{"a user's directory with the sticky bit", func(a string) error {
+			return errors.Join(os.Chmod(a, 0o777|os.ModeSticky), os.Chown(a, 1234, 0), os.Chown(a+"/b", 1234, 0))
+		}, "", "a belongs to user 1234", ""},
+		{"a group's directory with the group bit", func(a string) error { return os.Chmod(a, 0o775|os.ModeSetgid) }, "", "a can be", ""},
+		{"a directory that can be searched and not read", func(a string) error { return os.Chmod(a, 0o711) }, "", "", ""},
+		{"nobody's directories, as in a user namespace", func(a string) error {
+			return errors.Join(os.Chown(a, 65534, 65534), os.Chown(a+"/b", 65534, 65534), os.Chown(a+"/b/file", 65534, 65534))
+		}, "", "a belongs to user 65534", ""},
 		{"a link to it", func(a string) error { return os.Symlink("b/../b/./file", a+"/link") }, "link", "", ""},
 		{"an absolute link to its directory", func(a string) error { return os.Symlink(a+"/b", a+"/link") }, "link/file", "", ""},
 		{"a link of a user's", func(a string) error {
@@ -110,5 +130,43 @@ func TestMissing(t *testing.T) {
 	}
 	if fds, _ := os.ReadDir("/proc/self/fd"); len(fds) > 30 {
 		t.Errorf("%d descriptors are open", len(fds))
+	}
+}
+
+// Whose environment leads to a home that they cannot look into has no configuration there; what they can see and not read is
+// an error.
+func TestUnreachable(t *testing.T) {
+	if os.Getenv(envName) != "" {
+		_, err := Read(os.Getenv(envName), User, 100)
+		fmt.Println(Missing(err, User), Missing(err, Machine), err)
+		os.Exit(0)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	a := tree(t)
+	must(t, os.Chmod(filepath.Dir(filepath.Dir(a)), 0o755))
+	must(t, os.Chmod(filepath.Dir(a), 0o755))
+	self, err := os.ReadFile("/proc/self/exe")
+	must(t, err)
+	must(t, os.WriteFile(a+"/test", self, 0o755))
+	for _, c := range []struct {
+		dir, file os.FileMode
+		want      string
+	}{
+		{0o700, 0o600, "true false open " + a + "/b/file: permission denied"},
+		{0o711, 0o600, "false false open " + a + "/b/file: permission denied"},
+		{0o711, 0o644, "false false <nil>"},
+		{0o600, 0o644, "true false "},
+	} {
+		must(t, os.Chmod(a+"/b", c.dir))
+		must(t, os.Chmod(a+"/b/file", c.file))
+		cmd := exec.Command(a+"/test", "-test.run=^TestUnreachable$")
+		cmd.Env = []string{envName + "=" + a + "/b/file"}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), c.want) {
+			t.Errorf("%o %o: %s, %v", c.dir, c.file, out, err)
+		}
 	}
 }
