@@ -84,16 +84,19 @@ type search struct {
 
 // look reads /proc once, and says whether it should be read again.
 func (s *search) look() (again bool) {
-	namespaces := map[string]bool{}
+	views := map[string]bool{}
 	processes, _ := filepath.Glob(s.proc + "/[0-9]*")
 	for _, p := range processes {
 		if s.left <= 0 {
 			return true
 		}
 		namespace, err := os.Readlink(p + "/ns/mnt")
-		if err == nil && !namespaces[namespace] {
-			namespaces[namespace] = true // its processes have one table
-			err = s.read(p, "/mountinfo")
+		root, _ := os.Readlink(p + "/root")
+		if view := namespace + " " + root; err == nil && !views[view] {
+			// Its processes have one table, of which each sees what its root has: a browser's sandbox sees nothing.
+			if err = s.read(p, "/mountinfo"); err == nil {
+				views[view] = true
+			}
 		}
 		for _, table := range []string{"/maps", "/cmdline"} { // ld.so's command line has what it may load later
 			if s.direct && err == nil && own(p) {

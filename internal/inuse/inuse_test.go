@@ -81,6 +81,22 @@ func TestMapped(t *testing.T) {
 	}
 }
 
+// A process that has left its namespace's root behind (chroot) sees none of the mounts that others there see.
+func TestOtherRoot(t *testing.T) {
+	dir := t.TempDir()
+	for _, p := range []struct{ id, root, mounts string }{
+		{"10", "/proc/10/fdinfo", ""}, {"9", "/", "1 2 3:4 /a/trees/x/tree/usr /usr ro - ext4 /dev/x rw\n"}} {
+		must(t, os.MkdirAll(dir+"/"+p.id+"/ns", 0o755))
+		must(t, os.Symlink("mnt:[1]", dir+"/"+p.id+"/ns/mnt"))
+		must(t, os.Symlink(p.root, dir+"/"+p.id+"/root"))
+		must(t, os.WriteFile(dir+"/"+p.id+"/mountinfo", []byte(p.mounts), 0o644))
+	}
+	s := search{proc: dir, left: maxText, missing: []string{"/trees/x/tree"}, found: map[string]Process{}}
+	if s.look(); s.found["/trees/x/tree"].ID != 9 {
+		t.Errorf("%v", s.found)
+	}
+}
+
 // Tables of which there are too many may have anything; what a process calls itself is no escape sequence.
 func TestHostileProc(t *testing.T) {
 	dir := t.TempDir()
