@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,14 +81,40 @@ func (d *doctor) weigh() report.Severity {
 
 // findSession tells what could not be tried for want of a session.
 func (d *doctor) findSession() {
-	for _, s := range []struct{ platform, what, variable string }{
-		{"x11", "X11", "DISPLAY"}, {"wayland", "Wayland", "WAYLAND_DISPLAY"},
-	} {
-		failed := func(x report.Scene) bool { return x.Platform == s.platform && x.Verdict == report.BothFail }
-		if !d.shown(s.platform) && slices.ContainsFunc(d.report.Scenes, failed) {
-			d.found(report.Note, "", s.what+" was not tried: "+s.variable+" is not set", "run it in a session of "+s.what+" to have that tried")
+	for _, s := range []struct{ session, variable string }{{"X11", "DISPLAY"}, {"Wayland", "WAYLAND_DISPLAY"}} {
+		without := func(x report.Scene) bool { return d.report.NoSession(&x) == s.session }
+		if slices.ContainsFunc(d.report.Scenes, without) {
+			d.found(report.Note, "", s.session+" was not tried: "+s.variable+" is not set", "run it in a session of "+s.session+" to have that tried")
 		}
 	}
+}
+
+// findUnreached tells of sessions that are there by name alone, by the step in which scenes found that out.
+func (d *doctor) findUnreached(scenes map[string][]*report.Scene) {
+	for _, step := range slices.Sorted(maps.Keys(scenes)) {
+		var names []string
+		for _, s := range scenes[step] {
+			if !slices.Contains(names, s.Name) { // another architecture's has the same
+				names = append(names, s.Name)
+			}
+		}
+		d.found(report.Warning, "", fmt.Sprintf("the session cannot be reached: %s (%s)", scenes[step][0].Native.Error, strings.Join(names, ", ")),
+			connecting[step])
+	}
+}
+
+// connecting are the steps in which a scene connects to the session, each with what to do where it cannot.
+var connecting = map[string]string{
+	"XOpenDisplay":       "start capsule-run in the session, as the user whose it is; DISPLAY names its X server, XAUTHORITY the file that lets programs in",
+	"wl_display_connect": "start capsule-run in the session, as the user whose it is; WAYLAND_DISPLAY names the compositor's socket in XDG_RUNTIME_DIR",
+}
+
+// giveDevices is how a container is given the GPU, by the engine's name in container.
+var giveDevices = map[string]string{
+	"podman":  "start the container with the GPU's devices, --device /dev/dri for example (docs/podman.md)",
+	"docker":  "start the container with the GPU's devices, --device /dev/dri for example (docs/podman.md)",
+	"flatpak": "give the Flatpak the GPU: flatpak run --device=dri, or for good flatpak override --user --device=dri",
+	"snap":    "give the snap the GPU: snap connect with its name and :opengl",
 }
 
 // packages names what has 32-bit drivers in the distributions that we know, by os-release(5); empty for another.

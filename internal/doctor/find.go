@@ -63,9 +63,13 @@ func (d *doctor) findLaunch() {
 // title names a scene: "x86_64: Vulkan (vulkan)".
 func title(s *report.Scene) string { return fmt.Sprintf("%s: %s (%s)", s.Arch, s.API, s.Name) }
 
+// noFile is how ld.so says that it finds no library (elf/dl-load.c of glibc).
+const noFile = "cannot open shared object file"
+
 // findScenes tells what the verdicts mean.
 func (d *doctor) findScenes() {
-	neither := map[string][]string{} // by architecture: they have one cause often, that there is no GPU
+	neither := map[string][]string{}          // by architecture: they have one cause often, that there is no GPU
+	unreached := map[string][]*report.Scene{} // by step: the session is there by name alone
 	for i := range d.report.Scenes {
 		s := &d.report.Scenes[i]
 		switch s.Verdict {
@@ -79,7 +83,11 @@ func (d *doctor) findScenes() {
 		case report.NativeFails:
 			d.found(report.Note, s.API, fmt.Sprintf("%s works through the capsule alone; natively: %s", title(s), failure(s.Native)), "")
 		case report.BothFail:
-			if d.shown(s.Platform) {
+			switch {
+			case d.report.NoSession(s) != "": // told by findSession
+			case s.Native != nil && connecting[s.Native.Step] != "":
+				unreached[s.Native.Step] = append(unreached[s.Native.Step], s)
+			default:
 				neither[s.Arch] = append(neither[s.Arch], s.Name+" ("+failure(s.Native)+")")
 			}
 		case report.Same:
@@ -87,9 +95,13 @@ func (d *doctor) findScenes() {
 		}
 	}
 	for _, a := range slices.Sorted(maps.Keys(neither)) {
-		d.found(d.bothFail(), "", a+": can be drawn on neither side: "+strings.Join(neither[a], ", "),
-			"the host's drivers are the place to look: capsule-run inspect shows them and what they lack")
+		hint := "the host's drivers are the place to look: capsule-run inspect shows them and what they lack"
+		if !slices.ContainsFunc(neither[a], func(s string) bool { return !strings.Contains(s, noFile) }) {
+			hint = "install the host's package with that library, for " + a
+		}
+		d.found(d.bothFail(), "", a+": can be drawn on neither side: "+strings.Join(neither[a], ", "), hint)
 	}
+	d.findUnreached(unreached)
 }
 
 // failure words what a side could not do.
@@ -111,13 +123,6 @@ func (d *doctor) bothFail() report.Severity {
 	return report.Warning
 }
 
-func (d *doctor) shown(platform string) bool { return inSession(platform, d.report.Machine.Sessions) }
-
-// inSession says whether the session has what a platform takes.
-func inSession(platform string, sessions []string) bool {
-	return platform != "x11" && platform != "wayland" || slices.Contains(sessions, platform)
-}
-
 // failureHint looks for the cause of a failure in what the plan says, and in the words of ld.so.
 func (d *doctor) failureHint(s *report.Scene) string {
 	text := s.Capsule.Error + " " + strings.Join(s.Capsule.Output, " ")
@@ -133,7 +138,7 @@ func (d *doctor) failureHint(s *report.Scene) string {
 	switch {
 	case strings.Contains(text, "undefined symbol") || strings.Contains(text, "symbol lookup error"):
 		return "a library is older than what asks for the symbol: capsule-run plan says which side each is from; a newer runtime may have it"
-	case strings.Contains(text, "cannot open shared object file"):
+	case strings.Contains(text, noFile):
 		return "a library is missing: capsule-run inspect says which of the host's, capsule-run plan what the runtime gives"
 	case p != nil && s.Boundary == "":
 		return "the plan has nothing of this API: capsule-run plan lists what is brought in"
@@ -254,7 +259,7 @@ func (d *doctor) findDevices() {
 	switch c := d.report.Machine.Container; {
 	case len(devices.GPUs) == 0 && c != "":
 		d.found(report.Note, "", "no GPU is to be seen in this container ("+c+"): everything is drawn by the processor",
-			"start the container with the GPU's devices, --device /dev/dri for example (docs/podman.md)")
+			first(giveDevices[c], "start the container with the GPU's devices, those below /dev/dri for example"))
 	case len(devices.GPUs) == 0:
 		d.found(report.Note, "", "no GPU was found: everything is drawn by the processor",
 			"in a virtual machine that is so; else see with lspci and dmesg whether its kernel driver is loaded")

@@ -82,10 +82,22 @@ func TestFindings(t *testing.T) {
 		"neither": {func(d *doctor) {
 			d.report.Scenes[0].Native, d.report.Scenes[0].Capsule = &report.Drawing{Error: "e"}, &report.Drawing{Error: "e"}
 		}, report.Warning, "x86_64: can be drawn on neither side: glx (e)", "inspect", true},
+		"no library": {func(d *doctor) {
+			d.report.Scenes[0].Native = &report.Drawing{Error: "libX.so.1: cannot open shared object file: No such file or directory", Step: "libX.so.1"}
+			d.report.Scenes[0].Capsule = d.report.Scenes[0].Native
+		}, report.Warning, "can be drawn on neither side: glx (libX.so.1: cannot open", "package with that library, for x86_64", true},
 		"session": {func(d *doctor) {
 			d.report.Scenes[0].Native, d.report.Scenes[0].Capsule = &report.Drawing{Error: "e"}, &report.Drawing{Error: "e"}
 			d.report.Machine.Sessions = nil
 		}, report.Note, "X11 was not tried: DISPLAY is not set", "session", true},
+		"unreached": {func(d *doctor) {
+			d.report.Scenes[0].Native = &report.Drawing{Error: "no connection to display :9", Step: "XOpenDisplay"}
+			d.report.Scenes[0].Capsule = d.report.Scenes[0].Native
+		}, report.Warning, "the session cannot be reached: no connection to display :9 (glx)", "XAUTHORITY", true},
+		"flatpak": {func(d *doctor) { d.report.Stack.Devices.GPUs, d.report.Machine.Container = nil, "flatpak" }, report.Note,
+			"in this container (flatpak)", "--device=dri", true},
+		"another container": {func(d *doctor) { d.report.Stack.Devices.GPUs, d.report.Machine.Container = nil, "lxc" }, report.Note,
+			"in this container (lxc)", "below /dev/dri", true},
 		"node": {func(d *doctor) {
 			n := d.report.Stack.Devices.GPUs[0].Nodes[0]
 			n.State, n.Problem, n.Hint = hostgpu.NoAccess, "may not be opened", "join group render"
@@ -125,6 +137,31 @@ func TestFindings(t *testing.T) {
 				t.Errorf("%s: %d columns: %s", name, len([]rune(l)), l)
 			}
 		}
+	}
+}
+
+// TestUntried: scenes that were not tried have no row in the table but a line, one for each reason.
+func TestUntried(t *testing.T) {
+	d := patient()
+	d.report.Machine.Sessions = nil
+	failed := &report.Drawing{Error: "no", Step: "XOpenDisplay"}
+	for _, s := range []report.Scene{{Name: "egl-x11", Platform: "x11"}, {Name: "egl-wayland", Platform: "wayland"}, {Name: "vulkan-x11", Platform: "x11"},
+		{Name: "vulkan", Platform: "memory"}} {
+		s.Arch, s.Native, s.Capsule = "x86_64", failed, failed
+		d.report.Scenes = append(d.report.Scenes, s)
+	}
+	var out strings.Builder
+	if err := Print(&out, d.judged().report, table.Style{}, "attach it"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n  not tried, for there is no X11 session: egl-x11, vulkan-x11\n", "\n  not tried, for there is no Wayland session: egl-wayland\n",
+		"\n  vulkan  neither "} {
+		if strings.Count(out.String(), want) != 1 {
+			t.Errorf("not once %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "\n  egl") {
+		t.Errorf("a row of what was not tried:\n%s", out.String())
 	}
 }
 

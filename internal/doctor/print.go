@@ -47,7 +47,8 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 	pair("runtime", dir, rt.System, known("glibc ", rt.Glibc))
 	pair("isolation", first(r.Isolation, "nothing could be started"))
 
-	arch, absent := "", ""
+	arch := ""
+	var apart missed
 	var t *table.Table
 	end := func() {
 		if t == nil {
@@ -57,10 +58,10 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 		for _, v := range versions(r, arch) {
 			lines(w, s, "  ", v)
 		}
-		if absent != "" {
-			lines(w, s, "  ", "not on the host: "+absent)
+		for _, why := range apart.reasons {
+			lines(w, s, "  ", why+": "+strings.Join(apart.scenes[why], ", "))
 		}
-		absent = ""
+		apart = missed{}
 	}
 	for i := range r.Scenes {
 		x := &r.Scenes[i]
@@ -70,12 +71,15 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 			fmt.Fprintf(w, "\n%s\n", s.Bold(fault.Printable(arch+bridged(r, arch))))
 			t = &table.Table{Head: []string{"scene", "capsule", "boundary", "ms", "device"}}
 		}
-		if x.Verdict == report.Absent {
-			absent += known(", ", x.Name)
-			absent = strings.TrimPrefix(absent, ", ")
+		if session := r.NoSession(x); session != "" {
+			apart.add("not tried, for there is no "+session+" session", x.Name)
 			continue
 		}
-		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x, r.Machine.Sessions))
+		if x.Verdict == report.Absent {
+			apart.add("not on the host", x.Name)
+			continue
+		}
+		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
 	}
 	end()
 	if len(r.Scenes) > 0 {
@@ -102,6 +106,22 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 	lines(w, s, "", summary(r))
 	lines(w, s, "", attach)
 	return w.Flush()
+}
+
+// missed are the scenes that have no row in a table, by the reason, which are in the order of the scenes.
+type missed struct {
+	reasons []string
+	scenes  map[string][]string
+}
+
+func (m *missed) add(reason, scene string) {
+	if m.scenes == nil {
+		m.scenes = map[string][]string{}
+	}
+	if m.scenes[reason] == nil {
+		m.reasons = append(m.reasons, reason)
+	}
+	m.scenes[reason] = append(m.scenes[reason], scene)
 }
 
 // lines writes a text broken behind a lead.
@@ -186,10 +206,8 @@ func times(s *report.Scene) string {
 }
 
 // onDevice is the native device, and the other one where that differs.
-func onDevice(s *report.Scene, sessions []string) string {
+func onDevice(s *report.Scene) string {
 	switch {
-	case s.Verdict == report.BothFail && !inSession(s.Platform, sessions):
-		return "no " + s.Platform + " session"
 	case s.Native.Drawn() && s.Capsule.Drawn() && s.Native.Device != s.Capsule.Device:
 		return first(s.Native.Device, "-") + "; capsule: " + first(s.Capsule.Device, "-")
 	case s.Native.Drawn():

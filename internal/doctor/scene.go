@@ -31,7 +31,7 @@ type told struct {
 
 var errNothingTold = errors.New("it said nothing that can be read")
 
-// parseTold reads the JSON object that a scene prints. A driver may have printed something before it.
+// parseTold reads the JSON object that a scene prints, on one line. A driver may have printed something before it.
 func parseTold(out []byte) (*told, error) {
 	for len(out) > 0 {
 		line := out
@@ -40,7 +40,7 @@ func parseTold(out []byte) (*told, error) {
 		}
 		if bytes.HasPrefix(line, []byte("{")) {
 			t := &told{}
-			if err := json.NewDecoder(bytes.NewReader(out)).Decode(t); err == nil {
+			if err := json.Unmarshal(line, t); err == nil {
 				t.bound()
 				return t, nil
 			}

@@ -3,8 +3,10 @@
 package integration
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"image/png"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,6 +25,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/doctor/page"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
 	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/test/screen"
 	"github.com/capsule-run/capsule-run/test/trees"
 	"github.com/capsule-run/capsule-run/test/xvfb"
 )
@@ -57,22 +60,33 @@ func TestPage(t *testing.T) {
 	libraries := r.Plan.Architectures[0].Libraries
 
 	t.Run("pictures", func(t *testing.T) {
-		sizes := value[[][2]int](b, `[...document.images].map(i => [i.naturalWidth, i.naturalHeight])`)
-		want := 0
+		want, files := 0, map[string]bool{}
 		for _, s := range r.Scenes {
 			for _, d := range []*report.Drawing{s.Native, s.Capsule} {
 				if d != nil && len(d.PNG) > 0 {
 					want++
+					files[string(d.PNG)] = true
 				}
 			}
 		}
-		if len(sizes) < want || want == 0 {
-			t.Errorf("%d pictures, the report has %d", len(sizes), want)
+		shown := value[[][2]float64](b, `[...document.querySelectorAll(".pictures use")].map(u => [u.getBBox().width, u.getBBox().height])`)
+		if len(shown) < want || want == 0 {
+			t.Errorf("%d pictures, the report has %d", len(shown), want)
 		}
-		for i, s := range sizes {
-			if s != [2]int{256, 256} {
+		for i, s := range shown {
+			if s != [2]float64{256, 256} {
 				t.Errorf("picture %d has %v", i, s)
 			}
+		}
+		if n := value[int](b, `document.querySelectorAll("image").length - document.querySelectorAll(".difference").length`); n != len(files) {
+			t.Errorf("%d pictures are on the page, of %d", n, len(files))
+		}
+		var shot []byte
+		b.run(chromedp.Screenshot(".pictures svg", &shot, chromedp.ByQuery))
+		if img, err := png.Decode(bytes.NewReader(shot)); err != nil {
+			t.Error(err)
+		} else if err := screen.LooksLikeScene(img); err != nil {
+			t.Errorf("the first picture: %v", err)
 		}
 	})
 	t.Run("neighbours", func(t *testing.T) { neighbours(t, b, libraries) })
@@ -336,7 +350,7 @@ func TestHostilePage(t *testing.T) {
 		if told := value[string](b, `document.querySelector(".info").textContent`); !strings.Contains(told, "<img src=x onerror=alert(1)>") {
 			t.Errorf("of the library is told: %.200s", told)
 		}
-		if n := value[int](b, `document.scripts.length + document.images.length`); n != 1 {
+		if n := value[int](b, `document.scripts.length + document.querySelectorAll("img, image").length`); n != 1 {
 			t.Errorf("%d scripts and pictures", n)
 		}
 	}

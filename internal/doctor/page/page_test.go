@@ -93,10 +93,10 @@ var allowed = map[string]bool{}
 
 func init() {
 	for _, name := range strings.Fields(`html head meta title style script body a header footer nav main section article div span p ul li h1 h2 h3 dl dt dd
-		table thead tbody tr th td details summary figure figcaption img pre code strong em br button label input time
-		svg g rect text path circle
-		@lang @charset @http-equiv @content @name @class @id @href @aria-label @aria-labelledby @aria-live @role @tabindex @hidden @type @open @scope
-		@colspan @src @alt @width @height @autocomplete @spellcheck @placeholder
+		table thead tbody tr th td details summary figure figcaption pre code strong em br button label input time
+		svg g rect text path circle defs image use
+		@lang @charset @http-equiv @content @name @class @id @href @aria-label @aria-hidden @aria-labelledby @aria-live @role @tabindex @hidden @type @open @scope
+		@colspan @width @height @autocomplete @spellcheck @placeholder
 		@x @y @rx @cx @cy @r @d @viewbox @viewBox @preserveaspectratio @preserveAspectRatio @data-a @data-b @data-to`) {
 		allowed[name] = true
 	}
@@ -127,15 +127,18 @@ func sound(t testing.TB, page string, tree *html.Node) {
 			}
 		}
 	}
+	pictures := map[string]bool{}
 	for n := range tree.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
 		}
-		if to := attr(n, "href"); to != "" && (to[0] != '#' || !ids[to[1:]]) {
+		if to := attr(n, "href"); n.Data == "image" {
+			if !strings.HasPrefix(to, "data:image/png;base64,") || pictures[to] {
+				t.Errorf("a picture from %.60q, or twice", to)
+			}
+			pictures[to] = true
+		} else if to != "" && (to[0] != '#' || !ids[to[1:]]) {
 			t.Errorf("%s leads to %.60q", n.Data, to)
-		}
-		if from := attr(n, "src"); n.Data == "img" && !strings.HasPrefix(from, "data:image/png;base64,") {
-			t.Errorf("a picture from %.60q", from)
 		}
 		for _, key := range []string{"aria-labelledby", "data-a", "data-b", "data-to"} {
 			for _, id := range strings.Fields(attr(n, key)) {

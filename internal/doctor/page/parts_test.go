@@ -23,6 +23,11 @@ func TestSentence(t *testing.T) {
 		}
 		return r
 	}
+	untried := func(verdicts ...report.Verdict) *report.Report { // for want of a session
+		r := scenes(verdicts...)
+		r.Scenes = append(r.Scenes, report.Scene{Verdict: report.BothFail, Platform: "x11"}, report.Scene{Verdict: report.BothFail, Platform: "wayland"})
+		return r
+	}
 	for _, c := range []struct {
 		r          *report.Report
 		text, tone string
@@ -38,6 +43,9 @@ func TestSentence(t *testing.T) {
 		{scenes(report.NativeFails), "No scene can be drawn natively; 1 works through it alone.", fair},
 		{scenes(report.Differs, report.CapsuleFails, report.CapsuleFails, report.NativeFails, report.BothFail),
 			"0 of 3 scenes look the same through the capsule; 2 fail, 1 looks different, 1 more works through it alone, 1 more works on neither side.", bad},
+		{untried(report.Same), "The one scene looks the same through the capsule.", good},
+		{untried(report.Absent), "This host has none of the graphics APIs that were tried.", fair},
+		{untried(), "No scene can be drawn natively.", fair},
 		{scenes(report.Same, "?"), "The one scene looks the same through the capsule.", good},
 		{&report.Report{Scenes: []report.Scene{{Verdict: report.Same}}}, "The one scene looks the same through the capsule.", fair},
 	} {
@@ -176,8 +184,22 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestUntried: scenes without a session have a line, and no card.
+func TestUntried(t *testing.T) {
+	r := &report.Report{Machine: report.Machine{Sessions: []string{"wayland"}}}
+	for _, s := range []struct{ name, platform string }{{"glx", "x11"}, {"egl-wayland", "wayland"}, {"vulkan-x11", "x11"}} {
+		r.Scenes = append(r.Scenes, report.Scene{Name: s.name, API: "API", Platform: s.platform, Verdict: report.BothFail})
+	}
+	worse, alike, without := newScenes(r, &album{})
+	if len(worse) != 0 || len(alike) != 1 || alike[0].Name != "egl-wayland" || len(without) != 1 || !strings.Contains(without[0].Why, "no X11 session") ||
+		strings.Join(without[0].Scenes, ", ") != "glx (API on X11), vulkan-x11 (API on X11)" {
+		t.Errorf("%v, %v, %v", worse, alike, without)
+	}
+}
+
 func TestDifference(t *testing.T) {
-	if newPicture(nil) != nil || newPicture([]byte("no PNG")).URL != "" {
+	var all album
+	if all.picture(nil) != nil || all.picture([]byte("no PNG")).URL != "" || len(all.pictures) != 0 {
 		t.Error("what is no picture is one")
 	}
 	shade := func(at int, c color.NRGBA) *picture {
@@ -187,15 +209,18 @@ func TestDifference(t *testing.T) {
 		if err := png.Encode(&b, m); err != nil {
 			t.Fatal(err)
 		}
-		return newPicture(b.Bytes())
+		return all.picture(b.Bytes())
 	}
 	a, b := shade(1, color.NRGBA{R: 10, A: 255}), shade(1, color.NRGBA{R: 10, G: 1, A: 255})
-	if difference(a, a) != nil || difference(a, nil) != nil {
+	if all.difference(a, a) != nil || all.difference(a, nil) != nil {
 		t.Error("a picture differs from itself, or from none")
 	}
-	d := difference(a, b)
+	d := all.difference(a, b)
 	if d == nil || d.Width != 4 {
 		t.Fatal("no difference")
+	}
+	if again := shade(1, color.NRGBA{R: 10, A: 255}); again != a || len(all.pictures) != 3 || a.ID == b.ID {
+		t.Errorf("the same picture is %s and %s, of %d", a.ID, again.ID, len(all.pictures))
 	}
 	for i := range 16 {
 		if v := at(d.pixels, i%4, i/4).R; (v > 64) != (i == 5) {

@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"image"
 	"image/color"
@@ -14,13 +15,17 @@ const maxSide = 1024
 
 // picture is an image on the page. URL is empty where the bytes are no PNG.
 type picture struct {
+	ID            string
 	URL           template.URL
 	Width, Height int
 	pixels        image.Image
 }
 
-// newPicture checks a PNG and makes a data URL of it; nil if there is none.
-func newPicture(data []byte) *picture {
+// album has each picture of a page once: in health all scenes draw the same, and the page shows one file twenty times.
+type album struct{ pictures []*picture }
+
+// picture checks a PNG and finds or adds it; nil if there is none.
+func (a *album) picture(data []byte) *picture {
 	if len(data) == 0 {
 		return nil
 	}
@@ -28,11 +33,23 @@ func newPicture(data []byte) *picture {
 	if err != nil || config.Width > maxSide || config.Height > maxSide {
 		return &picture{}
 	}
+	url := dataURL(data)
+	for _, p := range a.pictures {
+		if p.URL == url {
+			return p
+		}
+	}
 	pixels, err := png.Decode(bytes.NewReader(data))
 	if err != nil {
 		return &picture{}
 	}
-	return &picture{dataURL(data), config.Width, config.Height, pixels}
+	return a.add(&picture{URL: url, Width: config.Width, Height: config.Height, pixels: pixels})
+}
+
+func (a *album) add(p *picture) *picture {
+	p.ID = fmt.Sprint("picture-", len(a.pictures))
+	a.pictures = append(a.pictures, p)
+	return p
 }
 
 func dataURL(data []byte) template.URL {
@@ -41,7 +58,7 @@ func dataURL(data []byte) template.URL {
 
 // difference draws where two pictures differ: black where they do not, the brighter the more. The least difference is
 // visible, as it is what one looks for. It is nil where nothing differs, or the sizes do.
-func difference(a, b *picture) *picture {
+func (al *album) difference(a, b *picture) *picture {
 	if a == nil || b == nil || a.pixels == nil || b.pixels == nil || a.Width != b.Width || a.Height != b.Height {
 		return nil
 	}
@@ -63,7 +80,7 @@ func difference(a, b *picture) *picture {
 	if err := png.Encode(&data, out); err != nil {
 		return nil
 	}
-	return &picture{dataURL(data.Bytes()), a.Width, a.Height, out}
+	return al.add(&picture{URL: dataURL(data.Bytes()), Width: a.Width, Height: a.Height, pixels: out})
 }
 
 func at(p image.Image, x, y int) color.NRGBA {

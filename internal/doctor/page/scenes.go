@@ -53,9 +53,15 @@ func (r row) Same() bool { return r.Native == r.Capsule }
 // platforms in words.
 var platforms = map[string]string{"x11": "on X11", "wayland": "on Wayland", "surfaceless": "surfaceless", "device": "on a device", "memory": "in memory"}
 
+// missed are scenes without a card, of which only one thing is to be told.
+type missed struct {
+	Why    string
+	Scenes []string
+}
+
 // newScenes are the cards of the scenes in which the sides differ, the worst first, those in which they do not, and the scenes
-// whose API the host does not have.
-func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
+// that were not tried for want of a session, or whose API the host does not have.
+func newScenes(r *report.Report, album *album) (worse, alike []*scene, without []missed) {
 	archs := map[string]bool{}
 	for _, s := range r.Scenes {
 		archs[s.Arch] = true
@@ -66,18 +72,23 @@ func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 		if len(archs) > 1 {
 			what += ", " + s.Arch
 		}
-		if s.Verdict == report.Absent {
-			absent = append(absent, fmt.Sprintf("%s (%s)", s.Name, what))
+		if why := apart(r, s); why != "" {
+			k := slices.IndexFunc(without, func(m missed) bool { return m.Why == why })
+			if k < 0 {
+				k = len(without)
+				without = append(without, missed{Why: why})
+			}
+			without[k].Scenes = append(without[k].Scenes, fmt.Sprintf("%s (%s)", s.Name, what))
 			continue
 		}
 		c := &scene{ID: fmt.Sprintf("scene-%d", i), Name: cmp.Or(s.Name, s.API, "?"), What: what, Boundary: s.Boundary, Reason: s.BoundaryReason,
-			Native: newSide("Native", s.Native), Capsule: newSide("Through the capsule", s.Capsule)}
+			Native: newSide("Native", s.Native, album), Capsule: newSide("Through the capsule", s.Capsule, album)}
 		c.Verdict, c.Tone, c.rank = verdictWords(s)
 		for _, one := range []*side{&c.Native, &c.Capsule} {
 			one.Alt = fmt.Sprintf("What %s drew, %s", s.Name, strings.ToLower(one.Name))
 		}
 		if s.Native != nil && s.Capsule != nil && !bytes.Equal(s.Native.PNG, s.Capsule.PNG) {
-			c.Difference = difference(c.Native.Picture, c.Capsule.Picture)
+			c.Difference = album.difference(c.Native.Picture, c.Capsule.Picture)
 		}
 		c.Compared = compared(s)
 		if slices.Equal(c.Native.Facts, c.Capsule.Facts) {
@@ -99,10 +110,21 @@ func newScenes(r *report.Report) (worse, alike []*scene, absent []string) {
 	for _, list := range [][]*scene{worse, alike} {
 		slices.SortStableFunc(list, func(a, b *scene) int { return cmp.Compare(a.rank, b.rank) })
 	}
-	return worse, alike, absent
+	return worse, alike, without
 }
 
-func newSide(name string, d *report.Drawing) side {
+// apart says why a scene has no card; empty for one that has.
+func apart(r *report.Report, s *report.Scene) string {
+	if session := r.NoSession(s); session != "" {
+		return "Not tried, for there is no " + session + " session"
+	}
+	if s.Verdict == report.Absent {
+		return "Not on this host"
+	}
+	return ""
+}
+
+func newSide(name string, d *report.Drawing, album *album) side {
 	s := side{Name: name}
 	switch {
 	case d == nil:
@@ -116,7 +138,7 @@ func newSide(name string, d *report.Drawing) side {
 		s.Failure = d.Error
 	}
 	s.Output = strings.Join(d.Output, "\n")
-	s.Picture, s.Facts = newPicture(d.PNG), d.Facts
+	s.Picture, s.Facts = album.picture(d.PNG), d.Facts
 	s.Libraries, s.Count = strings.Join(d.Libraries, "\n"), len(d.Libraries)
 	return s
 }

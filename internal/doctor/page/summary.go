@@ -38,7 +38,7 @@ func summary(v *view) string {
 	}
 	for i := range r.Scenes {
 		s := &r.Scenes[i]
-		if s.Verdict == report.Absent {
+		if apart(r, s) != "" {
 			continue
 		}
 		words, _, _ := verdictWords(s)

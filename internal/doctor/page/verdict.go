@@ -40,8 +40,13 @@ func verdictWords(s *report.Scene) (words, tone string, rank int) {
 // sentence is the report in one: of what works natively, how much is the same through the capsule.
 func sentence(r *report.Report) (text, tone string) {
 	count := map[report.Verdict]int{}
-	for _, s := range r.Scenes {
-		count[s.Verdict]++
+	untried := 0
+	for i := range r.Scenes {
+		if r.NoSession(&r.Scenes[i]) != "" {
+			untried++
+			continue
+		}
+		count[r.Scenes[i].Verdict]++
 	}
 	same, all := count[report.Same], count[report.Same]+count[report.Differs]+count[report.CapsuleFails]
 	tone = good
@@ -50,7 +55,7 @@ func sentence(r *report.Report) (text, tone string) {
 		return "No plan could be made, and no scene was drawn.", bad
 	case len(r.Scenes) == 0:
 		return "No scene was drawn.", fair
-	case count[report.Absent] == len(r.Scenes):
+	case count[report.Absent] > 0 && count[report.Absent]+untried == len(r.Scenes):
 		return "This host has none of the graphics APIs that were tried.", fair
 	case all == 0:
 		text, tone = "No scene can be drawn natively", fair

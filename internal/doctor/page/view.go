@@ -28,7 +28,8 @@ type view struct {
 	Findings  []finding
 	Worse     []*scene // in which the sides differ, or one fails
 	Alike     []*scene
-	Absent    []string
+	Without   []missed
+	Pictures  []*picture // each once
 	Machine   []pair
 	Devices   *hostgpu.Devices
 	Drivers   []driver
@@ -55,7 +56,9 @@ func newView(original *report.Report) *view {
 	r, cut := bounded(original)
 	v := &view{frame: newFrame(), Report: r, Cut: cut, Plan: r.Plan}
 	v.Sentence, v.Tone = sentence(r)
-	v.Worse, v.Alike, v.Absent = newScenes(r)
+	var album album
+	v.Worse, v.Alike, v.Without = newScenes(r, &album)
+	v.Pictures = album.pictures
 	count := map[string]int{}
 	for _, f := range r.Findings {
 		words, tone := findingWords(f.Severity)

@@ -3,6 +3,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/inspection"
 )
@@ -84,6 +86,17 @@ type Scene struct {
 	// Pixels of the capsule's picture that differ from the native one, and the greatest difference of a channel (0 to 255).
 	Pixels  int `json:"pixels,omitempty"`
 	Channel int `json:"channel,omitempty"`
+}
+
+// sessions are the platforms that only a session has, in words.
+var sessions = map[string]string{"x11": "X11", "wayland": "Wayland"}
+
+// NoSession names the session, "X11" or "Wayland", that a scene was not drawn for want of; it is empty for all others.
+func (r *Report) NoSession(s *Scene) string {
+	if s.Verdict != BothFail || slices.Contains(r.Machine.Sessions, s.Platform) {
+		return ""
+	}
+	return sessions[s.Platform]
 }
 
 // Drawing is what one side did.
