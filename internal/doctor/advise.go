@@ -71,12 +71,17 @@ func problemHint(p string) string {
 	return "capsule-run inspect and capsule-run plan tell more"
 }
 
-// weigh is what something is worth that may matter: a warning where something does not work.
+// weigh is what something is worth that may matter: a warning where something does not work of which the cause is not known.
 func (d *doctor) weigh() report.Severity {
-	if healthy(d.report) && d.started() {
-		return report.Note
+	if d.broken != nil {
+		return report.Warning
 	}
-	return report.Warning
+	for _, s := range d.report.Scenes {
+		if (s.Verdict == report.CapsuleFails || s.Verdict == report.Differs) && d.launches[s.Arch] == nil {
+			return report.Warning
+		}
+	}
+	return report.Note
 }
 
 // findSession tells what could not be tried for want of a session.

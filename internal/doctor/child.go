@@ -41,6 +41,9 @@ const (
 // run waits for the child's end, and ends it after the limit, with all that is in its process group. The calling goroutine
 // must be locked to its thread, with which the child would die.
 func (c *child) run(ctx context.Context, limit time.Duration) outcome {
+	if err := ctx.Err(); err != nil {
+		return outcome{err: err}
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out head
@@ -57,7 +60,11 @@ func (c *child) run(ctx context.Context, limit time.Duration) outcome {
 		return outcome{err: err}
 	}
 	pid := cmd.Process.Pid
-	end := context.AfterFunc(ctx, func() { unix.Kill(-pid, unix.SIGKILL) })
+	killed := make(chan struct{})
+	end := context.AfterFunc(ctx, func() {
+		unix.Kill(-pid, unix.SIGKILL)
+		close(killed)
+	})
 	// Looking before reaping: the number is the group's until then.
 	for {
 		var info unix.Siginfo
@@ -66,6 +73,9 @@ func (c *child) run(ctx context.Context, limit time.Duration) outcome {
 		}
 	}
 	o := outcome{late: !end()}
+	if o.late {
+		<-killed // before the number may be another group's
+	}
 	unix.Kill(-pid, unix.SIGKILL)
 	err := cmd.Wait()
 	o.stdout, o.stderr = out.kept, errs.kept

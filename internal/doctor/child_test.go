@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"strings"
@@ -44,7 +45,7 @@ func TestChild(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	stop()
+	time.AfterFunc(100*time.Millisecond, stop)
 	if o := (&child{argv: []string{"/bin/sleep", "1000"}, dir: "/"}).run(ctx, time.Minute); !o.late {
 		t.Errorf("interrupted: %+v", o)
 	}
@@ -100,5 +101,19 @@ func TestOne(t *testing.T) {
 		if _, err := os.Lstat(dir + "/p"); err == nil {
 			t.Errorf("%s: the picture is left", name)
 		}
+	}
+}
+
+// After an interruption nothing is started any more.
+func TestChildAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := t.TempDir()
+	c := &child{argv: []string{"/bin/sh", "-c", "echo > ran"}, env: os.Environ(), dir: dir}
+	if o := c.run(ctx, time.Minute); !errors.Is(o.err, context.Canceled) {
+		t.Errorf("%+v", o)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }

@@ -44,6 +44,9 @@ func (d *doctor) draw(ctx context.Context, name string) error {
 		} else {
 			out.Native = d.one(ctx, d.native(program, s.name, program+".native"), program+".native", &out)
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		d.Doing("%s: drawing %s through the capsule", name, s.name)
 		if launch != nil {
 			out.Capsule = clone(launch)

@@ -86,6 +86,15 @@ func TestFindings(t *testing.T) {
 			d.report.Scenes[0].Native = &report.Drawing{Error: "libX.so.1: cannot open shared object file: No such file or directory", Step: "libX.so.1"}
 			d.report.Scenes[0].Capsule = d.report.Scenes[0].Native
 		}, report.Warning, "can be drawn on neither side: glx (libX.so.1: cannot open", "package with that library, for x86_64", true},
+		"problem beside a launch": {func(d *doctor) {
+			d.launches = map[string]*report.Drawing{"x86_64": {Error: "no way"}}
+			d.report.Scenes[0].Capsule = d.launches["x86_64"]
+			d.report.Stack.Problems = []string{"x86_64: libGLX.so.0 exports data"}
+		}, report.Note, "exports data", "few programs", false},
+		"problem beside a failure": {func(d *doctor) {
+			d.report.Scenes[0].Capsule = &report.Drawing{Error: "ended by SIGSEGV"}
+			d.report.Stack.Problems = []string{"x86_64: libGLX.so.0 exports data"}
+		}, report.Warning, "exports data", "few programs", false},
 		"session": {func(d *doctor) {
 			d.report.Scenes[0].Native, d.report.Scenes[0].Capsule = &report.Drawing{Error: "e"}, &report.Drawing{Error: "e"}
 			d.report.Machine.Sessions = nil
