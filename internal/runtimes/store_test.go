@@ -1,0 +1,141 @@
+package runtimes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestOneUnpacksOthersWait(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "runtime.tar", archive(t, small...))
+	var began atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			first := true
+			h, err := s.Acquire(file, func(string, int64, int64) {
+				if first {
+					began.Add(1)
+					first = false
+				}
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer h.Close()
+			if _, err := os.Stat(h.Dir + "/usr/lib/libc.so.6"); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	wg.Wait()
+	if began.Load() != 1 {
+		t.Errorf("unpacked %d times", began.Load())
+	}
+}
+
+func TestNames(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "sniper.tar", archive(t, append(small, "ro:usr/closed")...))
+	h, err := s.Add("sniper", file, nil)
+	must(t, err)
+	if _, err := s.Add("sniper", write(t, "other.tar", archive(t, "usr/")), nil); !errors.Is(err, ErrName) {
+		t.Errorf("a taken name: %v", err)
+	}
+	if err := s.Remove("sniper"); !errors.Is(err, ErrInUse) {
+		t.Errorf("a runtime in use: %v", err)
+	}
+	byName, err := s.Acquire("sniper", nil)
+	must(t, err)
+	if byName.Dir != h.Dir {
+		t.Errorf("by name %s, when added %s", byName.Dir, h.Dir)
+	}
+	byName.Close()
+	h.Close()
+	second, err := s.Add("steam", file, nil)
+	must(t, err)
+	second.Close()
+	list, err := s.List()
+	must(t, err)
+	if len(list) != 1 || fmt.Sprint(list[0].Names) != "[sniper steam]" || list[0].Source != file || list[0].Size <= 0 {
+		t.Errorf("listed: %+v", list)
+	}
+	must(t, s.Remove("steam"))
+	if _, err := s.Acquire("sniper", nil); err != nil {
+		t.Errorf("its other name was removed: %v", err)
+	}
+	for _, name := range []string{"", "..", "a/b", "-x", "a b", "unknown", ".hidden"} {
+		if err := s.Remove(name); !errors.Is(err, ErrName) {
+			t.Errorf("remove %q: %v", name, err)
+		}
+	}
+}
+
+func TestCollect(t *testing.T) {
+	s := Open(t.TempDir())
+	age := func(h *Held, d time.Duration) {
+		t.Helper()
+		must(t, os.Chtimes(h.lock.Name(), time.Time{}, time.Now().Add(-d)))
+	}
+	acquire := func(name string) *Held {
+		t.Helper()
+		h, err := s.Acquire(write(t, name, archive(t, append(small, "usr/"+name)...)), nil)
+		must(t, err)
+		return h
+	}
+	old, held, recent := acquire("old"), acquire("held"), acquire("recent")
+	named, err := s.Add("named", write(t, "named", archive(t, append(small, "usr/named")...)), nil)
+	must(t, err)
+	for _, h := range []*Held{old, held, named} {
+		age(h, keep+time.Hour)
+	}
+	age(recent, keep-time.Hour)
+	old.Close()
+	recent.Close()
+	named.Close()
+	last := acquire("last") // which makes room
+	defer last.Close()
+	for h, want := range map[*Held]bool{old: false, held: true, recent: true, named: true} {
+		if _, err := os.Stat(h.Dir); (err == nil) != want {
+			t.Errorf("%s: there: %v, want %v", h.Dir, err == nil, want)
+		}
+	}
+	removed, err := s.RemoveUnused()
+	must(t, err)
+	if len(removed) != 1 {
+		t.Errorf("removed as unused: %+v", removed)
+	}
+	held.Close()
+}
+
+// What a killed process left goes with the next unpacking, unless somebody is at it.
+func TestAbandoned(t *testing.T) {
+	s := Open(t.TempDir())
+	for _, id := range []string{"dead", "busy"} {
+		must(t, os.MkdirAll(s.entry(id)+"/tree/usr", 0o755))
+		must(t, os.WriteFile(s.entry(id)+".lock", nil, 0o600))
+	}
+	must(t, os.WriteFile(s.entry("early")+".lock", nil, 0o600)) // killed before it made the directory
+	must(t, os.Chmod(s.entry("dead")+"/tree", 0o555))
+	busy, err := s.lock("busy", unix.LOCK_EX)
+	must(t, err)
+	defer busy.Close()
+	h, err := s.Acquire(write(t, "runtime.tar", archive(t, small...)), nil)
+	must(t, err)
+	defer h.Close()
+	for name, want := range map[string]bool{"dead": false, "dead.lock": false, "early.lock": false, "busy/tree/usr": true, "busy.lock": true} {
+		if _, err := os.Stat(s.entry(name)); (err == nil) != want {
+			t.Errorf("%s: there: %v, want %v", name, err == nil, want)
+		}
+	}
+}
