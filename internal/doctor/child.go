@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -120,7 +121,7 @@ func workplace(getenv func(string) string) (string, error) {
 	for _, dir := range []string{os.TempDir(), "/tmp", getenv("XDG_RUNTIME_DIR"), getenv("HOME"), "/var/tmp"} {
 		// --share takes what follows a colon for something else.
 		var fs unix.Statfs_t
-		if dir == "" || strings.Contains(dir, ":") || unix.Statfs(dir, &fs) != nil || fs.Flags&unix.ST_NOEXEC != 0 {
+		if dir == "" || strings.Contains(dir, ":") || covered(absolute(dir)) || unix.Statfs(dir, &fs) != nil || fs.Flags&unix.ST_NOEXEC != 0 {
 			continue
 		}
 		tmp, err := os.MkdirTemp(absolute(dir), "capsule-doctor-")
@@ -135,4 +136,16 @@ func workplace(getenv func(string) string) (string, error) {
 		first = errors.New("no temporary directory allows programs to be executed")
 	}
 	return "", first
+}
+
+// covered says whether a directory is where programs see the runtime's own files, among which no other can be made.
+func covered(dir string) bool {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	switch first, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/"); first {
+	case "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32":
+		return true
+	}
+	return false
 }

@@ -117,3 +117,16 @@ func TestChildAfterTheEnd(t *testing.T) {
 		t.Errorf("%v, %v", left, err)
 	}
 }
+
+// The scenes' program is put where it is seen in a runtime, too.
+func TestCovered(t *testing.T) {
+	link := t.TempDir() + "/link"
+	if err := os.Symlink("/usr/share", link); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]bool{"/usr/local/tmp": true, "/lib64": true, link: true, "/tmp": false, "/var/tmp": false, "/home/usr": false, "/": false} {
+		if covered(dir) != want {
+			t.Errorf("%s: %v", dir, !want)
+		}
+	}
+}
