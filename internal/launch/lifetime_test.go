@@ -57,8 +57,9 @@ func TestWaitChildren(t *testing.T) {
 		wantRun(t, cmd, "orphan\n", 7)
 
 		// A zombie would be a child of the launcher, which is the parent of this shell.
-		script = `(sh -c 'sleep 0.1' &); sleep 0.5; grep -l "^PPid:.$PPID$" /proc/[0-9]*/status 2>/dev/null | wc -l`
-		wantRun(t, wishing(start(t, mode, "/bin/sh", "-c", script), "children"), "1\n", 0)
+		script = `mkfifo g; export launcher=$PPID; (sh -c 'until grep -q "^PPid:.$launcher$" /proc/$$/status; do :; done; echo >g' &); read x <g
+			for i in $(seq 1000); do n=$(grep -l "^PPid:.$PPID$" /proc/[0-9]*/status 2>/dev/null | wc -l); [ $n = 1 ] && break; sleep 0.02; done; echo $n`
+		wantRun(t, wishing(start(t, mode, "/bin/sh", "-c", "cd "+dir+"; "+script), "children"), "1\n", 0)
 	})
 }
 
@@ -73,8 +74,7 @@ func TestWaitChildrenCanBeEnded(t *testing.T) {
 	orphan, err := strconv.Atoi(strings.TrimSpace(line))
 	must(t, err)
 	defer unix.Kill(orphan, unix.SIGKILL)
-	until(t, func() bool { return parentOf(orphan) == cmd.Process.Pid })
-	time.Sleep(100 * time.Millisecond) // the command is gone; the launcher comes to know of it
+	until(t, func() bool { return parentOf(orphan) == cmd.Process.Pid }) // the command is gone; the launcher may not know yet
 	must(t, cmd.Process.Signal(unix.SIGTERM))
 	out.Close()
 	if err := cmd.Wait(); err == nil || err.Error() != "signal: terminated" {

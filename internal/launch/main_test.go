@@ -210,7 +210,7 @@ func wantRun(t *testing.T, cmd *exec.Cmd, wantOut string, wantCode int) {
 func shell() int {
 	os.Unsetenv(envShell)
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Dir: "/tmp",
+		Env: os.Environ(), Files: []uintptr{0, 1, 2, 3}, Dir: "/tmp",
 		Sys: &syscall.SysProcAttr{Setpgid: true, Foreground: true, Ctty: 0},
 	})
 	if err != nil {

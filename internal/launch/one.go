@@ -61,7 +61,7 @@ func govern(m *message, sock int, early []record) *Error {
 			}
 			os.Exit(code) // whoever is left is killed, and gone when the launcher learns of it (pid_namespaces(7))
 		case game.stopped():
-			tell(sock, stop, code)
+			tell(sock, stop, withSignal(game.stops, unix.Signal(code)))
 		}
 	}
 }
@@ -85,9 +85,13 @@ func (c *child) obey(r record) {
 	case pass:
 		c.signal(unix.Signal(r.value))
 	case resume:
-		c.resume()
+		c.resumeFrom(r.value)
 	}
 }
+
+// withSignal is the value of a record of a number and a signal, which has the lowest eight bits.
+func withSignal(number int, sig unix.Signal) int        { return number<<8 | int(sig) }
+func andSignal(value int) (number int, sig unix.Signal) { return value >> 8, unix.Signal(value & 0xff) }
 
 // deaf has process 1 take every signal that can be sent to it, and do nothing: what the terminal or the game sends to the
 // process group is not for us. Ignoring them would make the game ignore them too. The default action is none for process 1,
@@ -158,6 +162,7 @@ type processOne struct {
 	early unix.Signal   // what the terminal sent while there was none
 	known chan struct{} // closed when it is known whether there is a game
 
+	stop int  // the last that was told of; next and resume are called by one thread
 	gone bool // process 1 is reaped
 }
 
@@ -197,8 +202,8 @@ func (p *processOne) tell(kind byte, value int) {
 	}
 }
 
-func (p *processOne) signal(sig unix.Signal) { p.tell(pass, int(sig)) }
-func (p *processOne) resume()                { p.tell(resume, 0) }
+func (p *processOne) signal(sig unix.Signal) bool { p.tell(pass, int(sig)); return true }
+func (p *processOne) resume()                     { p.tell(resume, p.stop) }
 
 // stopped: process 1 has looked before it told us.
 func (p *processOne) stopped() bool { return true }
@@ -210,7 +215,9 @@ func (p *processOne) next() (bool, int) {
 		case !ok:
 			p.hungUp()
 		case r.kind == stop:
-			return true, r.value
+			var sig unix.Signal
+			p.stop, sig = andSignal(r.value)
+			return true, int(sig)
 		case r.kind == ended:
 			return false, r.value
 		}
@@ -238,8 +245,9 @@ func (p *processOne) reap() int {
 }
 
 // has says whether the game has had a signal already. What the terminal sends before there is a game reaches process 1
-// alone, which passes it on when there is one, or ends by it before it has got so far. A sender in the namespace is named by its number there (kill(2) tells its own idea of it),
-// which outside may be another process's; what has no command line is no process that sends, but a thread of the kernel.
+// alone, which passes it on when there is one, or ends by it before it has got so far. A sender in the namespace is named by
+// its number there (kill(2) tells its own idea of it), which outside may be another process's; what has no command line is no
+// process that sends, but a thread of the kernel.
 func (p *processOne) has(e event) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 
 // program is what a supervisor stands in for: a child of ours, or what process 1 of a PID namespace has as its child.
 type program interface {
-	// signal sends a signal, if the program is still there.
-	signal(sig unix.Signal)
+	// signal sends a signal, if the program is still there; false says that it is known not to be.
+	signal(sig unix.Signal) bool
 	// next waits until the program has stopped (true, and the signal) or ended (false, and the exit status).
 	next() (stopped bool, code int)
 	// stopped says whether it is stopped now, as far as can be told; a stop that next has told may be over.
@@ -30,13 +30,19 @@ type child struct {
 	pid int
 	all bool // other children of ours are reaped too, and waited for by finish
 
-	mu   sync.Mutex // held while pid is used, so that it is not used after the process is gone
-	gone bool
+	mu    sync.Mutex // held while pid is used, so that it is not used after the process is gone
+	gone  bool
+	stops int // how many next has told of
 }
 
-func (c *child) signal(sig unix.Signal) {
+func (c *child) signal(sig unix.Signal) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.kill(sig)
+	return !c.gone
+}
+
+func (c *child) kill(sig unix.Signal) {
 	if !c.gone {
 		unix.Kill(c.pid, sig)
 	}
@@ -59,6 +65,9 @@ func (c *child) next() (bool, int) {
 		got, err := unix.Wait4(pid, &status, unix.WUNTRACED|unix.WNOHANG, nil)
 		if err == unix.ECHILD || err == nil && got == c.pid && !status.Stopped() {
 			c.gone = true
+		}
+		if err == nil && got == c.pid && status.Stopped() {
+			c.stops++
 		}
 		c.mu.Unlock()
 		switch {
@@ -84,15 +93,20 @@ func exitStatus(status unix.WaitStatus) int {
 
 func (c *child) stopped() bool { return stopped(c.pid) }
 
-func (c *child) resume() {
-	// If it is stopped *again*, there is a second stop to wait for, and next comes to it.
-	if !stopped(c.pid) {
+func (c *child) resume() { c.resumeFrom(c.stops) } // next is not running: whoever calls it calls this
+
+// resumeFrom continues the program unless it has been stopped again since the stop of that number. A second stop is one that
+// next has told of meanwhile, in another thread perhaps, or one that is still to be waited for, and next comes to it.
+func (c *child) resumeFrom(number int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stops != number || !stopped(c.pid) {
 		return
 	}
 	var again unix.Siginfo
 	unix.Waitid(unix.P_PID, c.pid, &again, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
 	if again.Signo == 0 {
-		c.signal(unix.SIGCONT)
+		c.kill(unix.SIGCONT)
 	}
 }
 

@@ -50,6 +50,9 @@ func Run(spec *Spec) (int, error) {
 	if failed == nil {
 		if spec.WaitChildren {
 			s.stop() // there is nobody left to pass a signal on to: from here on it is for us
+			if s.late != 0 {
+				unix.Kill(os.Getpid(), s.late)
+			}
 		}
 		s.game.finish()
 		return status, nil

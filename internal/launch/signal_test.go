@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,17 +155,33 @@ func pty(t *testing.T) (master *os.File, slave *os.File) {
 	return master, slave
 }
 
-// onTerminal starts the launch as a foreground job of a shell on a terminal of its own.
-func onTerminal(t *testing.T, argv ...string) (*exec.Cmd, *os.File, <-chan string) {
+// onTerminal starts the launch as a foreground job of a shell on a terminal of its own, and waits until the launcher knows
+// that the game runs: what the keyboard sends before that may reach the game twice. (Then the launcher closes what only the
+// game inherits.)
+func onTerminal(t *testing.T, argv ...string) (launcher int, tty *os.File, said <-chan string) {
 	master, slave := pty(t)
 	cmd := exec.Command("/proc/self/exe", argv...)
 	cmd.Env = append(os.Environ(), envLauncher+"=auto", envShell+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	inherited, err := os.Create(filepath.Join(t.TempDir(), "inherited"))
+	must(t, err)
+	defer inherited.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = slave, slave, slave, []*os.File{inherited}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	must(t, cmd.Start())
 	slave.Close()
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	return cmd, master, lines(master)
+	ch := lines(master)
+	for l := range ch {
+		if n, _ := fmt.Sscanf(l, "[launcher %d", &launcher); n == 1 {
+			until(t, func() bool {
+				there, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/3", launcher))
+				return there != inherited.Name()
+			})
+			return launcher, master, ch
+		}
+	}
+	t.Fatal("the launcher did not start")
+	return
 }
 
 // game tells of each signal. (A shell would not do: bash forgets a signal that comes while its trap runs.)
@@ -199,16 +217,7 @@ func TestKeyboardSignalsComeOnce(t *testing.T) {
 }
 
 func keyboardSignalsComeOnce(t *testing.T) {
-	_, tty, ch := onTerminal(t, public(t), "game")
-	var launcher int
-	for l := range ch {
-		if n, _ := fmt.Sscanf(l, "[launcher %d", &launcher); n == 1 {
-			break
-		}
-	}
-	if launcher == 0 {
-		t.Fatal("the launcher did not start")
-	}
+	launcher, tty, ch := onTerminal(t, public(t), "game")
 	expect(t, ch, "ready")
 	for i := 1; i <= 3; i++ {
 		tty.WriteString("\x03") // Ctrl-C
@@ -249,6 +258,43 @@ func jobControl(t *testing.T) {
 	expect(t, ch, "[stopped 19]")
 	expect(t, ch, "after")
 	expect(t, ch, "[exit 5]")
+}
+
+// An order to continue the game is for one stop: where it comes after the next one, that would be lost.
+func TestResumeIsForOneStop(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	must(t, cmd.Start())
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	c := &child{pid: cmd.Process.Pid}
+	for range 2 {
+		must(t, unix.Kill(c.pid, unix.SIGCONT))
+		must(t, unix.Kill(c.pid, unix.SIGSTOP))
+		if isStop, code := c.next(); !isStop || code != int(unix.SIGSTOP) {
+			t.Fatal(isStop, code)
+		}
+	}
+	c.obey(record{resume, 1})
+	if !c.stopped() {
+		t.Error("the second stop was ended by what was for the first")
+	}
+	c.obey(record{resume, 2})
+	until(t, func() bool { return !c.stopped() })
+}
+
+// What the terminal sends to the game and to us is taken before we stop ourselves by the same signal.
+func TestPending(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	blocked := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGTSTP - 1)}}
+	must(t, unix.PthreadSigmask(unix.SIG_BLOCK, &blocked, nil))
+	defer unix.PthreadSigmask(unix.SIG_UNBLOCK, &blocked, nil)
+	must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGTSTP))
+	if e, ok := pending(unix.SIGTSTP); !ok || e.sig != unix.SIGTSTP || e.kernel || e.sender != os.Getpid() {
+		t.Errorf("%+v, %t", e, ok)
+	}
+	if e, ok := pending(unix.SIGTSTP); ok {
+		t.Errorf("a second time: %+v", e)
+	}
 }
 
 // A game that handles Ctrl-Z itself is not stopped, so the launcher must not be either.

@@ -1,8 +1,10 @@
 package launch
 
 import (
+	"encoding/binary"
 	"os"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,8 @@ type supervisor struct {
 	// awaited is set when we stop with the game, until the SIGCONT that ends this has come by way of the handler. That
 	// may be late: the game may have been stopped again meanwhile.
 	awaited bool
+	over    bool        // the game has ended
+	late    unix.Signal // what came for it since then, the last of several
 
 	watch *watcher
 }
@@ -53,6 +57,9 @@ func (s *supervisor) forward(e event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.over:
+		s.late = e.sig
+		return
 	case e.sig == unix.SIGCONT:
 		// stopToo has seen to the one that continued us. When we were not stopped, it is for the game alone.
 		if !s.awaited && !e.kernel {
@@ -71,7 +78,9 @@ func (s *supervisor) forward(e event) {
 		// signals its process group and has its own copy.
 		return
 	}
-	s.game.signal(e.sig)
+	if !s.game.signal(e.sig) {
+		s.late = e.sig
+	}
 }
 
 // wait waits for the end of the game, stopping when it stops.
@@ -79,6 +88,9 @@ func (s *supervisor) wait() int {
 	for {
 		stop, code := s.game.next()
 		if !stop {
+			s.mu.Lock()
+			s.over = true
+			s.mu.Unlock()
 			return code
 		}
 		s.stopToo(unix.Signal(code))
@@ -94,6 +106,10 @@ func (s *supervisor) stopToo(sig unix.Signal) {
 	}
 	if !s.game.stopped() {
 		return // continued already
+	}
+	// The terminal's own, sent to us with the game, may not have come to a handler yet: it would stop us a second time.
+	if e, ok := pending(sig); ok {
+		s.forward(e)
 	}
 	s.mu.Lock()
 	s.awaited = true
@@ -124,4 +140,29 @@ type event struct {
 	sig    unix.Signal
 	kernel bool // sent by the kernel: the terminal
 	sender int  // process id, 0 if the kernel did it
+}
+
+const (
+	siginfoSize = 128 // sizeof(siginfo_t)
+	siKernel    = 0x80
+)
+
+// decodeEvent reads a siginfo_t of a 64-bit machine: si_signo is at 0, si_errno at 4, si_code at 8, si_pid at 16.
+func decodeEvent(b *[siginfoSize]byte) event {
+	e := event{sig: unix.Signal(binary.NativeEndian.Uint32(b[0:]))}
+	if code := int32(binary.NativeEndian.Uint32(b[8:])); code > 0 {
+		e.kernel = code == siKernel
+	} else {
+		e.sender = int(int32(binary.NativeEndian.Uint32(b[16:])))
+	}
+	return e
+}
+
+// pending takes a signal that has been sent to us and has not come to a handler.
+func pending(sig unix.Signal) (event, bool) {
+	var info [siginfoSize]byte
+	set, now := uint64(1)<<(sig-1), unix.Timespec{}
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&info)),
+		uintptr(unsafe.Pointer(&now)), unsafe.Sizeof(set), 0, 0)
+	return decodeEvent(&info), errno == 0
 }

@@ -14,10 +14,10 @@ const (
 
 	// With process 1 of a PID namespace, which stays:
 	running = 'r' // from it: the game runs; its process id, inside
-	stop    = 's' // from it: the game has been stopped, by which signal
+	stop    = 's' // from it: the game has been stopped, for which time and by which signal
 	ended   = 'z' // from it: the game has ended, with which exit status
 	pass    = 'k' // to it: send the game a signal
-	resume  = 'c' // to it: continue the game, unless it has been stopped again since the last stop
+	resume  = 'c' // to it: continue the game, unless it has been stopped again since the stop of that number
 )
 
 const (

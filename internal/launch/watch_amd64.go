@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"encoding/binary"
 	"fmt"
 	"unsafe"
 
@@ -28,9 +27,6 @@ const (
 
 	sigDFL = 0
 	sigIGN = 1
-
-	siginfoSize = 128 // sizeof(siginfo_t)
-	siKernel    = 0x80
 )
 
 // signalPipe is the descriptor that handler writes to.
@@ -105,14 +101,7 @@ func (w *watcher) loop(f func(event)) {
 		if n != siginfoSize {
 			return
 		}
-		// siginfo_t: si_signo 0, si_errno 4, si_code 8, si_pid 16 (union, on 64-bit).
-		e := event{sig: unix.Signal(binary.NativeEndian.Uint32(b[0:]))}
-		if code := int32(binary.NativeEndian.Uint32(b[8:])); code > 0 {
-			e.kernel = code == siKernel
-		} else {
-			e.sender = int(int32(binary.NativeEndian.Uint32(b[16:])))
-		}
-		f(e)
+		f(decodeEvent(&b))
 	}
 }
 

@@ -41,10 +41,14 @@ func (c interruptions) pending() error {
 		if n, ok := s.(syscall.Signal); ok {
 			code = 128 + int(n)
 		}
-		return fault.WithExit(fault.WithHint(errInterrupted, "nothing is left of it: start again when you like"), code)
+		return interrupted(code)
 	default:
 		return nil
 	}
+}
+
+func interrupted(code int) error {
+	return fault.WithExit(fault.WithHint(errInterrupted, "nothing is left of it: start again when you like"), code)
 }
 
 // interruptible is a stream that ends when we are asked to.

@@ -30,6 +30,14 @@ type source struct {
 	stop interruptions // while it is unpacked
 }
 
+// known is the path that the user knows.
+func (s *source) known() string {
+	if s.mtree {
+		return filepath.Dir(s.path)
+	}
+	return s.path
+}
+
 const hintSource = "give a directory, a .tar, .tar.gz, .tar.xz or .tar.zst archive, or an OCI image layout " +
 	"(podman save --format oci-archive makes one)"
 

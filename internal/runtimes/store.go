@@ -187,8 +187,12 @@ func (s *Store) unpack(src *source, progress Progress) error {
 	stop := catchInterruptions()
 	src.stop = stop
 	err = s.fill(src, progress)
-	if late := stop.end(); late != nil && err == nil {
-		err = fmt.Errorf("%s %w: %w", src.path, ErrArchive, late)
+	asked := stop.end()
+	if errors.Is(err, errInterrupted) { // who was reading when it came means nothing to a person
+		asked = interrupted(fault.ExitCode(err))
+	}
+	if asked != nil {
+		err = fmt.Errorf("%s %w: %w", src.known(), ErrArchive, asked)
 	}
 	if err != nil {
 		removeTree(s.entry(src.id))
@@ -241,11 +245,7 @@ func (s *Store) fill(src *source, progress Progress) error {
 			return errNoTags(src.path + ":" + src.tag)
 		}
 	}
-	from := src.path
-	if src.mtree {
-		from = filepath.Dir(from) // what the user knows
-	}
-	text, err := json.Marshal(record{Source: from, Tag: src.tag})
+	text, err := json.Marshal(record{Source: src.known(), Tag: src.tag})
 	if err != nil {
 		return err
 	}
