@@ -20,7 +20,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -134,7 +133,7 @@ func (r rule) lookIn(dir, f *os.File) error {
 		return nil
 	}
 	return fault.WithHint(fmt.Errorf("%s belongs to user %d, in a directory in which everybody can make files", f.Name(), st.Uid),
-		"make it yours: chown -h "+strconv.Itoa(os.Geteuid())+" "+f.Name()+", or remove it")
+		"name a directory of your own by XDG_CONFIG_HOME or HOME")
 }
 
 // walk is a path that is followed name by name: at is an O_PATH descriptor of how far it is, up of the directory above.
