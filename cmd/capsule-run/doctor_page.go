@@ -52,7 +52,7 @@ func writePage(name string, r *doctorreport.Report) error {
 		return err
 	}
 	if !special {
-		err = replace.File(target, text.Bytes(), replace.Options{})
+		err = replace.File(target, text.Bytes(), replace.Options{Kept: true})
 	} else if f, opened := os.OpenFile(target, os.O_WRONLY, 0); opened != nil {
 		err = opened
 	} else {

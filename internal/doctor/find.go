@@ -75,20 +75,20 @@ func (d *doctor) findScenes() {
 		switch s.Verdict {
 		case report.CapsuleFails:
 			if d.launches[s.Arch] == nil { // else that is the cause
-				d.found(report.Problem, s.API, fmt.Sprintf("%s works natively, and fails through the capsule: %s", title(s), failure(s.Capsule)),
+				d.found(report.Problem, s.API, fmt.Sprintf("%s works natively, and fails through the capsule: %s", title(s), s.Capsule.Failure()),
 					d.failureHint(s))
 			}
 		case report.Differs:
 			d.findDifference(s)
 		case report.NativeFails:
-			d.found(report.Note, s.API, fmt.Sprintf("%s works through the capsule alone; natively: %s", title(s), failure(s.Native)), "")
+			d.found(report.Note, s.API, fmt.Sprintf("%s works through the capsule alone; natively: %s", title(s), s.Native.Failure()), "")
 		case report.BothFail:
 			switch {
 			case d.report.NoSession(s) != "": // told by findSession
 			case s.Native != nil && connecting[s.Native.Step] != "":
 				unreached[s.Native.Step] = append(unreached[s.Native.Step], s)
 			default:
-				neither[s.Arch] = append(neither[s.Arch], s.Name+" ("+failure(s.Native)+")")
+				neither[s.Arch] = append(neither[s.Arch], s.Name+" ("+s.Native.Failure()+")")
 			}
 		case report.Same:
 			d.findDetails(s)
@@ -102,17 +102,6 @@ func (d *doctor) findScenes() {
 		d.found(d.bothFail(), "", a+": can be drawn on neither side: "+strings.Join(neither[a], ", "), hint)
 	}
 	d.findUnreached(unreached)
-}
-
-// failure words what a side could not do.
-func failure(e *report.Drawing) string {
-	if e == nil {
-		return "it was not tried"
-	}
-	if e.Step == "" || e.Step == "start" || e.Step == "exit" {
-		return e.Error
-	}
-	return e.Step + ": " + strings.TrimPrefix(e.Error, e.Step+": ")
 }
 
 // bothFail weighs an API that nothing can be drawn with: without a GPU that is to be expected of some.

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// Like has the permissions and the owner, those of the file before; nil: 0644 whatever the umask, and who we are.
 	Like fs.FileInfo
+	// Kept leaves a file its permissions, and a new one what the umask does: it is the user's own.
+	Kept bool
 	// Check is asked before the file is in its place, if it is not nil: name is a file beside it with the text. Its name begins with
 	// a dot and has another extension, so that readers of the directory pass it over.
 	Check func(name string) error
@@ -27,7 +29,11 @@ func File(name string, text []byte, o Options) (err error) {
 		mode = o.Like.Mode().Perm()
 	}
 	// The directory is given, for renameio would else try TMPDIR's.
-	f, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)), renameio.WithStaticPermissions(mode))
+	permissions := []renameio.Option{renameio.WithStaticPermissions(mode)}
+	if o.Kept {
+		permissions = []renameio.Option{renameio.WithPermissions(0o666), renameio.WithExistingPermissions()}
+	}
+	f, err := renameio.NewPendingFile(name, append(permissions, renameio.WithTempDir(filepath.Dir(name)))...)
 	if err != nil {
 		return err
 	}

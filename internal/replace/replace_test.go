@@ -62,6 +62,23 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// A user's own file: a new one is what the umask leaves, and one that is there stays as it is.
+func TestFileIsKept(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "page.html")
+	defer unix.Umask(unix.Umask(0o027))
+	if err := File(name, []byte("first"), Options{Kept: true}); err != nil {
+		t.Fatal(err)
+	}
+	only(t, name, "first", 0o640)
+	if err := os.Chmod(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(name, []byte("second"), Options{Kept: true}); err != nil {
+		t.Fatal(err)
+	}
+	only(t, name, "second", 0o600)
+}
+
 func TestFileIsUndone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	if err := os.MkdirAll(dir+"/taken/x", 0o755); err != nil {

@@ -126,16 +126,9 @@ func apart(r *report.Report, s *report.Scene) string {
 
 func newSide(name string, d *report.Drawing, album *album) side {
 	s := side{Name: name}
-	switch {
-	case d == nil:
-		s.Failure = "not tried"
+	s.Failure = d.Failure()
+	if d == nil {
 		return s
-	case d.Missing:
-		s.Failure = cmp.Or(d.Error, "the library of this API is not there")
-	case d.Error != "" && d.Step != "" && !strings.HasPrefix(d.Error, d.Step):
-		s.Failure = d.Step + ": " + d.Error
-	case d.Error != "":
-		s.Failure = d.Error
 	}
 	s.Output = strings.Join(d.Output, "\n")
 	s.Picture, s.Facts = album.picture(d.PNG), d.Facts

@@ -50,7 +50,7 @@ func summary(v *view) string {
 			switch {
 			case one.d == nil:
 			case one.d.Error != "":
-				add("  - "+one.name+": `%s`", strings.TrimPrefix(one.d.Step+": "+one.d.Error, ": "))
+				add("  - "+one.name+": `%s`", one.d.Failure())
 			case one.d.Device != "":
 				add("  - "+one.name+": `%s`, `%s`", one.d.Device, cmp.Or(one.d.Version, one.d.Driver, "?"))
 			}

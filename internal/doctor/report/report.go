@@ -3,7 +3,9 @@
 package report
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/inspection"
@@ -132,6 +134,19 @@ type Drawing struct {
 
 // Drawn says that the side did what the scene asks for.
 func (d *Drawing) Drawn() bool { return d != nil && d.Error == "" && !d.Missing }
+
+// Failure words what a side could not do, and why.
+func (d *Drawing) Failure() string {
+	switch {
+	case d == nil:
+		return "it was not tried"
+	case d.Missing:
+		return cmp.Or(d.Error, "the library of this API is not there")
+	case d.Error == "" || d.Step == "" || d.Step == "start" || d.Step == "exit": // of the process, which the error tells
+		return d.Error
+	}
+	return d.Step + ": " + strings.TrimPrefix(d.Error, d.Step+": ")
+}
 
 // Severity of a finding.
 type Severity string
