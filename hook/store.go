@@ -65,7 +65,7 @@ func storeIn(dir string) (*build.Store, error) {
 	}
 	for _, d := range []string{dir, builds} {
 		if err := ours(d); err != nil {
-			return nil, fault.WithHint(err, hint)
+			return nil, fault.Advise(err, hint)
 		}
 	}
 	store := build.NewStore(builds)

@@ -206,7 +206,7 @@ func (c *composer) run() {
 	}
 	for _, p := range hostRun {
 		if c.in.Host.has(p) && !c.covered(p) {
-			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Recursive: true, Optional: true, ReadOnly: p != hostRun[0], Why: "host"})
+			c.add(mount.Op{Kind: mount.Bind, Source: p, Target: p, Recursive: true, Optional: true, ReadOnly: p != systemBus, Why: "host"})
 		}
 	}
 	c.looks()

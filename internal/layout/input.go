@@ -98,9 +98,11 @@ var hostEtc = []string{"group", "host.conf", "hosts", "localtime", "machine-id",
 // hostDirs are directories of the host that are shared whole.
 var hostDirs = []string{"/dev", "/media", "/mnt", "/proc", "/srv", "/sys", "/tmp", "/var/tmp"}
 
+const systemBus = "/run/dbus/system_bus_socket"
+
 // hostRun are things in /run that programs and drivers look for; all other things there are the host's own business. The last
 // two have the sockets of NVIDIA's daemons.
-var hostRun = []string{"/run/dbus/system_bus_socket", "/run/udev", "/run/nvidia-persistenced", "/run/nvidia-fabricmanager"}
+var hostRun = []string{systemBus, "/run/udev", "/run/nvidia-persistenced", "/run/nvidia-fabricmanager"}
 
 // Gather looks at the host as it is for this process. cwd is the physical working directory.
 func Gather(environ []string, cwd string) Host {
