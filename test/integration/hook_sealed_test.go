@@ -3,13 +3,12 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,16 +27,15 @@ func TestHookIsSealed(t *testing.T) {
 		must(t, cmd.Start())
 		state.Close()
 		proc := "/proc/" + strconv.Itoa(cmd.Process.Pid)
-		var exe string
-		for range 500 { // until it is the copy; it then waits for the state
-			if exe, err = os.Readlink(proc + "/exe"); err == nil && strings.HasPrefix(exe, "/memfd:") {
-				break
+		const sealed = "/memfd:capsule-hook (deleted)"
+		if err := waitFor(patience, func() error { // until it is the copy and has changed its directory; it then waits for the state
+			exe, _ := os.Readlink(proc + "/exe")
+			if cwd, _ := os.Readlink(proc + "/cwd"); exe != sealed || cwd != "/" {
+				return fmt.Errorf("%v runs %s in %s", argv, exe, cwd)
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(50 * time.Millisecond) // and has changed its directory
-		if exe != "/memfd:capsule-hook (deleted)" {
-			t.Errorf("%v runs %s", argv, exe)
+			return nil
+		}); err != nil {
+			t.Error(err)
 		}
 		f, err := os.Open(proc + "/exe")
 		must(t, err)
@@ -54,9 +52,6 @@ func TestHookIsSealed(t *testing.T) {
 		}
 		if env, _ := os.ReadFile(proc + "/environ"); len(env) > 0 {
 			t.Errorf("%v has the environment %q", argv, env)
-		}
-		if cwd, _ := os.Readlink(proc + "/cwd"); cwd != "/" {
-			t.Errorf("%v is in %s", argv, cwd)
 		}
 		fds, _ := os.ReadDir(proc + "/fd")
 		for _, fd := range fds {

@@ -3,6 +3,10 @@
 package integration
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -65,17 +69,37 @@ func TestGLXInfo(t *testing.T) {
 func TestGLXGears(t *testing.T) {
 	display := xvfb.Start(t)
 	eachPair(t, func(t *testing.T, l launch) {
-		// glxgears reports after five seconds and never ends by itself.
-		l.display, l.argv, l.limit = display, []string{"stdbuf", "-oL", "glxgears"}, 8*time.Second
-		out := l.run(t).both()
-		m := regexp.MustCompile(`(\d+) frames in`).FindStringSubmatch(out)
-		if m == nil {
-			t.Fatalf("no frames counted:\n%s", tail(out))
-		}
-		if n, _ := strconv.Atoi(m[1]); n < 10 {
-			t.Errorf("%d frames in 5 seconds", n)
-		}
+		l.display = display
+		gears(t, l)
 	})
+}
+
+// gears has glxgears draw until it reports, after five seconds: it never ends by itself.
+func gears(t *testing.T, l launch) {
+	t.Helper()
+	l.argv = []string{"stdbuf", "-oL", "glxgears"}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := l.command(ctx)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var m []string
+	for s := bufio.NewScanner(out); m == nil && s.Scan(); {
+		m = regexp.MustCompile(`(\d+) frames in`).FindStringSubmatch(s.Text())
+	}
+	cancel()
+	cmd.Wait()
+	if m == nil {
+		t.Fatalf("no frames counted:\n%s", tail(errs.String()))
+	}
+	if n, _ := strconv.Atoi(m[1]); n < 10 {
+		t.Errorf("%d frames in 5 seconds", n)
+	}
 }
 
 func TestEGL(t *testing.T) {

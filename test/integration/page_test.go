@@ -151,7 +151,9 @@ func TestPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.run(chromedp.Click("#copy", chromedp.ByQuery))
-		got := value[string](b, `new Promise(r => setTimeout(r, 200)).then(() => navigator.clipboard.readText())`)
+		got := value[string](b, `new Promise(done => {
+			const wait = setInterval(() => { if (document.querySelector("#copied").textContent) { clearInterval(wait); done(); } }, 20);
+		}).then(() => navigator.clipboard.readText())`)
 		if want := value[string](b, `document.querySelector("#markdown").textContent`); got != want || !strings.Contains(got, value[string](b, `document.querySelector("h1").textContent`)) {
 			t.Errorf("copied %q, want %q", got, want)
 		}
