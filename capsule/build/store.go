@@ -30,8 +30,8 @@ import (
 //
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
-// generations that nobody holds, and no container or process that goes on shows, are removed: older ones of a request when it is built again, all
-// of a request that nobody has made for long (collect).
+// generations that nobody holds, and no container or process that goes on shows, are removed: older ones of a request when it
+// is built again, all of a request that nobody has made for long (collect).
 type Store struct {
 	dir string
 	// Keep is how many generations of a key stay, for LookupAny.

@@ -10,7 +10,8 @@
 //	/run                     ours: what a desktop program looks for there
 //	/run/host                fonts and icons of the host, read-only
 //	/run/capsule             etc and var of the runtime, and what the plan puts there
-//	/dev /proc /sys /tmp     the host's (/proc the program's own, if it has a PID namespace), as are the home and the working directory, /mnt, /media, XDG_RUNTIME_DIR
+//	/dev /proc /sys /tmp     the host's (/proc the program's own, if it has a PID namespace), as are the home and the working
+//	                         directory, /mnt, /media, XDG_RUNTIME_DIR
 //
 // # Why /etc is put together from links
 //

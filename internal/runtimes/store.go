@@ -56,7 +56,8 @@ type record struct {
 }
 
 // Acquire returns the file tree of a runtime: a directory, an archive or an image's layout by its path, or one that has
-// been added under a name. A directory is used as it is, unless it is one of Steam's runtimes, which are not whole. What must be unpacked is, once; others that want the same meanwhile wait.
+// been added under a name. A directory is used as it is, unless it is one of Steam's runtimes, which are not whole. What must
+// be unpacked is, once; others that want the same meanwhile wait.
 func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
 	dir, src, err := find(name)
 	if errors.Is(err, fs.ErrNotExist) && validName(name) {
