@@ -36,8 +36,11 @@ func (p Process) String() string {
 }
 
 const (
-	// maxText is in bytes, of all tables of one look together: anybody can have as many mount namespaces as they like.
-	maxText = 64 << 20
+	// maxText is in bytes, of all tables together: anybody can have as many mount namespaces as they like, and take as much of
+	// our time. What browsers and the like have mapped makes some tens of MB of an ordinary session.
+	maxText = 512 << 20
+	// maxTable is in bytes, of one that is held in memory; 100000 mounts (sysctl fs.mount-max) make some 20 MB.
+	maxTable = 64 << 20
 	// looks bounds how often /proc is read when a process has ended meanwhile: what it has started may have been missed.
 	looks = 3
 )
@@ -115,8 +118,11 @@ func (s *search) read(process, table string) error {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, s.left))
-	s.left -= int64(len(text))
+	most := min(s.left, maxTable)
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	if s.left -= int64(len(text)); int64(len(text)) == most {
+		s.left = 0 // there is more than was read
+	}
 	for _, d := range s.missing {
 		if _, found := s.found[d]; !found && names(text, d) {
 			s.found[d] = named(process)

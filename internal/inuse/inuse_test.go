@@ -118,4 +118,9 @@ func TestHostileProc(t *testing.T) {
 	if !s.look() || s.left > 0 {
 		t.Error("more was read than may be")
 	}
+	must(t, os.Truncate(dir+"/7/mountinfo", maxTable))
+	s.left = maxText
+	if !s.look() || s.left > 0 {
+		t.Error("a table that was not read to its end is taken for read")
+	}
 }
