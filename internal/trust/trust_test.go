@@ -72,6 +72,11 @@ func TestRead(t *testing.T) {
 		}, "", "a belongs to user 65534", ""},
 		{"a link to it", func(a string) error { return os.Symlink("b/../b/./file", a+"/link") }, "link", "", ""},
 		{"an absolute link to its directory", func(a string) error { return os.Symlink(a+"/b", a+"/link") }, "link/file", "", ""},
+		{"links into a store, as on NixOS", func(a string) error {
+			return errors.Join(os.MkdirAll(a+"/store/etc", 0o755), os.Rename(a+"/b/file", a+"/store/etc/file"),
+				os.Chmod(a+"/store/etc", 0o555), os.Chmod(a+"/store", 0o775|os.ModeSticky),
+				os.Symlink(a+"/store/etc", a+"/static"), os.Symlink(a+"/static/file", a+"/b/file"))
+		}, "", "", ""},
 		{"a link of a user's", func(a string) error {
 			return errors.Join(os.Symlink("b", a+"/link"), os.Lchown(a+"/link", 1234, 0))
 		}, "link/file", "a/link belongs to user 1234", ""},
