@@ -14,8 +14,10 @@ import (
 	"testing"
 )
 
-// A speaker that is as loud as it is told to be, at the rate of what is played, and that nobody hears.
-const pipewireSpeaker = `context.objects = [ { factory = adapter args = {
+// A speaker that is as loud as it is told to be, at the rate of what is played, and that nobody hears. It takes 171 ms of sound
+// at a time, so that a busy machine comes with the next in time.
+const pipewireSpeaker = `context.properties = { default.clock.quantum = 8192 default.clock.min-quantum = 8192 default.clock.max-quantum = 8192 }
+context.objects = [ { factory = adapter args = {
 	factory.name = support.null-audio-sink node.name = speaker media.class = Audio/Sink
 	audio.rate = 48000 audio.position = "FL,FR" monitor.channel-volumes = false } } ]
 `

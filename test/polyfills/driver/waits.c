@@ -18,21 +18,27 @@ static long a_while(int clock, int own_clock)
 
 static const int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC};
 
-/* Another thread that has a lock and gives it back after some time, or when told. */
+/* Another thread that has a lock and gives it back a moment after it was told to. */
 struct holder {
     pthread_t thread;
     int (*take)(void *), (*give)(void *);
     void *lock;
-    long ms;
-    sem_t taken;
+    sem_t taken, told;
 };
+
+static void wait_until(sem_t *semaphore)
+{
+    while (RT(sem_wait)(semaphore))
+        ;
+}
 
 static void *hold(void *argument)
 {
     struct holder *h = argument;
     h->take(h->lock);
     RT(sem_post)(&h->taken);
-    usleep((unsigned)h->ms * 1000);
+    wait_until(&h->told);
+    usleep(NEAR * 1000);
     h->give(h->lock);
     return h;
 }
@@ -40,9 +46,9 @@ static void *hold(void *argument)
 static void start_holder(struct holder *h)
 {
     RT(sem_init)(&h->taken, 0, 0);
+    RT(sem_init)(&h->told, 0, 0);
     EQUAL(RT(pthread_create)(&h->thread, NULL, hold, h), 0);
-    while (RT(sem_wait)(&h->taken))
-        ;
+    wait_until(&h->taken);
 }
 
 typedef int lock_function(void *, clockid_t, const struct timespec *);
@@ -61,7 +67,7 @@ static void judge_lock(lock_function *f, void *lock, int (*take)(void *), int (*
         if (!checks_early)
             give(lock);
 
-        struct holder h = {.take = take, .give = give, .lock = lock, .ms = SHORT + 200};
+        struct holder h = {.take = take, .give = give, .lock = lock};
         start_holder(&h);
         EQUAL(f(lock, clock, &wrong), EINVAL);
         EQUAL(f(lock, clock, &past), ETIMEDOUT);
@@ -70,16 +76,17 @@ static void judge_lock(lock_function *f, void *lock, int (*take)(void *), int (*
         EQUAL(f(lock, clock, &soon), ETIMEDOUT);
         EXPECT(ms_since(clock, &began) >= NEAR);
         soon = in_ms(clock, FAR);
+        RT(sem_post)(&h.told);
         EQUAL(f(lock, clock, &soon), 0); /* given back in time */
         EXPECT(ms_since(clock, &soon) < 0);
         EQUAL(give(lock), 0);
         RT(pthread_join)(h.thread, NULL);
 
-        h.ms = ms + 200;
         start_holder(&h);
         soon = in_ms(clock, ms);
         EQUAL(f(lock, clock, &soon), ETIMEDOUT);
         EXPECT(ms_since(clock, &soon) >= 0);
+        RT(sem_post)(&h.told);
         RT(pthread_join)(h.thread, NULL);
     }
 }
@@ -140,9 +147,10 @@ static void judge_semaphore(void *implementation)
     }
 }
 
-static void *sleep_a_while(void *argument)
+static void *end_when_told(void *argument)
 {
-    usleep((unsigned)(intptr_t)argument * 1000);
+    wait_until(argument);
+    usleep(NEAR * 1000);
     return argument;
 }
 
@@ -152,22 +160,26 @@ static void judge_join(void *implementation)
     for (int i = 0; i < 2; i++) {
         struct timespec past = in_ms(clocks[i], -5000), wrong = {1, -1}, later = in_ms(clocks[i], FAR), soon;
         pthread_t thread;
+        sem_t told;
         void *value = NULL;
-        long ms = a_while(clocks[i], CLOCK_REALTIME);
-        RT(pthread_create)(&thread, NULL, sleep_a_while, (void *)(intptr_t)(ms + 200));
+        RT(sem_init)(&told, 0, 0);
+        RT(pthread_create)(&thread, NULL, end_when_told, &told);
         if (is_polyfill) { /* older releases wait for the thread's end then: 2.31 with both, 2.36 with the first */
             EQUAL(f(thread, &value, clocks[i], &wrong), EINVAL);
             EQUAL(f(thread, &value, CLOCK_PROCESS_CPUTIME_ID, &later), EINVAL);
         }
         EQUAL(f(thread, &value, clocks[i], &past), ETIMEDOUT);
-        soon = in_ms(clocks[i], ms);
+        soon = in_ms(clocks[i], a_while(clocks[i], CLOCK_REALTIME));
         EQUAL(f(thread, &value, clocks[i], &soon), ETIMEDOUT);
         EXPECT(ms_since(clocks[i], &soon) >= 0);
+        RT(sem_post)(&told);
         EQUAL(f(thread, &value, clocks[i], &later), 0);
-        EQUAL((intptr_t)value, ms + 200);
-        RT(pthread_create)(&thread, NULL, sleep_a_while, (void *)7);
+        EXPECT(value == &told);
+        value = NULL;
+        RT(pthread_create)(&thread, NULL, end_when_told, &told);
+        RT(sem_post)(&told);
         EQUAL(f(thread, &value, clocks[i], NULL), 0);
-        EQUAL((intptr_t)value, 7);
+        EXPECT(value == &told);
     }
 }
 
