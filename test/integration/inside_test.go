@@ -106,7 +106,8 @@ func isHosts(m mount.Op) bool {
 func TestMountInterfaces(t *testing.T) {
 	eachUser(t, func(t *testing.T, as func(launch) *exec.Cmd) {
 		const show = `find / -xdev -maxdepth 2 -printf '%p %y %m %l\n' 2>&1 | sort; find /run /etc -path /run/udev -prune -o -printf '%p %y %m %l\n' 2>&1 | sort
-			cut -d' ' -f4-6 /proc/self/mountinfo | grep -v -E '` + othersMounts + `' | sort`
+			cut -d' ' -f4-6 /proc/self/mountinfo | grep -v -E '` + othersMounts + `' |
+			sed 's,/g-[0-9]*/,/generation/,' | sort # one that another test has made a link of meanwhile has the build made anew`
 		var views [2]string
 		for i, api := range []string{"new", "old"} {
 			l := quick(t, "sh", "-c", show)
