@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	reading "github.com/mikelolasagasti/xz"
 	"github.com/ulikunitz/xz"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
@@ -80,6 +83,24 @@ func compressed(t testing.TB, how string, data []byte) []byte {
 	must(t, err)
 	must(t, w.Close())
 	return b.Bytes()
+}
+
+// An archive may ask for a dictionary of 4 GiB, which is memory of whoever unpacks it.
+func TestDictionary(t *testing.T) {
+	data := compressed(t, "xz", archive(t, small...))
+	block := data[12:] // The .xz File Format 1.2.0, 3.1: size, flags, LZMA2's id, how many octets its properties are, these, padding
+	header := block[:(int(block[0])+1)*4]
+	if header[2] != 0x21 || header[3] != 1 {
+		t.Fatalf("the header of the first block is % x", header)
+	}
+	header[4] = 40 // 5.3.1
+	binary.LittleEndian.PutUint32(header[len(header)-4:], crc32.ChecksumIEEE(header[:len(header)-4]))
+	s := Open(t.TempDir())
+	_, err := s.Acquire(write(t, "runtime.tar.xz", data), nil)
+	if !errors.Is(err, ErrArchive) || !errors.Is(err, reading.ErrMemlimit) || !strings.Contains(fault.Hint(err), "xz -9") {
+		t.Errorf("%v, hint %q", err, fault.Hint(err))
+	}
+	empty(t, s)
 }
 
 func write(t testing.TB, name string, data []byte) string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/mikelolasagasti/xz"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/capsule/build"
@@ -41,7 +43,18 @@ func (s *source) known() string {
 const hintSource = "give a directory, a .tar, .tar.gz, .tar.xz or .tar.zst archive, or an OCI image layout " +
 	"(podman save --format oci-archive makes one)"
 
-const hintDamaged = "the file is damaged or not complete: fetch it again"
+const (
+	hintDamaged = "the file is damaged or not complete: fetch it again"
+	hintWindow  = "compress it so that unpacking takes 128 MiB of memory at most: xz -9, or zstd without --long"
+)
+
+// hintArchive says what to do about an archive that cannot be read.
+func hintArchive(err error) string {
+	if errors.Is(err, xz.ErrMemlimit) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return hintWindow
+	}
+	return hintDamaged
+}
 
 // find tells what a name means: nil with a directory that is a file tree already, or what is to be unpacked. An OCI
 // image layout, or an archive of one, may have ":TAG" behind it.
@@ -74,7 +87,7 @@ func find(name string) (dir string, s *source, err error) {
 	}
 	switch err := checkArchive(path); {
 	case errors.Is(err, ErrArchive):
-		return "", nil, fault.WithHint(fmt.Errorf("runtime %s %w", path, err), hintDamaged)
+		return "", nil, fault.WithHint(fmt.Errorf("runtime %s %w", path, err), hintArchive(err))
 	case errors.Is(err, ErrKind):
 		return "", nil, fault.WithHint(fmt.Errorf("runtime %s: %w", name, err), hintSource)
 	case err != nil:

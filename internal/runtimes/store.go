@@ -210,7 +210,7 @@ func hintUnpack(err error, dir string) string {
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		return "free some space below " + dir + ", or set XDG_CACHE_HOME to a directory on another file system"
 	case errors.Is(err, ErrArchive):
-		return hintDamaged
+		return hintArchive(err)
 	}
 	return "runtimes are unpacked below " + dir + "; XDG_CACHE_HOME names another place"
 }

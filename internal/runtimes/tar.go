@@ -13,8 +13,8 @@ import (
 	"github.com/apex/log/handlers/discard"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/mikelolasagasti/xz"
 	"github.com/opencontainers/umoci/oci/layer"
-	"github.com/ulikunitz/xz"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,6 +87,9 @@ func unpackEntries(archive *tar.Reader, dir string, stop interruptions) error {
 	}
 }
 
+// maxWindow is how much of what came before a decoder keeps: an archive asks for as much as it likes, and it is memory.
+const maxWindow = 128 << 20
+
 // decompress tells by the first bytes how a stream is compressed. What it does not know it takes to be plain.
 func decompress(stream io.Reader) (io.ReadCloser, error) {
 	b := bufio.NewReaderSize(stream, 1<<16)
@@ -98,14 +101,14 @@ func decompress(stream io.Reader) (io.ReadCloser, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
 		return gzip.NewReader(b)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, 3.1.1
-		// The window is what a decoder must keep; the limit is the default of zstd(1) without --long.
-		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		// The limit is the default of zstd(1) without --long.
+		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
 		return d.IOReadCloser(), nil
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")): // The .xz File Format 1.2.0, 2.1.1.1
-		x, err := xz.NewReader(b)
+		x, err := xz.NewReader(b, maxWindow) // a dictionary can be of 4 GiB, in each block another; xz -9 has 64 MiB
 		return io.NopCloser(x), err
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return io.NopCloser(bzip2.NewReader(b)), nil
