@@ -126,6 +126,10 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
 	c.Flags().BoolVar(&bare, "bare", false, "run the program in the host's tree, without a capsule")
 	_ = c.Flags().MarkHidden("bare") // for the doctor
+	c.Version = run.Version
+	c.SetVersionTemplate("capsule-run {{.Version}}\n")
+	c.InitDefaultVersionFlag()
+	_ = c.Flags().MarkHidden("version") // the command of that name is in the help
 	return c
 }
 
