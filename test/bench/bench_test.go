@@ -140,7 +140,7 @@ func TestBwrapArguments(t *testing.T) {
 	if err != nil || strings.Join(got, " ") != want {
 		t.Errorf("got %v, %v\nwant %s", got, err, want)
 	}
-	if _, err := bwrap([]mount.Op{{Kind: mount.File, Target: "/x"}}, "/"); err == nil {
+	if _, err := bwrap([]mount.Op{{Kind: "other", Target: "/x"}}, "/"); err == nil {
 		t.Error("an operation was left out without a word")
 	}
 }

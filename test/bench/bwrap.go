@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -55,7 +56,8 @@ func decode(cmd *exec.Cmd, into any) error {
 	return nil
 }
 
-// bwrap writes operations as bwrap's options. Its binds are always recursive.
+// bwrap writes operations as bwrap's options. Its binds are always recursive. Files that it shall make are written below dir and
+// bound: what it makes itself it reads from a descriptor, which is empty at the second start.
 func bwrap(ops []mount.Op, dir string) ([]string, error) {
 	args := []string{"bwrap"}
 	for _, op := range ops {
@@ -83,6 +85,12 @@ func bwrap(ops []mount.Op, dir string) ([]string, error) {
 				}
 			}
 			args = append(args, option, op.Source, op.Target)
+		case mount.File:
+			name := filepath.Join(dir, fmt.Sprintf("file-%d", len(args)))
+			if err := os.WriteFile(name, []byte(op.Text), 0o644); err != nil {
+				return nil, err
+			}
+			args = append(args, "--ro-bind", name, op.Target)
 		case mount.Seal:
 			args = append(args, "--remount-ro", op.Target)
 		default:
