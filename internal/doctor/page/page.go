@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
 )
@@ -28,12 +29,13 @@ var (
 	script string
 )
 
-var templates = template.Must(template.New("").ParseFS(files, "*.html"))
+// templates are read when a page is made: every launch initializes this package, twice.
+var templates = sync.OnceValue(func() *template.Template { return template.Must(template.New("").ParseFS(files, "*.html")) })
 
 // Write makes the page of a report, which it leaves as it is. An error is the writer's.
 func Write(w io.Writer, r *report.Report) error {
 	var page bytes.Buffer
-	if err := templates.ExecuteTemplate(&page, "page.html", newView(r)); err != nil {
+	if err := templates().ExecuteTemplate(&page, "page.html", newView(r)); err != nil {
 		return fmt.Errorf("page of the report: %w", err)
 	}
 	_, err := w.Write(spellOut(page.Bytes()))
