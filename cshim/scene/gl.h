@@ -5,10 +5,10 @@
 #include "scene.h"
 
 enum gl_kind {
-	GL_CORE,   /* desktop, 3.2 or later: no names without objects, "in" and "out" in shaders */
-	GL_LEGACY, /* desktop, before that */
-	GL_ES3,
-	GL_ES2,
+    GL_CORE,   /* desktop, 3.2 or later: no names without objects, "in" and "out" in shaders */
+    GL_LEGACY, /* desktop, before that */
+    GL_ES3,
+    GL_ES2,
 };
 
 /* Where functions are found: eglGetProcAddress and the like, which give functions of the core too. */

@@ -5,9 +5,9 @@
 #include "scene.h"
 
 struct scene {
-	const char *name, *api, *platform; /* as rules and plans name them; no character that JSON would escape */
-	void (*draw)(void);
-	bool choice; /* among devices */
+    const char *name, *api, *platform; /* as rules and plans name them; no character that JSON would escape */
+    void (*draw)(void);
+    bool choice; /* among devices */
 };
 
 /* The clock starts. The picture's path; the descriptor that the JSON goes to. */

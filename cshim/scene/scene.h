@@ -23,7 +23,7 @@ enum { SIDE = 256, ROW = SIDE * 4, PICTURE = SIDE * ROW, TILE = 64 };
 /* As vertex shaders take it: x and y from -1 (left, top) to 1 (right, bottom), z from 0 (near) to 1, w = 1; a colour; a place
  * in the texture from 0 to 1. */
 struct vertex {
-	float at[4], colour[4], place[2];
+    float at[4], colour[4], place[2];
 };
 
 enum { TRIANGLES = 15, VERTICES = 3 * TRIANGLES };
@@ -32,14 +32,14 @@ enum { TRIANGLES = 15, VERTICES = 3 * TRIANGLES };
  * + e[2], are positive. A plane gives z, red, green, blue, u, v (in texels) of the pixel in column i and row j:
  * i*p[0] + j*p[1] + p[2]. */
 struct setup {
-	int32_t edge[3][3];
-	float plane[6][3];
+    int32_t edge[3][3];
+    float plane[6][3];
 };
 
 struct figure {
-	struct vertex vertices[VERTICES];
-	struct setup triangles[TRIANGLES];
-	uint8_t tile[TILE * TILE * 4]; /* RGBA, the top row first */
+    struct vertex vertices[VERTICES];
+    struct setup triangles[TRIANGLES];
+    uint8_t tile[TILE * TILE * 4]; /* RGBA, the top row first */
 };
 
 const struct figure *figure(void);
@@ -53,10 +53,10 @@ enum { TEXT = 512 }; /* bytes of any string, its end included */
 
 /* The fields of Drawing in internal/doctor/report. */
 struct drawing {
-	char vendor[TEXT], device[TEXT], version[TEXT], driver[TEXT];
-	bool software;
-	double start, frame;
-	const char *platform; /* where it is another one than the scene's own */
+    char vendor[TEXT], device[TEXT], version[TEXT], driver[TEXT];
+    bool software;
+    double start, frame;
+    const char *platform; /* where it is another one than the scene's own */
 };
 extern struct drawing drawing;
 

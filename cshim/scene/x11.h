@@ -8,11 +8,11 @@ typedef unsigned long XID;
 
 /* XVisualInfo of Xutil.h. */
 struct visual_info {
-	void *visual;
-	unsigned long id;
-	int screen, depth, class;
-	unsigned long red, green, blue;
-	int colormap_size, bits;
+    void *visual;
+    unsigned long id;
+    int screen, depth, class;
+    unsigned long red, green, blue;
+    int colormap_size, bits;
 };
 
 /* Opens libX11 and the display that DISPLAY names. */
