@@ -12,24 +12,9 @@
 #include <stdarg.h>
 
 #include "polyfill.h"
+#include "wayland_util.h"
 
 #define WAYLAND(type, name, arguments) CAPSULE_IMPORT_FROM("libwayland-client.so.0", type, name, arguments)
-
-/* Public: wayland-util.h. */
-struct wl_interface;
-
-struct wl_message {
-    const char *name, *signature;
-    const struct wl_interface **types;
-};
-
-struct wl_interface {
-    const char *name;
-    int version, method_count;
-    const struct wl_message *methods;
-    int event_count;
-    const struct wl_message *events;
-};
 
 union wl_argument {
     int32_t i; /* also f, a 24.8 fixed-point number, and h, a file descriptor */

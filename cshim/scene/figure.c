@@ -115,7 +115,7 @@ static void face(int axis, int sign)
 {
     static const int colours[3][3] = {{96, 192, 255}, {255, 224, 128}, {160, 255, 160}};
     static const int turn[3][3] = {{68, 0, 51}, {24, 75, -32}, {-45, 40, 60}}; /* in 1/85 */
-    static const int light[3] = {-2, -3, -6};				   /* its length is 7 */
+    static const int light[3] = {-2, -3, -6}; /* its length is 7 */
     struct corner c[4];
     int cosine = 0;
     for (int row = 0; row < 3; row++)

@@ -8,18 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct wl_interface;
-struct wl_message {
-    const char *name, *signature;
-    const struct wl_interface **types;
-};
-struct wl_interface {
-    const char *name;
-    int version, method_count;
-    const struct wl_message *methods;
-    int event_count;
-    const struct wl_message *events;
-};
+#include "wayland_util.h"
 
 enum { GET_REGISTRY = 1, BIND = 0, CREATE_SURFACE = 0, COMMIT = 6, GET_XDG_SURFACE = 2, PONG = 3, GET_TOPLEVEL = 1,
        SET_TITLE = 2, ACK_CONFIGURE = 4 };
