@@ -169,14 +169,13 @@ func (p *planner) showHostsFile(file, runtime []LayerManifest) error {
 		return err
 	}
 	p.mapLayers(file[0])
-	name := path.Base(file[0].Path)
-	p.generate(path.Join(path.Dir(file[0].Path), name), text)
+	p.generate(file[0].Path, text)
 	for _, l := range shown {
 		reason := "the host's loader finds it"
 		if p.has(runtime, l.Name) {
 			reason += "; both sides have it, and it goes with the loader"
 		}
-		p.decideLayer(l, SideHost, path.Join(ManifestDir(p.in.Arch), path.Dir(l.Path), name), reason)
+		p.decideLayer(l, SideHost, path.Join(ManifestDir(p.in.Arch), file[0].Path), reason)
 	}
 	return nil
 }
