@@ -41,14 +41,11 @@ func mtreeSource(dir string) (*source, error) {
 
 // unpackMtree makes dir/files of a source.
 func unpackMtree(s *source, dir string, progress Progress) error {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // as in checkArchive
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := s.unchanged(f); err != nil {
-		return err
-	}
 	depot, err := os.OpenRoot(filepath.Join(filepath.Dir(s.path), "files"))
 	if err != nil {
 		return err

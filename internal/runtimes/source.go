@@ -110,6 +110,19 @@ func archiveKey(path, tag string, info fs.FileInfo) string {
 	return build.Key(parts...)
 }
 
+// open opens the source's file, if it still is what it was. A pipe's writer is not waited for: it may have taken its place.
+func (s *source) open() (*os.File, error) {
+	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.unchanged(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // unchanged says whether f is still what the source was when its id was told.
 func (s *source) unchanged(f *os.File) error {
 	info, err := f.Stat()
@@ -125,8 +138,7 @@ func errChanged(path string) error {
 
 // checkArchive looks at the first bytes: an archive, or what is compressed like one.
 func checkArchive(path string) error {
-	// A pipe's writer is not waited for: it may have taken the file's place.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // as in open
 	if err != nil {
 		return err
 	}
