@@ -7,7 +7,6 @@ import (
 	"compress/bzip2"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apex/log"
 	"github.com/apex/log/handlers/discard"
@@ -15,7 +14,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
 	"github.com/opencontainers/umoci/oci/layer"
-	"golang.org/x/sys/unix"
 )
 
 // umoci logs what a rootless unpacking leaves out (owners, device nodes), which is as intended.
@@ -23,14 +21,11 @@ func init() { log.SetHandler(discard.New()) }
 
 // unpackTar unpacks an archive's file into dir, which must be empty.
 func unpackTar(s *source, dir string, progress Progress) error {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // as in checkArchive
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := s.unchanged(f); err != nil {
-		return err
-	}
 	counted := &counter{r: f, what: s.path, total: s.size, progress: progress}
 	unpacked := unpackStream(counted, dir, s.stop)
 	if err := s.unchanged(f); err != nil { // which explains an error, too
