@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,23 +64,55 @@ func TestWaitChildren(t *testing.T) {
 	})
 }
 
-// A signal for the launcher ends it when the command itself has ended already.
+// A signal for the launcher ends it when the command itself has ended already, whether it knows of that yet or not.
 func TestWaitChildrenCanBeEnded(t *testing.T) {
-	cmd := wishing(start(t, modes()[0], "/bin/sh", "-c", `sleep 1000 & echo $!`), "children")
-	out, err := cmd.StdoutPipe()
+	eachMode(t, func(t *testing.T, mode string) {
+		for range 10 {
+			cmd := wishing(start(t, mode, "/bin/sh", "-c", `sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo`), "children")
+			out, err := cmd.StdoutPipe()
+			must(t, err)
+			must(t, cmd.Start())
+			_, err = bufio.NewReader(out).ReadString('\n')
+			must(t, err)
+			keeper := cmd.Process.Pid
+			if strings.HasSuffix(mode, " pid") {
+				keeper = childrenOf(t, keeper)[0]
+			}
+			var orphan int
+			until(t, func() bool {
+				for _, pid := range childrenOf(t, keeper) {
+					if name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); string(name) == "sleep\n" {
+						orphan = pid
+					}
+				}
+				return orphan != 0
+			})
+			must(t, cmd.Process.Signal(unix.SIGTERM))
+			must(t, cmd.Process.Signal(unix.SIGWINCH)) // which ends nobody, and does not take the other's place
+			out.Close()
+			timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+			err = cmd.Wait()
+			timer.Stop()
+			unix.Kill(orphan, unix.SIGKILL)
+			if err == nil || err.Error() != "signal: terminated" {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func childrenOf(t *testing.T, pid int) (children []int) {
+	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
 	must(t, err)
-	must(t, cmd.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
-	must(t, err)
-	orphan, err := strconv.Atoi(strings.TrimSpace(line))
-	must(t, err)
-	defer unix.Kill(orphan, unix.SIGKILL)
-	until(t, func() bool { return parentOf(orphan) == cmd.Process.Pid }) // the command is gone; the launcher may not know yet
-	must(t, cmd.Process.Signal(unix.SIGTERM))
-	out.Close()
-	if err := cmd.Wait(); err == nil || err.Error() != "signal: terminated" {
-		t.Errorf("%v", err)
+	for _, name := range tasks {
+		text, _ := os.ReadFile(name)
+		for _, word := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(word)
+			must(t, err)
+			children = append(children, child)
+		}
 	}
+	return children
 }
 
 // When whoever started the launcher is killed, so are the launcher and the command.

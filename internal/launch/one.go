@@ -69,21 +69,24 @@ func govern(m *message, sock int, early []record) *Error {
 // obey does what the launcher says, and ends everything when the launcher is gone.
 func obey(sock int, game *child, early []record) {
 	for _, r := range early {
-		game.obey(r)
+		game.obey(r, sock)
 	}
 	for {
 		r, ok := hear(sock)
 		if !ok {
 			os.Exit(ExitSetup)
 		}
-		game.obey(r)
+		game.obey(r, sock)
 	}
 }
 
-func (c *child) obey(r record) {
+func (c *child) obey(r record, sock int) {
 	switch r.kind {
 	case pass:
-		c.signal(unix.Signal(r.value))
+		had, sig := andSignal(r.value)
+		if !c.signal(sig, had != 0) {
+			tell(sock, late, int(sig))
+		}
 	case resume:
 		c.resumeFrom(r.value)
 	}
@@ -154,7 +157,8 @@ func nothingOpen() {
 
 // processOne is the launcher's view of a game below process 1.
 type processOne struct {
-	pid int // of process 1
+	pid  int               // of process 1
+	late func(unix.Signal) // called for a signal that came too late for the game
 
 	mu    sync.Mutex
 	sock  int           // -1 if there is nobody at the other end
@@ -202,8 +206,17 @@ func (p *processOne) tell(kind byte, value int) {
 	}
 }
 
-func (p *processOne) signal(sig unix.Signal) bool { p.tell(pass, int(sig)); return true }
-func (p *processOne) resume()                     { p.tell(resume, p.stop) }
+// signal leaves it to process 1 to say that the game has ended: it is called late then.
+func (p *processOne) signal(sig unix.Signal, had bool) bool {
+	number := 0
+	if had {
+		number = 1
+	}
+	p.tell(pass, withSignal(number, sig))
+	return true
+}
+
+func (p *processOne) resume() { p.tell(resume, p.stop) }
 
 // stopped: process 1 has looked before it told us.
 func (p *processOne) stopped() bool { return true }
@@ -218,6 +231,8 @@ func (p *processOne) next() (bool, int) {
 			var sig unix.Signal
 			p.stop, sig = andSignal(r.value)
 			return true, int(sig)
+		case r.kind == late:
+			p.late(unix.Signal(r.value))
 		case r.kind == ended:
 			return false, r.value
 		}
@@ -225,7 +240,12 @@ func (p *processOne) next() (bool, int) {
 	return false, p.reap()
 }
 
-func (p *processOne) finish() { p.reap() }
+func (p *processOne) finish() {
+	for p.sock >= 0 {
+		p.next()
+	}
+	p.reap()
+}
 
 // reap waits for the end of process 1, which is that of all processes in the namespace.
 func (p *processOne) reap() int {

@@ -11,8 +11,9 @@ import (
 
 // program is what a supervisor stands in for: a child of ours, or what process 1 of a PID namespace has as its child.
 type program interface {
-	// signal sends a signal, if the program is still there; false says that it is known not to be.
-	signal(sig unix.Signal) bool
+	// signal sends a signal, unless the program has had it; false says that the program has ended, even if next has not told
+	// so yet.
+	signal(sig unix.Signal, had bool) bool
 	// next waits until the program has stopped (true, and the signal) or ended (false, and the exit status).
 	next() (stopped bool, code int)
 	// stopped says whether it is stopped now, as far as can be told; a stop that next has told may be over.
@@ -35,11 +36,26 @@ type child struct {
 	stops int // how many next has told of
 }
 
-func (c *child) signal(sig unix.Signal) bool {
+func (c *child) signal(sig unix.Signal, had bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kill(sig)
-	return !c.gone
+	if c.ended() {
+		return false
+	}
+	if !had {
+		c.kill(sig)
+	}
+	return true
+}
+
+// ended says whether the program has ended, reaped or not: kill(2) takes a signal for a zombie too, which nobody gets.
+func (c *child) ended() bool {
+	if c.gone {
+		return true
+	}
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, c.pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
 }
 
 func (c *child) kill(sig unix.Signal) {

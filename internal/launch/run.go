@@ -33,7 +33,10 @@ func Run(spec *Spec) (int, error) {
 	if err != nil {
 		return code(err), err
 	}
-	s := &supervisor{game: c.program(spec)}
+	s := &supervisor{game: c.program(spec), last: spec.WaitChildren}
+	if c.one != nil {
+		c.one.late = s.late
+	}
 	if err := s.start(); err != nil {
 		unix.Kill(c.pid, unix.SIGKILL)
 		c.report()
@@ -48,12 +51,6 @@ func Run(spec *Spec) (int, error) {
 	}
 	status := s.wait()
 	if failed == nil {
-		if spec.WaitChildren {
-			s.stop() // there is nobody left to pass a signal on to: from here on it is for us
-			if s.late != 0 {
-				unix.Kill(os.Getpid(), s.late)
-			}
-		}
 		s.game.finish()
 		return status, nil
 	}

@@ -273,12 +273,31 @@ func TestResumeIsForOneStop(t *testing.T) {
 			t.Fatal(isStop, code)
 		}
 	}
-	c.obey(record{resume, 1})
+	c.obey(record{resume, 1}, -1)
 	if !c.stopped() {
 		t.Error("the second stop was ended by what was for the first")
 	}
-	c.obey(record{resume, 2})
+	c.obey(record{resume, 2}, -1)
 	until(t, func() bool { return !c.stopped() })
+}
+
+// A zombie takes every signal and has none of them, whether it is sent by us or by the terminal.
+func TestSignalAfterTheEnd(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	must(t, cmd.Start())
+	defer cmd.Wait()
+	c := &child{pid: cmd.Process.Pid}
+	for _, had := range []bool{true, false} {
+		if !c.signal(unix.SIGKILL, had) {
+			t.Error("a program that runs is taken for ended")
+		}
+	}
+	until(t, func() bool { return parentOf(c.pid) == 0 })
+	for _, had := range []bool{true, false} {
+		if c.signal(unix.SIGTERM, had) {
+			t.Error("a zombie is taken for running")
+		}
+	}
 }
 
 // What the terminal sends to the game and to us is taken before we stop ourselves by the same signal.

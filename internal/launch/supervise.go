@@ -12,13 +12,13 @@ import (
 // supervisor stands in for the game towards our parent and everybody who knows our process id.
 type supervisor struct {
 	game program
+	last bool // the process goes on after the game's end, and what comes for the game then is for us
 
 	mu sync.Mutex
 	// awaited is set when we stop with the game, until the SIGCONT that ends this has come by way of the handler. That
 	// may be late: the game may have been stopped again meanwhile.
 	awaited bool
-	over    bool        // the game has ended
-	late    unix.Signal // what came for it since then, the last of several
+	over    bool // the game has ended
 
 	watch *watcher
 }
@@ -58,28 +58,38 @@ func (s *supervisor) forward(e event) {
 	defer s.mu.Unlock()
 	switch {
 	case s.over:
-		s.late = e.sig
+		s.late(e.sig)
 		return
 	case e.sig == unix.SIGCONT:
 		// stopToo has seen to the one that continued us. When we were not stopped, it is for the game alone.
 		if !s.awaited && !e.kernel {
-			s.game.signal(unix.SIGCONT)
+			s.game.signal(unix.SIGCONT, false)
 		}
 		s.awaited = false
 		return
-	case e.kernel && e.sig == unix.SIGHUP:
+	}
+	// From the terminal (keyboard, window size, background access), which tells all of the process group; or the game
+	// signals its process group and has its own copy.
+	had := s.game.has(e)
+	if e.kernel && e.sig == unix.SIGHUP {
 		// The terminal is gone. The kernel tells the session leader and the foreground process group; we may be the
 		// one and the game, in a group of its own by now, not in the other. A second SIGHUP does less harm than none.
-		if sid, err := unix.Getsid(0); (err != nil || sid != os.Getpid()) && s.game.has(e) {
-			return
-		}
-	case s.game.has(e):
-		// From the terminal (keyboard, window size, background access), which tells all of the process group; or the game
-		// signals its process group and has its own copy.
+		sid, err := unix.Getsid(0)
+		had = had && (err != nil || sid != os.Getpid())
+	}
+	if had && !e.kernel {
 		return
 	}
-	if !s.game.signal(e.sig) {
-		s.late = e.sig
+	if !s.game.signal(e.sig, had) {
+		s.late(e.sig)
+	}
+}
+
+// late does to us what a signal does that came too late for the game.
+func (s *supervisor) late(sig unix.Signal) {
+	if s.last {
+		s.watch.byDefault(sig)
+		unix.Kill(os.Getpid(), sig)
 	}
 }
 

@@ -119,7 +119,8 @@ func (w *watcher) close() {
 	for sig, old := range w.old {
 		rtSigaction(sig, &old, nil)
 	}
-	unix.Close(w.write)
+	// Not closed: the number stays taken, for a handler that is under way in another thread.
+	unix.Dup3(w.read, w.write, unix.O_CLOEXEC)
 	<-w.done
 	unix.Close(w.read)
 }
