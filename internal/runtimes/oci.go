@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	goruntime "runtime"
 	"strings"
 
@@ -20,21 +22,44 @@ import (
 // maxJSON bounds an index or a manifest, in bytes: registries refuse manifests above 4 MiB.
 const maxJSON = 4 << 20
 
-// maxDepth bounds indices inside indices; real ones have one.
-const maxDepth = 4
+// maxDepth bounds indices inside indices, and maxIndices all of them together; real images have one.
+const (
+	maxDepth   = 4
+	maxIndices = 64
+)
 
 // layout is an open OCI image layout (image-spec 1.1, image-layout.md).
 type layout struct {
-	engine casext.Engine
-	path   string
+	engine  casext.Engine
+	path    string
+	indices int // looked into so far
 }
 
 func openLayout(path string) (*layout, error) {
+	for _, name := range []string{ispec.ImageLayoutFile, ispec.ImageIndexFile} {
+		if err := readable(filepath.Join(path, name)); err != nil {
+			return nil, fmt.Errorf("%s %w: %w", path, ErrArchive, err)
+		}
+	}
 	engine, err := dir.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w: %w", path, ErrArchive, err)
 	}
-	return &layout{casext.NewEngine(engine), path}, nil
+	return &layout{engine: casext.NewEngine(engine), path: path}, nil
+}
+
+// readable refuses what umoci would wait for, a pipe's writer, or read as a whole whatever its size.
+func readable(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", name)
+	case info.Size() > maxJSON:
+		return fmt.Errorf("%s is larger than %d bytes", name, maxJSON)
+	}
+	return nil
 }
 
 // layoutSource finds the image that is meant, whose manifest's digest is what it is kept under.
@@ -109,6 +134,9 @@ func (l *layout) platform(from []ispec.Descriptor, depth int) ([]ispec.Descripto
 			continue
 		}
 		var index ispec.Index
+		if l.indices++; l.indices > maxIndices {
+			return nil, fmt.Errorf("%s %w: more than %d indices", l.path, ErrArchive, maxIndices)
+		}
 		if depth == maxDepth {
 			return nil, fmt.Errorf("%s %w: indices are nested too deeply", l.path, ErrArchive)
 		}
@@ -127,11 +155,26 @@ func (l *layout) platform(from []ispec.Descriptor, depth int) ([]ispec.Descripto
 // dockerList is the older name of an index (distribution's manifest-v2-2.md); tools copy it as it is.
 const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
 
+// blob opens what a descriptor names; what is read is verified. umoci panics at a digest that is none where the content is in
+// the descriptor, and waits for a pipe's writer where it is in a file.
+func (l *layout) blob(d ispec.Descriptor) (io.ReadCloser, error) {
+	if err := d.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%q: %w", d.Digest, err)
+	}
+	if d.Data == nil {
+		name := filepath.Join(l.path, ispec.ImageBlobsDir, d.Digest.Algorithm().String(), d.Digest.Encoded())
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is not a regular file", name)
+		}
+	}
+	return l.engine.GetVerifiedBlob(context.Background(), d)
+}
+
 func (l *layout) json(d ispec.Descriptor, to any) error {
 	if d.Size > maxJSON {
 		return fmt.Errorf("%s %w: %s has %d bytes", l.path, ErrArchive, d.Digest, d.Size)
 	}
-	blob, err := l.engine.GetVerifiedBlob(context.Background(), d)
+	blob, err := l.blob(d)
 	if err != nil {
 		return fmt.Errorf("%s %w: %w", l.path, ErrArchive, err)
 	}
@@ -172,7 +215,7 @@ func unpackImage(s *source, to string, progress Progress) error {
 		total += d.Size
 	}
 	for _, d := range m.Layers {
-		blob, err := l.engine.GetVerifiedBlob(context.Background(), d)
+		blob, err := l.blob(d)
 		if err != nil {
 			return fmt.Errorf("%s %w: layer %s: %w", s.path, ErrArchive, d.Digest, err)
 		}

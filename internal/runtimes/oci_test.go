@@ -9,13 +9,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	digest "github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/umoci/oci/cas/dir"
 	"github.com/opencontainers/umoci/oci/casext"
+	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
@@ -184,4 +187,68 @@ func FuzzIndex(f *testing.F) {
 			empty(t, s)
 		}
 	})
+}
+
+// An archive has what its maker likes in the place of a layout's files: they are read as a whole, and opened by a library
+// that would wait for a pipe's writer.
+func TestHostileLayout(t *testing.T) {
+	data := func(d ispec.Descriptor) []byte {
+		text, err := json.Marshal(ispec.Index{Manifests: []ispec.Descriptor{d}})
+		must(t, err)
+		return text
+	}
+	// Indices of indices of indices, each many times: some thousand millions to look into.
+	many := func(path string) {
+		d := ispec.Descriptor{MediaType: ispec.MediaTypeImageIndex}
+		below := []byte(`{"manifests":[]}`)
+		for range maxDepth {
+			sum := sha256.Sum256(below)
+			name := hex.EncodeToString(sum[:])
+			must(t, os.WriteFile(path+"/blobs/sha256/"+name, below, 0o644))
+			d.Digest, d.Size = digest.Digest("sha256:"+name), int64(len(below))
+			text, err := json.Marshal(ispec.Index{Manifests: slices.Repeat([]ispec.Descriptor{d}, 1000)})
+			must(t, err)
+			below = text
+		}
+		must(t, os.WriteFile(path+"/index.json", below, 0o644))
+	}
+	empty := sha256.Sum256([]byte("{}"))
+	blob := hex.EncodeToString(empty[:])
+	for name, damage := range map[string]func(path string){
+		"index is a pipe": func(path string) { must(t, unix.Mkfifo(path+"/index.json", 0o644)) },
+		"index is large": func(path string) {
+			must(t, os.WriteFile(path+"/index.json", nil, 0o644))
+			must(t, os.Truncate(path+"/index.json", maxSparse))
+		},
+		"layout is large": func(path string) { must(t, os.Truncate(path+"/oci-layout", maxSparse)) },
+		"digest is none": func(path string) {
+			must(t, os.WriteFile(path+"/index.json", data(ispec.Descriptor{Digest: "x", Size: 2, Data: []byte("{}")}), 0o644))
+		},
+		"unknown digest": func(path string) {
+			must(t, os.WriteFile(path+"/index.json", data(ispec.Descriptor{Digest: "md5:x", Size: 2, Data: []byte("{}")}), 0o644))
+		},
+		"too many indices": many,
+		"blob is a pipe": func(path string) {
+			must(t, unix.Mkfifo(path+"/blobs/sha256/"+blob, 0o644))
+			must(t, os.WriteFile(path+"/index.json", data(ispec.Descriptor{Digest: digest.Digest("sha256:" + blob), Size: 2}), 0o644))
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "image")
+		must(t, dir.Create(path))
+		must(t, os.RemoveAll(path+"/index.json"))
+		damage(path)
+		done, store := make(chan error, 1), Open(t.TempDir())
+		go func() {
+			_, err := store.Acquire(path, nil)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if !errors.Is(err, ErrArchive) || fault.Hint(err) == "" {
+				t.Errorf("%s: %v, hint %q", name, err, fault.Hint(err))
+			}
+		case <-time.After(time.Minute):
+			t.Errorf("%s: it goes on", name)
+		}
+	}
 }
