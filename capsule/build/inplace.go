@@ -66,7 +66,11 @@ func moveArtefacts(a *capsule.Artefacts, root string) *capsule.Artefacts {
 	quoted, _ := json.Marshal(root) // a string always can be
 	moved.Generated = nil
 	for _, g := range a.Generated {
-		g.Text = []byte(Moved(string(g.Text), strings.Trim(string(quoted), `"`)))
+		written := root
+		if json.Valid(g.Text) { // else it is a manifest of one line, or a script
+			written = string(quoted[1 : len(quoted)-1])
+		}
+		g.Text = []byte(Moved(string(g.Text), written))
 		moved.Generated = append(moved.Generated, g)
 	}
 	return &moved

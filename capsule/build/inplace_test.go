@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,6 +41,34 @@ func TestBuildInPlace(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(host); len(entries) != 0 {
 		t.Errorf("written to the host: %v", entries)
+	}
+}
+
+// A build's own path is written as the file has paths: in JSON some characters are escaped, in a manifest of one line none are.
+func TestGeneratedInPlace(t *testing.T) {
+	s, p := build.NewStore(filepath.Join(t.TempDir(), `R&D "1"`)), plan(t)
+	const library = capsule.Dir + "/lib/libdriver.so"
+	a := p.Architectures[0].Artefacts()
+	a.Generated = append(a.Generated, capsule.GeneratedFile{File: "manifests/one.icd", Text: []byte(library + "\n")},
+		capsule.GeneratedFile{File: "manifests/one.json", Text: []byte(`{"library_path": "` + library + `"}`)})
+	b, err := s.BuildInPlace("key", p, build.Record{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	want := b.Dir + "/lib/libdriver.so"
+	if line, err := os.ReadFile(b.Dir + "/manifests/one.icd"); err != nil || string(line) != want+"\n" {
+		t.Errorf("the line is %q, want %q: %v", line, want, err)
+	}
+	var manifest struct {
+		Library string `json:"library_path"`
+	}
+	text, err := os.ReadFile(b.Dir + "/manifests/one.json")
+	if err == nil {
+		err = json.Unmarshal(text, &manifest)
+	}
+	if err != nil || manifest.Library != want {
+		t.Errorf("%s names %q, want %q: %v", text, manifest.Library, want, err)
 	}
 }
 
