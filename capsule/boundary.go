@@ -1,6 +1,7 @@
 package capsule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -131,7 +132,7 @@ func (p *planner) groupBoundary(group []Family, asked Boundaries) (d BoundaryDec
 	insists := slices.ContainsFunc(group, func(f Family) bool { return len(f.Loaders) > 0 && !f.Optional }) || by != ""
 	if wanted == BoundaryDriver && hosted && insists {
 		if p.main {
-			return d, fmt.Errorf("%s: %w: %s", first(by, group[0].Name), ErrBoundary, why)
+			return d, fmt.Errorf("%s: %w: %s", cmp.Or(by, group[0].Name), ErrBoundary, why)
 		}
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(
 			"%s is at the frontend boundary for %s programs, though the driver boundary was asked for: %s", group[0].Name, p.in.Arch.Name, why))
@@ -152,13 +153,6 @@ func (p *planner) frontend(group []Family, of, why string) BoundaryDecision {
 		}
 	}
 	return d
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // groupWish returns what is asked for a group, and which of its APIs was named for it.

@@ -90,7 +90,7 @@ func (d *discovery) gpu(sysfs string) *GPU {
 		}
 	}
 	g := &GPU{sysfs: sysfs, Nodes: []*Node{}, Bus: d.linked(sysfs + "/subsystem"), Address: path.Base(sysfs)}
-	g.Driver = first(d.linked(sysfs+"/driver"), d.uevent(sysfs)["DRIVER"])
+	g.Driver = cmp.Or(d.linked(sysfs+"/driver"), d.uevent(sysfs)["DRIVER"])
 	if g.Driver == "faux_driver" { // the bus of devices without hardware, Linux 6.14
 		g.Driver = path.Base(sysfs)
 	}
@@ -132,7 +132,7 @@ func (d *discovery) ownNodes() {
 					}
 				}
 				g := d.gpu(at)
-				g.Family, g.Driver = f.Name, first(g.Driver, f.Drivers[0])
+				g.Family, g.Driver = f.Name, cmp.Or(g.Driver, f.Drivers[0])
 				n.own = true
 				g.Nodes = append(g.Nodes, n)
 			}

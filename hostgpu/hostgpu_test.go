@@ -1,6 +1,7 @@
 package hostgpu
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -111,7 +112,7 @@ func summary(d *Devices) string {
 		}
 	}
 	for _, g := range d.GPUs {
-		fmt.Fprintf(&b, "%d %s %s %s %s works=%v:", g.Index, first(g.Bus, "-"), g.Address, first(g.Driver, "-"), first(g.Family, "-"), g.Usable)
+		fmt.Fprintf(&b, "%d %s %s %s %s works=%v:", g.Index, cmp.Or(g.Bus, "-"), g.Address, cmp.Or(g.Driver, "-"), cmp.Or(g.Family, "-"), g.Usable)
 		nodes(g.Nodes)
 		for _, p := range g.Partitions {
 			fmt.Fprintf(&b, " gi%d/ci%d:", p.GPUInstance, p.ComputeInstance)

@@ -1,6 +1,7 @@
 package hostgpu
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -35,13 +36,13 @@ func (d *discovery) names() {
 		switch {
 		case g.Name != "":
 		case vendors[g.Vendor] != "":
-			g.Name = vendors[g.Vendor] + " " + first(want[g.Vendor][g.Device], "device "+g.Device)
+			g.Name = vendors[g.Vendor] + " " + cmp.Or(want[g.Vendor][g.Device], "device "+g.Device)
 		case g.Vendor != "":
-			g.Name = first(g.Family, "PCI device") + " " + g.Vendor + ":" + g.Device
+			g.Name = cmp.Or(g.Family, "PCI device") + " " + g.Vendor + ":" + g.Device
 		case g.Family != "":
 			g.Name = g.Family
 		default:
-			g.Name = first(g.Driver, g.Address)
+			g.Name = cmp.Or(g.Driver, g.Address)
 		}
 	}
 }

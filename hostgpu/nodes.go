@@ -91,7 +91,7 @@ func (d *discovery) node(w wanted) *Node {
 	case info.Major != w.major || info.Minor != w.minor:
 		n.State, n.Problem = Foreign, fmt.Sprintf("is device %d:%d, not %d:%d", info.Major, info.Minor, w.major, w.minor)
 	case !info.Access:
-		n.State, n.Problem = NoAccess, fmt.Sprintf("may not be opened by this user (mode %s, group %s)", n.Mode, first(n.Group, strconv.Itoa(int(n.GID))))
+		n.State, n.Problem = NoAccess, fmt.Sprintf("may not be opened by this user (mode %s, group %s)", n.Mode, cmp.Or(n.Group, strconv.Itoa(int(n.GID))))
 		if n.NeedsGroup() {
 			n.Hint = d.groupHint(n.Group)
 		} else {
@@ -190,13 +190,4 @@ func (d *discovery) glob(pattern string) []string {
 		return cmp.Compare(x, y)
 	})
 	return out
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

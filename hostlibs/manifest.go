@@ -1,6 +1,7 @@
 package hostlibs
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -175,12 +176,6 @@ func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 		}
 		return ""
 	}
-	or := func(value, other string) string {
-		if value == "" {
-			return other
-		}
-		return value
-	}
 	var dirs []string
 	for _, b := range rule.Below {
 		if below, ok := strings.CutPrefix(b, "$HOME/"); ok {
@@ -192,9 +187,9 @@ func (d *discovery) manifestDirs(rule *configs.Manifests) []string {
 		case "$XDG_DATA_HOME":
 			b = home("XDG_DATA_HOME", ".local/share")
 		case "$XDG_CONFIG_DIRS":
-			b = or(d.getenv("XDG_CONFIG_DIRS"), "/etc/xdg")
+			b = cmp.Or(d.getenv("XDG_CONFIG_DIRS"), "/etc/xdg")
 		case "$XDG_DATA_DIRS":
-			b = or(d.getenv("XDG_DATA_DIRS"), "/usr/local/share:/usr/share")
+			b = cmp.Or(d.getenv("XDG_DATA_DIRS"), "/usr/local/share:/usr/share")
 		}
 		for _, p := range list(b) {
 			if dir := path.Join(p, rule.Directory); !slices.Contains(dirs, dir) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // boundaries joins the configuration's wishes and the flags, WHERE for all APIs and API=WHERE for one. Of two for
 // the same the last wins.
 func boundaries(c *config.Config, flags []string) (capsule.Boundaries, error) {
-	b := capsule.Boundaries{All: first(c.Boundary, capsule.BoundaryAuto), ByAPI: map[string]string{}}
+	b := capsule.Boundaries{All: cmp.Or(c.Boundary, capsule.BoundaryAuto), ByAPI: map[string]string{}}
 	maps.Copy(b.ByAPI, c.Boundaries)
 	for _, text := range flags {
 		if api, where, one := strings.Cut(text, "="); one {

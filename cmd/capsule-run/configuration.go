@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ func (f *flags) configuration(cwd string) (*config.Config, error) {
 
 // section says what the sections for games are matched against. Number 0 is what Steam gives to games that are not from it.
 func (f *flags) section(cwd string) config.Game {
-	g := config.Game{Command: f.game, AppID: first(os.Getenv("STEAM_COMPAT_APP_ID"), os.Getenv("SteamAppId"))}
+	g := config.Game{Command: f.game, AppID: cmp.Or(os.Getenv("STEAM_COMPAT_APP_ID"), os.Getenv("SteamAppId"))}
 	switch {
 	case f.game == "":
 	case strings.Trim(f.game, "0123456789") == "":

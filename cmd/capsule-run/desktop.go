@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func (d *desktopFlags) options(c *config.Config, cwd string) (run.Desktop, error
 		}
 		return *key
 	}
-	out := run.Desktop{Home: first(d.home, c.Home), Shell: either("shell", d.shell, c.Shell),
+	out := run.Desktop{Home: cmp.Or(d.home, c.Home), Shell: either("shell", d.shell, c.Shell),
 		UnshareNet:    either("unshare-net", d.unshareNet, c.UnshareNet),
 		UnsharePID:    either("unshare-pid", d.unsharePID, c.UnsharePID),
 		DieWithParent: either("die-with-parent", d.dieWithParent, c.DieWithParent),

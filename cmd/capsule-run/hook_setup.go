@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -249,7 +250,7 @@ func hookInjectCommand() *cobra.Command {
 			"What it does not know stays as it is; a second time changes nothing.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage(fmt.Sprintf("inject takes one file, and got %s", first(strings.Join(args, " "), "none")), oci.HintConfig)
+				return usage(fmt.Sprintf("inject takes one file, and got %s", cmp.Or(strings.Join(args, " "), "none")), oci.HintConfig)
 			}
 			if f.GPU == "" {
 				f.GPU = "all"

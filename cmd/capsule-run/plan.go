@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -84,7 +85,7 @@ func printDevices(w io.Writer, d *hostgpu.Devices) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, g := range d.GPUs {
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\n", g.Index, g.Address, first(g.Driver, "-"), g.Name)
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\n", g.Index, g.Address, cmp.Or(g.Driver, "-"), g.Name)
 		for _, n := range g.Nodes {
 			fmt.Fprintf(t, "  \t%s\t%s\t%s\n", n.Path, n.State, n.Why)
 		}
@@ -122,7 +123,7 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, l := range p.Libraries {
 			if l.Side == section.side {
-				fmt.Fprintf(t, "  %s\t%s\t%s\n", l.Soname, first(l.Path, "-"), l.Reason)
+				fmt.Fprintf(t, "  %s\t%s\t%s\n", l.Soname, cmp.Or(l.Path, "-"), l.Reason)
 			}
 		}
 		if err := t.Flush(); err != nil {
@@ -159,7 +160,7 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 		fmt.Fprintf(w, "\n%s:\n", list.title)
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, s := range list.symbols {
-			fmt.Fprintf(t, "  %s\t%s\t%s\tfor %s\n", s.Symbol, first(s.Version, "-"), s.Answer, shorten(s.NeededBy))
+			fmt.Fprintf(t, "  %s\t%s\t%s\tfor %s\n", s.Symbol, cmp.Or(s.Version, "-"), s.Answer, shorten(s.NeededBy))
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -166,8 +167,8 @@ func (f *flags) options() (*run.Options, error) {
 		return nil, err
 	}
 	o := &run.Options{
-		Runtime:   steamNamed(first(f.runtime, c.Runtime)),
-		Host:      first(f.host, c.Host, "/"),
+		Runtime:   steamNamed(cmp.Or(f.runtime, c.Runtime)),
+		Host:      cmp.Or(f.host, c.Host, "/"),
 		Libraries: append(c.Libraries, f.libraries...),
 		Environ:   f.environ(),
 		Cwd:       cwd,
@@ -203,7 +204,7 @@ func (f *flags) options() (*run.Options, error) {
 	if o.Desktop, err = f.desktop.options(c, cwd); err != nil {
 		return nil, err
 	}
-	o.Isolation = first(f.isolation, c.Isolation, run.IsolationAuto)
+	o.Isolation = cmp.Or(f.isolation, c.Isolation, run.IsolationAuto)
 	if !slices.Contains([]string{run.IsolationUserNS, run.IsolationNone, run.IsolationAuto}, o.Isolation) {
 		from := ""
 		if f.isolation == "" {
@@ -232,15 +233,6 @@ func mountAPI(name string) (mount.API, error) {
 		return mount.Old, nil
 	}
 	return mount.Auto, usage(fmt.Sprintf("unknown mount interface %q", name), "it is auto, new or old")
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // setenv replaces a variable or adds it.

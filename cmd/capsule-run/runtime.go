@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -111,7 +112,7 @@ func runtimeList(f *flags) *cobra.Command {
 				fmt.Fprintln(t, "NAME\tSIZE\tUSED\tFROM")
 			}
 			for _, e := range list {
-				fmt.Fprintf(t, "%s\t%s\t%s ago\t%s\n", first(strings.Join(e.Names, ","), "-"), units.HumanSize(float64(e.Size)),
+				fmt.Fprintf(t, "%s\t%s\t%s ago\t%s\n", cmp.Or(strings.Join(e.Names, ","), "-"), units.HumanSize(float64(e.Size)),
 					units.HumanDuration(time.Since(e.Used)), e.Source)
 			}
 			return t.Flush()

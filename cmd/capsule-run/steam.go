@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -129,5 +130,5 @@ func steamNamed(runtime string) string {
 	if _, err := os.Lstat(runtime); err == nil {
 		return runtime
 	}
-	return first(steam.Find(os.Getenv, runtime), runtime)
+	return cmp.Or(steam.Find(os.Getenv, runtime), runtime)
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (d *doctor) one(ctx context.Context, c *child, picture string, s *report.Sc
 	if err != nil {
 		return o.failed("start", d.Limit)
 	}
-	s.API, s.Platform = first(s.API, t.API), first(s.Platform, t.Platform)
+	s.API, s.Platform = cmp.Or(s.API, t.API), cmp.Or(s.Platform, t.Platform)
 	drawing := &t.Drawing
 	if (o.signal != 0 || o.late || o.status != 0) && drawing.Error == "" {
 		e := o.failed("exit", d.Limit) // it had drawn
@@ -153,13 +154,4 @@ func byName(name string) *arch.Arch {
 func clone(d *report.Drawing) *report.Drawing {
 	c := *d
 	return &c
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -42,7 +42,7 @@ const debugHint = "CAPSULE_DEBUG=1 before a launch explains every load (docs/lim
 func (d *doctor) findLaunch() {
 	if d.broken != nil {
 		d.found(report.Problem, "", "host or runtime cannot be used: "+d.broken.Error(),
-			first(fault.Hint(d.broken), "name a whole file tree with its own glibc by --runtime (docs/getting-started.md)"))
+			cmp.Or(fault.Hint(d.broken), "name a whole file tree with its own glibc by --runtime (docs/getting-started.md)"))
 	}
 	for _, a := range d.architectures() {
 		e := d.launches[a]
@@ -158,7 +158,7 @@ func (d *doctor) findDifference(s *report.Scene) {
 }
 
 func device(e *report.Drawing) string {
-	name := first(e.Device, "a device without a name")
+	name := cmp.Or(e.Device, "a device without a name")
 	if e.Software && !strings.Contains(name, "llvmpipe") {
 		name += " (the processor)"
 	}
@@ -188,7 +188,7 @@ func onlyIn(a, b []string) string {
 		return verb + " " + strings.Join(l, ", ")
 	}
 	both := strings.TrimSuffix(few("without", lost)+"; "+few("with", more), "; ")
-	return first(strings.TrimPrefix(both, "; "), "in another order")
+	return cmp.Or(strings.TrimPrefix(both, "; "), "in another order")
 }
 
 // findDetails tells what differs though the picture is the same.
@@ -229,7 +229,7 @@ func (d *doctor) findDevices() {
 	devices := d.report.Stack.Devices
 	node := func(n *hostgpu.Node, severity report.Severity) {
 		if n.State != hostgpu.Usable {
-			d.found(severity, "", n.Path+" "+n.Problem, first(n.Hint, "capsule-run inspect shows the device's nodes"))
+			d.found(severity, "", n.Path+" "+n.Problem, cmp.Or(n.Hint, "capsule-run inspect shows the device's nodes"))
 		}
 	}
 	usable := false
@@ -248,7 +248,7 @@ func (d *doctor) findDevices() {
 	switch c := d.report.Machine.Container; {
 	case len(devices.GPUs) == 0 && c != "":
 		d.found(report.Note, "", "no GPU is to be seen in this container ("+c+"): everything is drawn by the processor",
-			first(giveDevices[c], "start the container with the GPU's devices, those below /dev/dri for example"))
+			cmp.Or(giveDevices[c], "start the container with the GPU's devices, those below /dev/dri for example"))
 	case len(devices.GPUs) == 0:
 		d.found(report.Note, "", "no GPU was found: everything is drawn by the processor",
 			"in a virtual machine that is so; else see with lspci and dmesg whether its kernel driver is loaded")
@@ -263,7 +263,7 @@ func (d *doctor) findSoftware(devices *hostgpu.Devices) {
 		if s := &d.report.Scenes[i]; s.Native.Drawn() && s.Native.Software && s.API != "OpenCL" {
 			names := make([]string, 0, len(devices.GPUs))
 			for _, g := range devices.GPUs {
-				names = append(names, g.Name+" (kernel driver "+first(g.Driver, "none")+")")
+				names = append(names, g.Name+" (kernel driver "+cmp.Or(g.Driver, "none")+")")
 			}
 			d.found(report.Warning, s.API, fmt.Sprintf("%s is drawn by the processor (%s), though there is %s", title(s), s.Native.Device, strings.Join(names, ", ")),
 				"install the host's "+s.API+" driver for it: capsule-run inspect lists what each GPU has")

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
@@ -24,7 +25,7 @@ func (d *doctor) launch(ctx context.Context, name, program string, scenes *[]sce
 		return d.failedLaunch(name, &report.Drawing{Error: shorten(d.hopeless.Error()), Step: "launch"})
 	}
 	d.Doing("%s: starting the runtime", name)
-	isolation := first(d.report.Isolation, d.Isolation)
+	isolation := cmp.Or(d.report.Isolation, d.Isolation)
 	o := d.launcher(isolation, program, "--list").run(ctx, d.Building)
 	found := parseScenes(o.stdout)
 	if o.status != 0 || o.err != nil || o.signal != 0 || len(found) == 0 {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -39,13 +40,13 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 	for _, name := range gpus(r) {
 		pair("GPU", name)
 	}
-	pair("session", first(strings.Join(m.Sessions, ", "), "none"))
+	pair("session", cmp.Or(strings.Join(m.Sessions, ", "), "none"))
 	dir := rt.Dir
 	if rt.Host {
 		dir = "the host's own tree, for none was named (--runtime)"
 	}
 	pair("runtime", dir, rt.System, known("glibc ", rt.Glibc))
-	pair("isolation", first(r.Isolation, "nothing could be started"))
+	pair("isolation", cmp.Or(r.Isolation, "nothing could be started"))
 
 	arch := ""
 	var apart missed
@@ -79,7 +80,7 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 			apart.add("not on the host", x.Name)
 			continue
 		}
-		t.Row(x.Name, words[x.Verdict], first(x.Boundary, "-"), times(x), onDevice(x))
+		t.Row(x.Name, words[x.Verdict], cmp.Or(x.Boundary, "-"), times(x), onDevice(x))
 	}
 	end()
 	if len(r.Scenes) > 0 {
@@ -145,7 +146,7 @@ func gpus(r *report.Report) []string {
 	var out []string
 	if r.Stack != nil && r.Stack.Devices != nil {
 		for _, g := range r.Stack.Devices.GPUs {
-			out = append(out, fmt.Sprintf("%s (%s)", g.Name, first(strings.TrimSpace(g.Driver+" "+g.DriverVersion), "no kernel driver")))
+			out = append(out, fmt.Sprintf("%s (%s)", g.Name, cmp.Or(strings.TrimSpace(g.Driver+" "+g.DriverVersion), "no kernel driver")))
 		}
 	}
 	if len(out) == 0 {
@@ -209,11 +210,11 @@ func times(s *report.Scene) string {
 func onDevice(s *report.Scene) string {
 	switch {
 	case s.Native.Drawn() && s.Capsule.Drawn() && s.Native.Device != s.Capsule.Device:
-		return first(s.Native.Device, "-") + "; capsule: " + first(s.Capsule.Device, "-")
+		return cmp.Or(s.Native.Device, "-") + "; capsule: " + cmp.Or(s.Capsule.Device, "-")
 	case s.Native.Drawn():
-		return first(s.Native.Device, "-")
+		return cmp.Or(s.Native.Device, "-")
 	case s.Capsule.Drawn():
-		return "only through the capsule: " + first(s.Capsule.Device, "-")
+		return "only through the capsule: " + cmp.Or(s.Capsule.Device, "-")
 	}
 	return "not on either side"
 }

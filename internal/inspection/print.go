@@ -2,6 +2,7 @@ package inspection
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -100,7 +101,7 @@ func addServing(t *table.Table, arch string, apis []Serving) {
 		if a.Missing != "" {
 			driver = "missing: " + a.Missing
 		}
-		t.Row(arch, a.API, first(a.Version, "-"), driver)
+		t.Row(arch, a.API, cmp.Or(a.Version, "-"), driver)
 	}
 }
 
@@ -136,7 +137,7 @@ func (a *Arch) print(w io.Writer, s table.Style) {
 		name := api.API
 		add := func(cells ...string) { t.Row(append([]string{name}, cells...)...); name = "" }
 		for _, p := range append(api.FrontEnds, api.Drivers...) {
-			add(p.Role, first(p.Version, "-"), gpus(p.GPUs), p.label(), found(p))
+			add(p.Role, cmp.Or(p.Version, "-"), gpus(p.GPUs), p.label(), found(p))
 		}
 		var absent []string // those that say no more than that they are not there have one row
 		for _, x := range api.Missing {
@@ -192,14 +193,5 @@ func gpus(list []int) string {
 	for _, g := range list {
 		out = append(out, strconv.Itoa(g))
 	}
-	return first(strings.Join(out, " "), "-")
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
+	return cmp.Or(strings.Join(out, " "), "-")
 }
