@@ -107,9 +107,7 @@ func (p *planner) setVariable(v variable) {
 
 // replace takes variables out of the environment that would add what discovery has added already.
 func (p *planner) replace(names []string) {
-	for _, n := range names {
-		p.plan.replaced = append(p.plan.replaced, n)
-	}
+	p.plan.replaced = append(p.plan.replaced, names...)
 }
 
 // withLibrary replaces the library's path in a manifest.

@@ -8,6 +8,11 @@ import (
 	"testing"
 )
 
+func parseRules(name string, data []byte) (*Rules, error) {
+	r, _, err := parse[Rules](Source{name, data})
+	return r, err
+}
+
 func TestDefault(t *testing.T) {
 	r, err := Default()
 	if err != nil {
@@ -44,7 +49,7 @@ func TestEmbeddedFilesAreApart(t *testing.T) {
 	}
 	families, data := 0, 0
 	for _, s := range sources {
-		r, err := Parse(s.Name, s.Text)
+		r, err := parseRules(s.Name, s.Text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +93,7 @@ func TestParseErrors(t *testing.T) {
 		{"[[data]]\npath = \"$PREFIXshare\"\nwhy = \"w\"\nlibraries = [\"a\"]\n", "x.toml:1: data $PREFIXshare: "},
 		{"[[data]]\npath = \"/a/../b\"\nwhy = \"w\"\n", "x.toml:1: data /a/../b: "},
 	} {
-		r, err := Parse("x.toml", []byte(c.text))
+		r, err := parseRules("x.toml", []byte(c.text))
 		if err == nil || r != nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v", c.text, err)
 		}
@@ -240,7 +245,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("[[family]]\nname = \"a\"\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := Parse("x.toml", b)
+		r, err := parseRules("x.toml", b)
 		if (r == nil) == (err == nil) {
 			t.Fatalf("%v, %v", r, err)
 		}
@@ -291,7 +296,7 @@ names = ["libother.so.$VERSION"]
 		{"[constants]\nlargest = -1\n", "x.toml:1: constants: largest"},
 		{"[constants]\nsmallest = 1\n", "x.toml:2: unknown key"},
 	} {
-		if _, err := Parse("x.toml", []byte(c.text)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := parseRules("x.toml", []byte(c.text)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%q: %v", c.text, err)
 		}
 	}

@@ -78,12 +78,6 @@ func MergeDevices(more []Source) (*Devices, error) {
 	return merge[Devices](append([]Source{{"configs/devices.toml", devices}}, more...))
 }
 
-// ParseDevices reads one file. The error names it and the line; an unknown key is an error.
-func ParseDevices(name string, data []byte) (*Devices, error) {
-	d, _, err := parse[Devices](Source{name, data})
-	return d, err
-}
-
 // apply changes d by what a later file says. A kernel driver belongs to the family that named it last.
 func (d *Devices) apply(o *Devices, c *checker) error {
 	d.Groups, d.Expected = union(d.Groups, o.Groups), union(d.Expected, o.Expected)

@@ -5,6 +5,11 @@ import (
 	"testing"
 )
 
+func parseDevices(name string, data []byte) (*Devices, error) {
+	d, _, err := parse[Devices](Source{name, data})
+	return d, err
+}
+
 func TestDefaultDevices(t *testing.T) {
 	d, err := DefaultDevices()
 	if err != nil {
@@ -52,7 +57,7 @@ func TestParseDevicesErrors(t *testing.T) {
 		{family + "[[family.nodes]]\npath = \"/dev/x\"\nsysfs = \"/sys/a\"\n", "needs a reason"},
 		{"[[shared]]\npath = \"/dev/x\"\nsysfs = \"/sys/a\"\nwhy = \"w\"\nof = \"gpu\"\n", "x.toml:1: shared: node /dev/x: of is for the nodes of a family"},
 	} {
-		d, err := ParseDevices("x.toml", []byte(c.text))
+		d, err := parseDevices("x.toml", []byte(c.text))
 		if err == nil || d != nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v", c.text, err)
 		}
@@ -100,7 +105,7 @@ func FuzzParseDevices(f *testing.F) {
 	f.Add(devices)
 	f.Add([]byte("[[family]]\nname = \"a\"\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := ParseDevices("x.toml", b)
+		d, err := parseDevices("x.toml", b)
 		if (d == nil) == (err == nil) {
 			t.Fatalf("%v, %v", d, err)
 		}

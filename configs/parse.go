@@ -2,12 +2,6 @@ package configs
 
 import "strings"
 
-// Parse reads one file. The error names it and the line; an unknown key is an error.
-func Parse(name string, data []byte) (*Rules, error) {
-	r, _, err := parse[Rules](Source{name, data})
-	return r, err
-}
-
 // header is a line [[NAME]] or [NAME] of a file. The decoder does not keep where tables are.
 type header struct {
 	name string

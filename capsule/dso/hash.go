@@ -1,7 +1,6 @@
 package dso
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"sort"
 )
@@ -116,5 +115,3 @@ func sysvHash(s string) uint32 {
 	}
 	return h
 }
-
-func stInfo(bind elf.SymBind, typ elf.SymType) byte { return byte(bind)<<4 | byte(typ)&0xf }

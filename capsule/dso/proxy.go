@@ -75,7 +75,7 @@ func (p *Proxy) Write() ([]byte, error) {
 	global := map[[2]string]bool{}
 	for _, sym := range p.Symbols {
 		s := symbol{name: sym.Name, version: sym.Version, isDefault: sym.Default,
-			info: stInfo(sym.Bind, sym.Type), other: sym.Other, size: sym.Size, value: sym.Value}
+			info: elf.ST_INFO(sym.Bind, sym.Type), other: sym.Other, size: sym.Size, value: sym.Value}
 		switch {
 		case sym.Origin == FromBase:
 			s.section = uint16(shnBase + sym.Source)
@@ -89,7 +89,7 @@ func (p *Proxy) Write() ([]byte, error) {
 		default:
 			s.section, s.text = shnSelf, true
 			s.value = missingAt + uint64(missing)*m.missingSize
-			s.info = stInfo(sym.Bind, elf.STT_FUNC)
+			s.info = elf.ST_INFO(sym.Bind, elf.STT_FUNC)
 			missing++
 			s.missing = missing
 		}

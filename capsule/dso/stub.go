@@ -52,7 +52,7 @@ func (s *Stub) Write() ([]byte, error) {
 		}
 		o.symbols = append(o.symbols, symbol{
 			name: sym.Name, version: sym.Version, isDefault: sym.Default,
-			info: stInfo(sym.Bind, elf.STT_FUNC), other: sym.Other, size: m.trampolineSize, section: shnSelf,
+			info: elf.ST_INFO(sym.Bind, elf.STT_FUNC), other: sym.Other, size: m.trampolineSize, section: shnSelf,
 		})
 	}
 	o.byName = func(s *symbol) bool { return ifunc[[2]string{s.name, s.version}] }

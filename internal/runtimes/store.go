@@ -32,9 +32,6 @@ const keep = 30 * 24 * time.Hour
 // Open names a store's directory, which is made when it is needed. Without one ("") directories alone can be acquired.
 func Open(dir string) *Store { return &Store{dir: dir} }
 
-// Dir is where the store is.
-func (s *Store) Dir() string { return s.dir }
-
 // Held is a runtime's file tree, which stays until Close.
 type Held struct {
 	Dir  string

@@ -41,7 +41,6 @@ func measureMemory(ctx context.Context, b *bench) ([]figure, error) {
 
 // breakdown lists where the sides differ, the largest difference first.
 func breakdown(native, capsule []sample) []string {
-	type row struct{ name, dirty, clean string }
 	difference := func(key string) float64 { return median(column(capsule, key)) - median(column(native, key)) }
 	sides := func(key string) string {
 		return fmt.Sprintf("%6.0f %6.0f %+6.0f", median(column(native, key)), median(column(capsule, key)), difference(key))

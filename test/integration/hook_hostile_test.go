@@ -47,7 +47,6 @@ func (h *hostileRun) write(name string, b []byte) {
 }
 func (h *hostileRun) fifo(name string)             { h.remove(name); must(h.t, unix.Mkfifo(h.root+name, 0o644)) }
 func (h *hostileRun) read(name string) []byte      { return []byte(readFile(h.t, h.root+name)) }
-func (h *hostileRun) mount(m specs.Mount)          { h.b.spec.Mounts = append(h.b.spec.Mounts, m) }
 func (h *hostileRun) with(f func(b []byte)) []byte { b := h.read(libc31); f(b); return b }
 func (h *hostileRun) climb(name string) string     { return "../../../../../../../../../.." + name }
 func (h *hostileRun) cache(f func(b []byte) []byte) {

@@ -4,7 +4,6 @@ package symbols
 
 import (
 	_ "embed"
-	"strconv"
 	"strings"
 )
 
@@ -16,12 +15,6 @@ type Symbol struct {
 	Library string // SONAME
 	Version string // GLIBC_2.x
 	Name    string
-}
-
-// Minor returns x of GLIBC_2.x; 0 for another version.
-func (s Symbol) Minor() int {
-	x, _ := strconv.Atoi(strings.TrimPrefix(s.Version, "GLIBC_2."))
-	return x
 }
 
 // All returns the list, sorted by library, release and name.

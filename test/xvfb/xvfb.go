@@ -97,9 +97,6 @@ func New() (*Server, error) {
 	return s, nil
 }
 
-// PID is the server's process.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
-
 // Env returns the environment variables a client of this display needs, and those which it must not
 // inherit set to nothing.
 func (s *Server) Env() []string {
