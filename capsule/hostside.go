@@ -119,7 +119,7 @@ func (p *planner) proxyNeeds(soname string) []string {
 	var needed []string
 	if l := p.in.Runtime.Libraries[soname]; l != nil {
 		needed = l.File.Needed
-	} else if l := p.hostByNm[soname]; l != nil {
+	} else if l := p.hostByName[soname]; l != nil {
 		needed = l.File.Needed
 	}
 	var shared []string

@@ -3,9 +3,9 @@ package capsule
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
-	"sort"
 
 	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
@@ -49,16 +49,16 @@ type planner struct {
 	several bool              // architectures
 	links   map[string]string // of all of them: what each link to a layer's manifest leads to
 
-	layers    map[string]Side       // by the layer's name
-	layerDirs map[string]bool       // in which the host's loader finds both sides'
-	leftOut   map[*HostLibrary]bool // libraries of layers that are the runtime's
-	shared    map[string]bool       // SONAMEs answered by a proxy
-	boundary  map[string]string     // by API
-	loaded    map[*HostLibrary]bool // the host's libraries that the capsule may load
-	object    map[string]uint32
-	base      map[string]uint32 // Base objects by SONAME
-	hostByNm  map[string]*HostLibrary
-	answers   map[string]map[symbolKey]answer // by proxied SONAME
+	layers     map[string]Side       // by the layer's name
+	layerDirs  map[string]bool       // in which the host's loader finds both sides'
+	leftOut    map[*HostLibrary]bool // libraries of layers that are the runtime's
+	shared     map[string]bool       // SONAMEs answered by a proxy
+	boundary   map[string]string     // by API
+	loaded     map[*HostLibrary]bool // the host's libraries that the capsule may load
+	object     map[string]uint32
+	base       map[string]uint32 // Base objects by SONAME
+	hostByName map[string]*HostLibrary
+	answers    map[string]map[symbolKey]answer // by proxied SONAME
 
 	stubFile map[*HostLibrary]string // below LibDir
 	numbered map[string]int          // generated manifests by kind
@@ -99,15 +99,18 @@ func makeArch(in *ArchInput, rules Rules, boundary Boundaries, p *planner) (*Arc
 }
 
 func (p *planner) index() {
-	p.hostByNm = map[string]*HostLibrary{}
+	p.hostByName = map[string]*HostLibrary{}
 	for _, l := range p.in.Host.Libraries {
-		if p.hostByNm[l.Name] == nil {
-			p.hostByNm[l.Name] = l
+		if p.hostByName[l.Name] == nil {
+			p.hostByName[l.Name] = l
 		}
 	}
-	if libc := p.hostByNm["libc.so.6"]; libc != nil {
-		p.plan.HostLibc = GlibcVersion(libc.File.VersionDefs)
-	}
+	p.plan.HostLibc = GlibcVersion(func(soname string) *dynelf.File {
+		if l := p.hostByName[soname]; l != nil {
+			return l.File
+		}
+		return nil
+	})
 }
 
 func (p *planner) checkRequested() error {
@@ -130,12 +133,12 @@ func (p *planner) checkRequested() error {
 func (p *planner) chooseShared() {
 	p.shared = map[string]bool{p.in.Arch.LoaderSoname: true}
 	for _, name := range p.rules.Libc {
-		if p.in.Runtime.Libraries[name] != nil || p.hostByNm[name] != nil && !p.standsAlone(name) {
+		if p.in.Runtime.Libraries[name] != nil || p.hostByName[name] != nil && !p.standsAlone(name) {
 			p.shared[name] = true
 		}
 	}
 	for _, name := range p.rules.Interop {
-		if p.in.Runtime.Libraries[name] != nil && p.hostByNm[name] != nil {
+		if p.in.Runtime.Libraries[name] != nil && p.hostByName[name] != nil {
 			p.shared[name] = true
 		}
 	}
@@ -165,7 +168,7 @@ func (p *planner) shareLoaders() {
 // standsAlone says that the host's library of that name may be loaded beside the runtime's libc. libmvec has no state;
 // on aarch64, where it came with glibc 2.38, it calls public functions only, on x86-64 ld.so's private ones.
 func (p *planner) standsAlone(name string) bool {
-	return name == "libmvec.so.1" && !slices.ContainsFunc(p.hostByNm[name].Imports,
+	return name == "libmvec.so.1" && !slices.ContainsFunc(p.hostByName[name].Imports,
 		func(s dynelf.Symbol) bool { return s.Version == privateVersion })
 }
 
@@ -201,11 +204,7 @@ func (p *planner) reach(stop func(*HostLibrary) bool) map[*HostLibrary]bool {
 func (p *planner) numberObjects() {
 	m := &p.plan.artefacts.Manifest
 	p.object, p.base = map[string]uint32{}, map[string]uint32{}
-	names := make([]string, 0, len(p.shared))
-	for name := range p.shared {
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	names := slices.Sorted(maps.Keys(p.shared))
 	for _, name := range names {
 		l := p.in.Runtime.Libraries[name]
 		if l == nil {

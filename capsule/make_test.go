@@ -315,6 +315,29 @@ func TestRequestedLibraries(t *testing.T) {
 	}
 }
 
+// A release need not add a function to libc.so.6: 2.31 did so to libpthread and libm alone.
+func TestReleaseOfTheHost(t *testing.T) {
+	in := input()
+	libc := in.Host.Libraries[0].File
+	libc.VersionDefs = defs("GLIBC_2.2.5", "GLIBC_2.30", "GLIBC_2.9", "GLIBC_ABI_DT_RELR", "GLIBC_2.4000000000", "GLIBC_PRIVATE")
+	add := func(name string, versions ...string) {
+		in.Host.Libraries = append(in.Host.Libraries, &capsule.HostLibrary{Name: name, Path: "/usr/lib/" + name,
+			File: &dynelf.File{VersionDefs: defs(versions...)}})
+	}
+	if p := mustMake(t, in); p.HostLibc != "2.30" {
+		t.Errorf("the host has glibc %q", p.HostLibc)
+	}
+	add("libpthread.so.0", "GLIBC_2.2.5", "GLIBC_2.31")
+	add("libX.so.1", "GLIBC_2.50")
+	if p := mustMake(t, in); p.HostLibc != "2.31" {
+		t.Errorf("the host has glibc %q with libpthread", p.HostLibc)
+	}
+	libc.VersionDefs = defs("LIBC_1")
+	if p := mustMake(t, in); p.HostLibc != "" {
+		t.Errorf("the host has glibc %q without one", p.HostLibc)
+	}
+}
+
 func TestPlanIsDeterministic(t *testing.T) {
 	first, err := build.JSON(mustMakeWhole(t, input()))
 	if err != nil {

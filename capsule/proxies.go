@@ -23,7 +23,7 @@ type proxyBuilder struct {
 }
 
 func (b *proxyBuilder) build() {
-	runtime, host := b.p.in.Runtime.Libraries[b.soname], b.p.hostByNm[b.soname]
+	runtime, host := b.p.in.Runtime.Libraries[b.soname], b.p.hostByName[b.soname]
 	if runtime != nil {
 		b.source(b.soname) // first, also if every symbol comes from elsewhere: it must be loaded
 		for i := range runtime.Exports {
@@ -78,7 +78,7 @@ func (b *proxyBuilder) add(s *dynelf.Symbol) {
 			a.kind, a.text = answerAlias, "the runtime's "+at.library
 		}
 	} else if at, ok := b.known.byName[s.Name]; ok && !otherABI[key] {
-		text := fmt.Sprintf("the runtime's %s of %s", versioned(at.symbol), at.library)
+		text := fmt.Sprintf("the runtime's %s of %s", versioned(at.symbol.Name, at.symbol.Version), at.library)
 		b.fromRuntime(&a, at, answerAlias, text)
 	} else if f := b.polyfills[s.Name]; f != nil {
 		b.fromRoot(&a, f, answerPolyfill, "polyfill")
@@ -96,11 +96,11 @@ func (p *planner) isLibc(soname string) bool {
 	return soname == p.in.Arch.LoaderSoname || slices.Contains(p.rules.Libc, soname)
 }
 
-func versioned(s *dynelf.Symbol) string {
-	if s.Version == "" {
-		return s.Name
+func versioned(name, version string) string {
+	if version == "" {
+		return name
 	}
-	return s.Name + "@" + s.Version
+	return name + "@" + version
 }
 
 func (b *proxyBuilder) fromRoot(a *answer, s *dynelf.Symbol, kind answerKind, text string) {

@@ -2,29 +2,18 @@ package capsule
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 )
 
-// GlibcVersion returns the highest GLIBC_2.x that a libc defines, as "2.x".
-func GlibcVersion(defs []dynelf.VersionDef) string {
-	best := -1
-	for _, d := range defs {
-		minor, ok := strings.CutPrefix(d.Name, "GLIBC_2.")
-		if !ok {
-			continue
-		}
-		minor, _, _ = strings.Cut(minor, ".")
-		if n, err := strconv.Atoi(minor); err == nil && n > best {
-			best = n
-		}
+// GlibcVersion is the release of glibc that libraries are of, "2.41"; empty if there is none. library is as for
+// dynelf.GlibcMinor.
+func GlibcVersion(library func(soname string) *dynelf.File) string {
+	if minor := dynelf.GlibcMinor(library); minor > 0 {
+		return fmt.Sprintf("2.%d", minor)
 	}
-	if best < 0 {
-		return ""
-	}
-	return "2." + strconv.Itoa(best)
+	return ""
 }
 
 // english joins a list for a sentence, cut short where nobody would read on.
@@ -40,11 +29,7 @@ func english(names []string) string {
 func (p *planner) reportWarnings() {
 	p.plan.Warnings = append(p.plan.Warnings, p.in.Host.Problems...)
 	for _, m := range p.plan.Symbols.Missing {
-		name := m.Symbol
-		if m.Version != "" {
-			name += "@" + m.Version
-		}
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s of %s, which %s may call, is not in the runtime and has no polyfill: %s",
-			name, m.Library, english(m.NeededBy), m.Answer))
+			versioned(m.Symbol, m.Version), m.Library, english(m.NeededBy), m.Answer))
 	}
 }

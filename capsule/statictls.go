@@ -2,7 +2,6 @@ package capsule
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -34,8 +33,7 @@ func (p *planner) planStaticTLS() {
 			t.Needed += (l.File.TLSSize + align - 1) / align * align
 		}
 	}
-	minor, err := strconv.Atoi(strings.TrimPrefix(p.in.Runtime.LibcVersion, "2."))
-	if err != nil || minor < tunableSince {
+	if p.runtimeOlderThan(tunableSince) {
 		t.Surplus = fixedSurplus
 		if t.Needed > t.Surplus {
 			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the host's libraries need %d bytes of static TLS, and "+

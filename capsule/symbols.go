@@ -2,6 +2,7 @@ package capsule
 
 import (
 	"debug/elf"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -93,12 +94,7 @@ func (p *planner) answerSymbols() {
 	wrappers, polyfills := p.rootSymbols()
 	libc := p.runtimeSymbols(append(slices.Clone(p.rules.Libc), p.in.Arch.LoaderSoname))
 	p.answers = map[string]map[symbolKey]answer{}
-	names := make([]string, 0, len(p.shared))
-	for name := range p.shared {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(p.shared)) {
 		known := libc
 		if !p.isLibc(name) {
 			known = p.runtimeSymbols([]string{name})

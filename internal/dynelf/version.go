@@ -3,6 +3,8 @@ package dynelf
 import (
 	"debug/elf"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // The version tables are linked lists of relative offsets, of fixed layout in both classes (gABI supplement of the
@@ -25,6 +27,37 @@ const (
 	// maxVersions bounds a walk over a list that need not end: there are no more indices than this.
 	maxVersions = 0x7fff
 )
+
+// GlibcMinor returns x of the highest version GLIBC_2.x that glibc's libraries define, which is their release; 0 if they
+// define none. library gives one by its SONAME, or nil. libc.so.6 alone does not tell: 2.31 has new functions in libpthread
+// and libm only.
+func GlibcMinor(library func(soname string) *File) int {
+	highest := 0
+	for _, soname := range []string{"libc.so.6", "libpthread.so.0", "libm.so.6"} {
+		if f := library(soname); f != nil {
+			highest = max(highest, f.glibcMinor())
+		}
+		if highest == 0 {
+			break // no glibc, whatever else there is
+		}
+	}
+	return highest
+}
+
+// maxMinor is far above any release of glibc.
+const maxMinor = 1000
+
+func (f *File) glibcMinor() int {
+	highest := 0
+	for _, d := range f.VersionDefs {
+		rest, ok := strings.CutPrefix(d.Name, "GLIBC_2.")
+		minor, _, _ := strings.Cut(rest, ".") // GLIBC_2.2.5
+		if n, err := strconv.Atoi(minor); ok && err == nil && n < maxMinor {
+			highest = max(highest, n)
+		}
+	}
+	return highest
+}
 
 type neededVersion struct {
 	name  string

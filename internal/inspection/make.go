@@ -11,6 +11,7 @@ import (
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hostgpu"
 	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/ldso"
 	"github.com/capsule-run/capsule-run/internal/runtimetree"
 )
@@ -64,10 +65,13 @@ func (m *maker) arch() (*Arch, error) {
 	if m.Tree != nil {
 		a.Libc, a.Loader = m.Tree.LibcVersion, m.Tree.Loader
 	}
-	for _, l := range m.Stack.Libraries {
-		if l.Name == "libc.so.6" {
-			a.HostLibc = capsule.GlibcVersion(l.File.VersionDefs)
+	a.HostLibc = capsule.GlibcVersion(func(soname string) *dynelf.File {
+		if l := m.library(soname); l != nil {
+			return l.File
 		}
+		return nil
+	})
+	for _, l := range m.Stack.Libraries {
 		a.Libraries = append(a.Libraries, &Library{Soname: l.Name, Path: l.Path, Role: string(l.Role), API: l.API, Version: m.version(l),
 			BuildID: hex.EncodeToString(l.File.BuildID), Why: l.Why, How: l.How, Side: m.side(l.Name), Unresolved: l.Unresolved})
 		for _, u := range l.Unresolved {

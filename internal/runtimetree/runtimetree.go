@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -85,12 +84,8 @@ type result struct {
 	err     error
 }
 
-const (
-	// hwcapsSince is the first glibc 2.x that knows glibc-hwcaps subdirectories.
-	hwcapsSince = 33
-	// mergedSince is the first glibc 2.x with libpthread, libdl and the like in libc.so.6.
-	mergedSince = 34
-)
+// hwcapsSince is the first glibc 2.x that knows glibc-hwcaps subdirectories.
+const hwcapsSince = 33
 
 // Inspect looks at a runtime's directory.
 func Inspect(dir string) (*Tree, error) {
@@ -173,15 +168,13 @@ func (t *Tree) inspectLibc() error {
 	case err != nil:
 		return err
 	}
-	version := libcVersion(libc.File)
-	if version > 0 && version < mergedSince {
-		// A release need not add a function to libc.so.6: 2.31 did so only to libpthread.
-		for _, name := range []string{"libpthread.so.0", "libm.so.6"} {
-			if l, err := t.Library(name); err == nil {
-				version = max(version, libcVersion(l.File))
-			}
+	version := dynelf.GlibcMinor(func(soname string) *dynelf.File {
+		l, err := t.Library(soname)
+		if err != nil {
+			return nil
 		}
-	}
+		return l.File
+	})
 	if version == 0 {
 		return fault.WithHint(fmt.Errorf("runtime %s: %s defines no GLIBC version: %w", t.Dir, libc.Path, ErrNoLibc),
 			"the runtime's libc.so.6 must be that of glibc")
@@ -268,20 +261,6 @@ func (t *Tree) corrupt(p string, err error) error {
 	}
 	return fault.WithHint(fmt.Errorf("runtime library %s: %w", t.Root.HostPath(p), err),
 		"the file is damaged: install the package that it belongs to again")
-}
-
-// libcVersion returns the highest minor number N among the definitions GLIBC_2.N.
-func libcVersion(f *dynelf.File) int {
-	highest := 0
-	for _, d := range f.VersionDefs {
-		var minor int
-		if rest, ok := strings.CutPrefix(d.Name, "GLIBC_2."); ok {
-			if _, err := fmt.Sscanf(rest, "%d", &minor); err == nil && minor < 1000 {
-				highest = max(highest, minor)
-			}
-		}
-	}
-	return highest
 }
 
 func layout(root *rootfs.Root) string {
