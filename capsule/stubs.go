@@ -17,7 +17,8 @@ import (
 var linkerSymbols = map[string]bool{"_init": true, "_fini": true, "_edata": true, "_end": true, "__bss_start": true,
 	"__bss_start__": true, "__bss_end__": true, "_bss_end__": true, "__end__": true} // the latter on aarch64
 
-// planStubs gives each library that programs or the runtime's loaders open a stub with the host library's functions and versions.
+// planStubs gives each library that programs or the runtime's loaders open a stub with the host library's functions and
+// versions.
 func (p *planner) planStubs() {
 	for _, l := range p.in.Host.Libraries {
 		if !p.loaded[l] || !p.hasStub(l) {

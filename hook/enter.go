@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 
@@ -36,19 +35,22 @@ func enter(o *Options, proc *confine.Proc, c *oci.Container) (*inside, error) {
 		return nil, err
 	}
 	root, point, err := openRoot(thread, proc, c)
-	if err == nil {
-		var again *os.File
-		if again, err = reopen(root); err == nil {
-			foreign, ferr := foreign(proc, point)
-			if ferr == nil {
-				return &inside{tree: rootfs.OpenAt(again, c.Rootfs), place: &place.Container{Root: root, Thread: thread,
-					Proc: proc, Foreign: foreign, Label: c.MountLabel}}, nil
-			}
-			err = ferr
-		}
+	if err != nil {
+		thread.Close()
+		return nil, err
 	}
-	thread.Close()
-	return nil, err
+	volumes, err := foreign(proc, point)
+	var again *os.File
+	if err == nil {
+		again, err = reopen(root)
+	}
+	if err != nil {
+		root.Close()
+		thread.Close()
+		return nil, err
+	}
+	return &inside{tree: rootfs.OpenAt(again, c.Rootfs), place: &place.Container{Root: root, Thread: thread, Proc: proc,
+		Foreign: volumes, Label: c.MountLabel}}, nil
 }
 
 // thread is one in the container's mount namespace. In createContainer that is the hook's own.
@@ -109,7 +111,7 @@ func foreign(proc *confine.Proc, point string) (map[string]bool, error) {
 	}
 	out := map[string]bool{}
 	for _, m := range mounts {
-		if m.Point != point && !strings.HasPrefix(m.Point, path.Join(point)+"/") {
+		if m.Point != point && !strings.HasPrefix(m.Point, point+"/") {
 			out[m.Dev] = true
 		}
 	}

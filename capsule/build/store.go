@@ -124,8 +124,8 @@ func (b *Built) unchanged() bool {
 	return !slices.ContainsFunc(b.Record.Inputs, func(in rootfs.Access) bool { return !in.Unchanged() })
 }
 
-// LookupAny returns the generation of a key, last used or made first, that suits and whose inputs are unchanged, else nil: one
-// key may have builds for several runtimes, which suits tells apart.
+// LookupAny returns the generation of a key that suits and whose inputs are unchanged, of several the one used or made last,
+// or nil: one key may have builds for several runtimes, which suits tells apart.
 func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
 	for _, name := range s.generations(key) {
 		b, err := s.open(filepath.Join(s.dir, key, name))
@@ -142,7 +142,7 @@ func (s *Store) LookupAny(key string, suits func(*Built) bool) *Built {
 	return nil
 }
 
-// generations are the names of a key's complete builds, last used or made first.
+// generations are the names of a key's complete builds, the one used or made last in front.
 func (s *Store) generations(key string) []string {
 	entries, err := os.ReadDir(filepath.Join(s.dir, key))
 	if err != nil {

@@ -17,8 +17,9 @@
  * nothing allocates with malloc, nothing starts threads, and every libc function used is one that glibc 2.17 has
  * under the architecture's base version (cshim/abi lists them; the link fails on any other).
  *
- * No lock of our own, but for a few instructions in global.c that call nothing: proxies and stubs initialise from DT_INIT, which ld.so runs before the dlopen that loaded
- * them returns and under its own lock. A second lock would be taken in the other order by a driver's thread.
+ * No lock of our own, but for a few instructions in global.c that call nothing: proxies and stubs initialise from DT_INIT,
+ * which ld.so runs before the dlopen that loaded them returns and under its own lock. A second lock would be taken in the
+ * other order by a driver's thread.
  */
 #ifndef LIBCAPSULE_H
 #define LIBCAPSULE_H

@@ -51,8 +51,8 @@ type Answer struct {
 	Why  string
 }
 
-// Decide takes the first of: an annotation that declines, the hook entry's own word, the annotation, the variables that the configuration names, the
-// configuration's default.
+// Decide takes the first of: an annotation that declines, the hook entry's own --gpu, the annotation, the variables that the
+// configuration names, the configuration's default.
 func Decide(in Input) (Answer, error) {
 	if in.Annotations[Annotation] == None {
 		return Answer{Why: "annotation " + Annotation}, nil

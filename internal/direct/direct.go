@@ -1,4 +1,4 @@
-// Package direct words the command line that runs a program of a runtime without any namespace: the runtime's own ld.so,
+// Package direct puts together the command line that runs a program of a runtime without any namespace: the runtime's own ld.so,
 // told where the stubs and the runtime's libraries are. It exists for machines and containers that forbid user namespaces.
 // It starts nothing, and it changes nothing about what the program sees: every path is the host's.
 package direct

@@ -1,6 +1,6 @@
 // Package fault gives errors what a person at a terminal needs besides the message: a hint that says what to do next,
-// and the exit status. It exists so that any package can attach them where the cause is known, and one place
-// (cmd/capsule-run) prints them. It never prints.
+// and the exit status. It exists so that any package can attach them where the cause is known, and whoever prints an error
+// (cmd/capsule-run, hook/serve) words it alike. It never prints.
 package fault
 
 import (

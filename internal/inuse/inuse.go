@@ -47,8 +47,8 @@ const (
 
 // Of returns for each directory that is in use a process that uses it. A directory is named by the end of its path, which
 // must be unique ("/trees/4711/tree"): under another mount point, or in another mount namespace, it begins otherwise. direct
-// says that processes of the user may use it without any mount. If there is too much to look at,
-// everything is taken to be in use.
+// says that processes of the user may use it without any mount. If there is too much to look at, everything is taken to be
+// in use.
 func Of(directories []string, direct bool) map[string]Process {
 	s := search{proc: "/proc", left: maxText, direct: direct, found: map[string]Process{}}
 	for range looks {

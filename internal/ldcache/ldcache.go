@@ -39,7 +39,7 @@ const (
 	oldHeaderSize = 16
 	oldEntrySize  = 12
 
-	// endianUnset and endianLittle are values of the header's flags byte: of no say, and little-endian.
+	// endianUnset and endianLittle are values of the header's flags byte: not told (before glibc 2.33), and little-endian.
 	endianUnset, endianLittle, endianMask = 0, 2, 3
 
 	extensionMagic      = 0xeaa42174

@@ -227,8 +227,8 @@ func (s *Searcher) deny(err error) {
 	s.denied[p] = true
 }
 
-// Denied returns the outside paths of files and directories that a search has passed over because this process may not read them, sorted.
-// The loader would pass over them too, which whoever misses a library wants to know.
+// Denied returns the outside paths, sorted, of files and directories that a search has passed over because this process may
+// not read them. The loader would pass over them too, which whoever misses a library wants to know.
 func (s *Searcher) Denied() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

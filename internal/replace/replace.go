@@ -17,8 +17,8 @@ type Options struct {
 	Like fs.FileInfo
 	// Kept leaves a file its permissions, and a new one what the umask does: it is the user's own.
 	Kept bool
-	// Check is asked before the file is in its place, if it is not nil: name is a file beside it with the text. Its name begins with
-	// a dot and has another extension, so that readers of the directory pass it over.
+	// Check, if it is not nil, is asked before the file is in its place: name is a file beside it with the text. Its name
+	// begins with a dot and has another extension, so that readers of the directory pass it over.
 	Check func(name string) error
 }
 

@@ -47,7 +47,7 @@ func (o *Options) note(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "capsule-run: note: "+format+"\n", args...)
 }
 
-// inPlace words a direct launch.
+// inPlace specifies a launch without any mount.
 func inPlace(o *Options, built *build.Built) (*launch.Spec, error) {
 	if err := o.needsIsolation(); err != nil {
 		return nil, err

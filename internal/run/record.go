@@ -34,7 +34,7 @@ type launchRecord struct {
 	Path []string `json:"path,omitempty"`
 }
 
-// record words it; inPlace says that the launch is to be without isolation.
+// record puts it together; inPlace says that the launch is to be without isolation.
 func record(s *stages.Story, inPlace bool) (build.Record, error) {
 	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
 		Direct: directRuntime(s, inPlace)}

@@ -35,11 +35,11 @@ func Run(o *Options) (int, error) {
 
 // start goes from artefacts to the program's end.
 func start(o *Options, built *build.Built) (int, error) {
-	words := compose // mount: the runtime's directories, the user's own, and below /run/capsule what the plan names
+	specify := compose // mount: the runtime's directories, the user's own, and below /run/capsule what the plan names
 	if o.Isolation == IsolationNone {
-		words = inPlace // nothing is mounted: the build stands for /run/capsule
+		specify = inPlace // nothing is mounted: the build stands for /run/capsule
 	}
-	spec, err := words(o, built)
+	spec, err := specify(o, built)
 	if err != nil {
 		return 0, err
 	}

@@ -172,7 +172,7 @@ func (m *mtreeWriter) file(e *mtreeEntry, to string) error {
 	if err != nil || !info.Mode().IsRegular() || e.size > 0 && info.Size() != e.size {
 		return fmt.Errorf("%w: %s is not the file of %d bytes that it was", errMtree, e.contents, e.size)
 	}
-	if info.Mode()&0o111 == 0 == !e.exec {
+	if (info.Mode()&0o111 != 0) == e.exec {
 		err := unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.AT_FDCWD, to, unix.AT_SYMLINK_FOLLOW)
 		if err == nil || err == unix.EEXIST {
 			return err

@@ -6,10 +6,10 @@
 // else can write to them. A directory may have the sticky bit instead, as /tmp: in it only the owner of a file can
 // rename or remove it, and that is root. Links are followed one by one, and must belong to root too.
 //
-// For others it is what can be asked of everybody's home: that not the whole world can write to it. Groups are
-// let be, since many systems give each user one (umask 002); so are owners, whom a user namespace does not show, except in
-// a directory in which everybody can make files: what lies in /tmp, which some services have as their home, may be
-// anybody's. That counts for a user's own files whoever reads them.
+// For others it is what can be asked of everybody's home: that not the whole world can write to it. Groups may write, since
+// many systems give each user a group of their own (umask 002). Owners, whom a user namespace does not show, are looked at
+// only in a directory in which everybody can make files: what lies in /tmp, which some services have as their home, may be
+// anybody's. The same rule holds for a user's own files, whoever reads them.
 package trust
 
 import (
