@@ -1,7 +1,6 @@
 package trees
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,59 +104,6 @@ func configure(dir string) error {
 		}
 	}
 	return nil
-}
-
-// bootstrap runs mmdebstrap and unpacks what it makes. It goes through tar, as root too: in that way the files
-// belong to whoever runs the tests, and no device node or mount is ever below the cache.
-func (r Recipe) bootstrap(ctx context.Context, dir string) error {
-	mirror, err := Mirror()
-	if err != nil {
-		return err
-	}
-	release, err := buildSlot(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	components := []string{"main"}
-	if len(r.Components) > 0 {
-		components = r.Components
-	}
-	args := []string{"--quiet", "--format=tar", "--variant=" + r.Variant, "--architectures=" + r.Arch,
-		"--components=" + strings.Join(components, ","), "--include=" + strings.Join(r.Include, ","),
-		`--aptopt=Acquire::Retries "3"`,
-		"--dpkgopt=force-unsafe-io",
-		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-		"--dpkgopt=path-exclude=/usr/share/info/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-		"--dpkgopt=path-exclude=/usr/share/lintian/*", "--dpkgopt=path-exclude=/usr/share/bug/*"}
-	if r.Suite == rolling {
-		// Its index is valid for a week only. A mirror that lags still has signed packages, good enough for a test's host.
-		args = append(args, `--aptopt=Acquire::Check-Valid-Until "false"`)
-	}
-	args = append(args, aptProxies()...)
-	args = append(args, r.Suite, "-", mirror)
-	var log bytes.Buffer
-	make := exec.CommandContext(ctx, "mmdebstrap", args...)
-	unpack := exec.CommandContext(ctx, "tar", "-x", "-C", dir, "--no-same-owner", "--delay-directory-restore",
-		"--exclude=./dev/*")
-	make.Stderr, unpack.Stderr = &log, &log
-	if unpack.Stdin, err = make.StdoutPipe(); err != nil {
-		return err
-	}
-	if err := unpack.Start(); err != nil {
-		return fmt.Errorf("unpack tree: %w", err)
-	}
-	makeErr := make.Run()
-	unpackErr := unpack.Wait()
-	if err := errors.Join(makeErr, unpackErr); err != nil {
-		return fmt.Errorf("mmdebstrap %s: %w\n%s", r.Suite, err, lastLines(log.String(), 15))
-	}
-	return nil
-}
-
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // Copy fills the empty directory to with hard links to the files of a tree. Files of the copy may be
