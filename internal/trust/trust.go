@@ -13,6 +13,7 @@
 package trust
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -290,6 +291,6 @@ func inUserNamespace() bool {
 		return false
 	}
 	var inside, outside, count uint64
-	_, err = fmt.Fscan(f, &inside, &outside, &count)
+	_, err = fmt.Fscan(bufio.NewReader(f), &inside, &outside, &count) // from a file it reads byte by byte
 	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
 }
