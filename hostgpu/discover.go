@@ -96,7 +96,7 @@ func (d *discovery) gpu(sysfs string) *GPU {
 	}
 	// A virtio GPU, or a platform device of a PCI bridge, is below its PCI device.
 	for at := sysfs; at != "/" && at != "."; at = path.Dir(at) {
-		if !pciAddress.MatchString(path.Base(at)) {
+		if !pciAddress().MatchString(path.Base(at)) {
 			continue
 		}
 		g.Address, g.Vendor, g.Device = path.Base(at), d.hex(at+"/vendor"), d.hex(at+"/device")
@@ -143,7 +143,7 @@ func (d *discovery) ownNodes() {
 // order sorts the GPUs: PCI by address, then the others by theirs.
 func (d *discovery) order() {
 	pci := func(g *GPU) int {
-		if pciAddress.MatchString(g.Address) {
+		if pciAddress().MatchString(g.Address) {
 			return 0
 		}
 		return 1

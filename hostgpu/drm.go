@@ -2,8 +2,9 @@ package hostgpu
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/capsule-run/capsule-run/internal/pattern"
 )
 
 // What the kernel's DRM nodes are for (Linux, Documentation/gpu/drm-uapi.rst: "Render nodes").
@@ -12,13 +13,13 @@ const (
 	whyRender  = "rendering and compute (DRM)"
 )
 
-var drmName = regexp.MustCompile(`^(card|renderD)[0-9]{1,7}$`)
+var drmName = pattern.Lazy(`^(card|renderD)[0-9]{1,7}$`)
 
 // drm finds the GPUs that have DRM devices. A node's number is what its "dev" says, its name what its uevent says.
 func (d *discovery) drm() {
 	links := d.byPath()
 	for _, name := range d.list("/sys/class/drm") {
-		if !drmName.MatchString(name) {
+		if !drmName().MatchString(name) {
 			continue // card0-HDMI-A-1 is a connector, version a file
 		}
 		dir := "/sys/class/drm/" + name
@@ -63,7 +64,7 @@ func (d *discovery) byPath() map[string][]string {
 func (d *discovery) pci() {
 	for _, address := range d.list("/sys/bus/pci/devices") {
 		dir, err := d.Resolve("/sys/bus/pci/devices/" + address)
-		if err != nil || !pciAddress.MatchString(address) || !strings.HasPrefix(d.text(dir+"/class"), "0x03") {
+		if err != nil || !pciAddress().MatchString(address) || !strings.HasPrefix(d.text(dir+"/class"), "0x03") {
 			continue
 		}
 		known := false

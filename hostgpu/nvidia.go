@@ -2,11 +2,11 @@ package hostgpu
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/pattern"
 )
 
 const (
@@ -15,19 +15,19 @@ const (
 )
 
 var (
-	gpuUUID   = regexp.MustCompile(`^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	number10  = regexp.MustCompile(`^[0-9]{1,5}$`)
-	nvrmLine  = regexp.MustCompile(`Kernel Module (?:for \S+ )?\s*([0-9]+(?:\.[0-9]+)+)`)
-	gpuInst   = regexp.MustCompile(`^gi([0-9]{1,5})$`)
-	compInst  = regexp.MustCompile(`^ci([0-9]{1,5})$`)
-	infoField = regexp.MustCompile(`(?m)^([A-Za-z ]+):[ \t]*(.*)$`)
+	gpuUUID   = pattern.Lazy(`^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	number10  = pattern.Lazy(`^[0-9]{1,5}$`)
+	nvrmLine  = pattern.Lazy(`Kernel Module (?:for \S+ )?\s*([0-9]+(?:\.[0-9]+)+)`)
+	gpuInst   = pattern.Lazy(`^gi([0-9]{1,5})$`)
+	compInst  = pattern.Lazy(`^ci([0-9]{1,5})$`)
+	infoField = pattern.Lazy(`(?m)^([A-Za-z ]+):[ \t]*(.*)$`)
 )
 
 // nvidiaGPUs reads what the driver tells of each of its GPUs (NVIDIA's README, chapter "The /proc file system
 // interface"): the number of its node, its model and UUID.
 func (d *discovery) nvidiaGPUs() {
 	for _, address := range d.list(nvidiaProc + "/gpus") {
-		if !pciAddress.MatchString(address) {
+		if !pciAddress().MatchString(address) {
 			continue
 		}
 		dir, err := d.Resolve("/sys/bus/pci/devices/" + address)
@@ -39,17 +39,17 @@ func (d *discovery) nvidiaGPUs() {
 			g.Bus, g.Driver, g.Family = "pci", "nvidia", familyNVIDIA
 		}
 		if g.Driver == "nvidia" && g.DriverVersion == "" {
-			if m := nvrmLine.FindStringSubmatch(d.text(nvidiaProc + "/version")); m != nil {
+			if m := nvrmLine().FindStringSubmatch(d.text(nvidiaProc + "/version")); m != nil {
 				g.DriverVersion = m[1]
 			}
 		}
-		for _, f := range infoField.FindAllStringSubmatch(d.text(nvidiaProc+"/gpus/"+address+"/information"), -1) {
+		for _, f := range infoField().FindAllStringSubmatch(d.text(nvidiaProc+"/gpus/"+address+"/information"), -1) {
 			switch value := strings.TrimSpace(f[2]); {
 			case f[1] == "Model":
 				g.Name = value
-			case f[1] == "GPU UUID" && gpuUUID.MatchString(value):
+			case f[1] == "GPU UUID" && gpuUUID().MatchString(value):
 				g.UUID = value
-			case f[1] == "Device Minor" && number10.MatchString(value):
+			case f[1] == "Device Minor" && number10().MatchString(value):
 				g.number = value
 			}
 		}
@@ -70,12 +70,12 @@ func (d *discovery) nvidiaParts() {
 		}
 		top := nvidiaProc + "/capabilities/gpu" + g.number + "/mig"
 		for _, gi := range d.list(top) {
-			m := gpuInst.FindStringSubmatch(gi)
+			m := gpuInst().FindStringSubmatch(gi)
 			if m == nil {
 				continue
 			}
 			for _, ci := range d.list(path.Join(top, gi)) {
-				c := compInst.FindStringSubmatch(ci)
+				c := compInst().FindStringSubmatch(ci)
 				if c == nil {
 					continue
 				}
@@ -106,8 +106,8 @@ func (d *discovery) capabilities() *configs.Nodes {
 }
 
 func (d *discovery) capability(rule *configs.Nodes, access string) *Node {
-	for _, f := range infoField.FindAllStringSubmatch(d.text(access), -1) {
-		if n := strings.TrimSpace(f[2]); f[1] == "DeviceFileMinor" && number10.MatchString(n) {
+	for _, f := range infoField().FindAllStringSubmatch(d.text(access), -1) {
+		if n := strings.TrimSpace(f[2]); f[1] == "DeviceFileMinor" && number10().MatchString(n) {
 			return d.ruleNode(rule, rule.Path[:strings.IndexAny(rule.Path+"*", `*?[\`)]+n)
 		}
 	}

@@ -2,11 +2,11 @@ package hostgpu
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/capsule-run/capsule-run/internal/pattern"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
@@ -17,7 +17,7 @@ const (
 	maxDevices = 1 << 12
 )
 
-var pciAddress = regexp.MustCompile(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
+var pciAddress = pattern.Lazy(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
 
 // tree reads sysfs and proc of a root.
 type tree struct{ *rootfs.Root }

@@ -9,13 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/pattern"
 )
 
 // maxSize of a configuration file, in bytes.
@@ -57,7 +57,7 @@ const knownKeys = "known keys: runtime, host, boundary, isolation, home (strings
 	"boundaries (tables of strings), shell, unshare-net, unshare-pid, die-with-parent, wait-children (true or false), and tables [game.\"NAME\"] of the same"
 
 // wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
-var wrongType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)
+var wrongType = pattern.Lazy(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)
 
 // parse reads a file's text. Errors name the file and the line, and have fault.ExitUsage; unknown keys are errors, and so
 // is a section of the hook in a file that is not the administrator's.
@@ -72,7 +72,7 @@ func parse(name, text string, system bool) (*file, error) {
 		return nil, wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), known)
 	}
 	if err != nil {
-		if m := wrongType.FindStringSubmatch(err.Error()); m != nil {
+		if m := wrongType().FindStringSubmatch(err.Error()); m != nil {
 			return nil, wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), known)
 		}
 		return nil, wrong(fmt.Errorf("%s: %w", name, err), known)

@@ -6,13 +6,13 @@ import (
 	"os/user"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/pattern"
 )
 
 // privacy takes out of a report what tells who the user is: a report is made to be shown to strangers.
@@ -142,11 +142,11 @@ func (p *privacy) walk(v reflect.Value) {
 
 var (
 	// others are directories whose entries are named after users.
-	others = regexp.MustCompile(`(/(?:var/)?home/|/run/media/|/media/|/Users/)[^/\s:;,"'()\[\]<>]+`)
+	others = pattern.Lazy(`(/(?:var/)?home/|/run/media/|/media/|/Users/)[^/\s:;,"'()\[\]<>]+`)
 	// numbered are those by a user's number: XDG_RUNTIME_DIR.
-	numbered = regexp.MustCompile(`(/run/user/)[0-9]+`)
+	numbered = pattern.Lazy(`(/run/user/)[0-9]+`)
 	// uuid is RFC 9562's form; a GPU's has a prefix.
-	uuid = regexp.MustCompile(`(?i)\b(?:GPU-|MIG-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+	uuid = pattern.Lazy(`(?i)\b(?:GPU-|MIG-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 )
 
 // text takes it out of a string.
@@ -159,7 +159,7 @@ func (p *privacy) text(s string) string {
 	}
 	s = replacePath(s, "/root", "~")
 	if strings.Contains(s, "home/") || strings.Contains(s, "media/") || strings.Contains(s, "/Users/") {
-		s = others.ReplaceAllStringFunc(s, func(m string) string {
+		s = others().ReplaceAllStringFunc(s, func(m string) string {
 			dir := m[:strings.LastIndexByte(m, '/')+1]
 			return dir + "USER"
 		})
@@ -168,13 +168,13 @@ func (p *privacy) text(s string) string {
 		}
 	}
 	if strings.Contains(s, "/run/user/") {
-		s = numbered.ReplaceAllString(s, "${1}UID")
+		s = numbered().ReplaceAllString(s, "${1}UID")
 	}
 	for _, n := range p.names {
 		s = replaceWord(s, n.word, n.with)
 	}
 	if strings.Count(s, "-") >= 4 {
-		s = uuid.ReplaceAllString(s, "UUID")
+		s = uuid().ReplaceAllString(s, "UUID")
 	}
 	return s
 }

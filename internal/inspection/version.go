@@ -4,24 +4,24 @@ import (
 	"bytes"
 	"io"
 	"path"
-	"regexp"
 
 	"github.com/capsule-run/capsule-run/hostlibs"
+	"github.com/capsule-run/capsule-run/internal/pattern"
 )
 
 var (
 	// inName is "1.7.0" in libGL.so.1.7.0, "25.0.7-2" in libgallium-25.0.7-2.so.
-	inName = regexp.MustCompile(`(?:\.so\.|-)([0-9]+(?:\.[0-9]+)+[0-9A-Za-z.+~-]*?)(?:\.so)?$`)
+	inName = pattern.Lazy(`(?:\.so\.|-)([0-9]+(?:\.[0-9]+)+[0-9A-Za-z.+~-]*?)(?:\.so)?$`)
 	// unversioned is what libtool calls a library without a version of its own: libEGL_mesa.so.0.0.0.
-	unversioned = regexp.MustCompile(`^[0-9](\.0)+$`)
+	unversioned = pattern.Lazy(`^[0-9](\.0)+$`)
 	// inText is what Mesa's drivers say of themselves. What a distribution adds to it may be cut off, where the compiler
 	// has split the text.
-	inText = regexp.MustCompile(`^Mesa ([0-9]{1,3}(?:\.[0-9]{1,3}){1,2})`)
+	inText = pattern.Lazy(`^Mesa ([0-9]{1,3}(?:\.[0-9]{1,3}){1,2})`)
 )
 
 // fileVersion is the version that a file's name has, empty if it has none but the SONAME's number.
 func fileVersion(p string) string {
-	if m := inName.FindStringSubmatch(path.Base(p)); m != nil && !unversioned.MatchString(m[1]) {
+	if m := inName().FindStringSubmatch(path.Base(p)); m != nil && !unversioned().MatchString(m[1]) {
 		return m[1]
 	}
 	return ""
@@ -86,7 +86,7 @@ func search(r io.Reader) string {
 				break
 			}
 			at += i
-			if m := inText.FindSubmatch(b[at:min(len(b), at+overlap)]); m != nil {
+			if m := inText().FindSubmatch(b[at:min(len(b), at+overlap)]); m != nil {
 				return string(m[1])
 			}
 		}
