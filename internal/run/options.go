@@ -57,10 +57,15 @@ func (o *Options) Tell(format string, args ...any) { o.verbose(format, args...) 
 // Show tells what is being done, as the stages do.
 func (o *Options) Show(format string, args ...any) { o.progress(format, args...) }
 
-// progress shows one line on a terminal, which the next one replaces.
+// progress tells of a stage, and shows it.
 func (o *Options) progress(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	o.verbose("%s", text)
+	o.show(text)
+}
+
+// show puts one line on a terminal, which the next one replaces.
+func (o *Options) show(text string) {
 	if o.Progress != nil {
 		fmt.Fprintf(o.Progress, "\r\x1b[Kcapsule-run: %s …", text)
 		o.showing = true

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
+	"github.com/docker/go-units"
 
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/runtimes"
@@ -53,21 +53,16 @@ func (o *Options) Release() {
 	}
 }
 
-// Unpacking shows a bar on the terminal while an archive is unpacked, at most every tenth of a second.
+// Unpacking shows on the terminal how far the unpacking of an archive is, every tenth of a second.
 func (o *Options) Unpacking() runtimes.Progress {
-	var bar *progressbar.ProgressBar
+	var shown time.Time
 	return func(what string, done, total int64) {
-		if bar == nil {
+		if shown.IsZero() {
 			o.verbose("unpacking %s", what)
-			if o.Progress == nil {
-				bar = progressbar.DefaultBytesSilent(total)
-				return
-			}
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(o.Progress), progressbar.OptionShowBytes(true),
-				progressbar.OptionSetDescription(fmt.Sprintf("capsule-run: unpacking %s", filepath.Base(what))),
-				progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-			o.showing = true
 		}
-		_ = bar.Set64(done)
+		if now := time.Now(); now.Sub(shown) >= 100*time.Millisecond {
+			shown = now
+			o.show(fmt.Sprintf("unpacking %s: %s of %s", filepath.Base(what), units.BytesSize(float64(done)), units.BytesSize(float64(total))))
+		}
 	}
 }
