@@ -5,14 +5,11 @@ import (
 	"os"
 
 	"github.com/capsule-run/capsule-run/hook/serve"
-	"github.com/capsule-run/capsule-run/internal/launch"
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
 func main() {
-	if launch.IsInit() {
-		launch.Init() // the second half of a launch, in its own namespaces: never returns
-	}
+	// The second half of a launch, in its own namespaces, does not come here: package launch begins it.
 	if args, ok := serve.Args(os.Args); ok {
 		os.Exit(serve.Main(args, run.Version)) // called by a container engine, perhaps beside a hostile container
 	}

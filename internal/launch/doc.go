@@ -8,7 +8,7 @@
 // Three processes' worth of work run in two processes:
 //
 //	launcher   Run: forks into new namespaces, then forwards signals, mirrors stops, and waits
-//	init       Init: the same executable started again inside the namespaces; it mounts, then *becomes* the game by
+//	init       begin: the same executable started again inside the namespaces; it mounts, then *becomes* the game by
 //	           execve, so that no process of ours stands between the game and its parent
 //
 // With a PID namespace init does not become the game but starts it, and stays as process 1 (one.go).

@@ -18,11 +18,17 @@ import (
 // initName is argv[0] of init: what ps shows in the milliseconds before it is the game.
 const initName = "capsule-run: init"
 
-// IsInit says whether this process is to call Init. main asks first thing.
-func IsInit() bool { return len(os.Args) == 3 && os.Args[0] == initName }
+// init is where the process that is to be the game leaves the executable's own way to main: a package is initialised when those
+// it imports are, which here are few, and what the launcher has besides (parsers, their tables) would take longer than all else
+// before the first mount. A test of cmd/capsule-run holds the imports to that.
+func init() {
+	if len(os.Args) == 3 && os.Args[0] == initName {
+		begin()
+	}
+}
 
-// Init builds the root and becomes the game. It never returns.
-func Init() {
+// begin builds the root and becomes the game. It never returns.
+func begin() {
 	runtime.LockOSThread() // capabilities and the parent-death signal belong to a thread; this one will call execve
 	memfd, err1 := strconv.Atoi(os.Args[1])
 	sock, err2 := strconv.Atoi(os.Args[2])

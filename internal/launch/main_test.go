@@ -28,9 +28,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if IsInit() {
-		Init()
-	}
 	if len(os.Args) == 2 && os.Args[1] == "game" && os.Getenv(envLauncher) == "" {
 		os.Exit(game())
 	}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -47,7 +46,6 @@ func govern(m *message, sock int, early []record) *Error {
 	}
 	tell(sock, running, game.pid)
 	setName("capsule-run")
-	debug.SetGCPercent(100) // off until now
 	letGo()
 	nothingOpen()
 	go obey(sock, game, early)

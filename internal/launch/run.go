@@ -111,9 +111,9 @@ func fork(spec *Spec) (*initProcess, error) {
 
 	attr := &syscall.ProcAttr{
 		Files: inherit(memfd, p[1]),
-		// For init only, it is replaced before the game: no garbage collection in so short a life, no signals of the
-		// Go scheduler that could be left pending for the game, no reading of cgroup files.
-		Env: []string{"GOGC=off", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"},
+		// For init only, it is replaced before the game: no signals of the Go scheduler that could be left pending for the
+		// game, no reading of cgroup files.
+		Env: []string{"GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"},
 		Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	}
 	if !spec.Direct {
@@ -122,7 +122,9 @@ func fork(spec *Spec) (*initProcess, error) {
 	if spec.UnshareNet {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
 	}
-	if spec.UnsharePID {
+	if !spec.UnsharePID {
+		attr.Env = append(attr.Env, "GOGC=off") // no garbage collection in so short a life
+	} else {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWPID
 		attr.Sys.Pdeathsig = 0 // init does it; ForkExec would look for us by getppid(2), which is 0 there
 	}

@@ -17,9 +17,6 @@ import (
 const envOps = "CAPSULE_LAYOUT_OPS"
 
 func TestMain(m *testing.M) {
-	if launch.IsInit() {
-		launch.Init()
-	}
 	if name := os.Getenv(envOps); name != "" {
 		os.Exit(launcher(name))
 	}
