@@ -41,6 +41,8 @@ func (s *supervisor) start() (err error) {
 			sigs = append(sigs, n)
 		}
 	}
+	s.mu.Lock() // what comes at once needs the watcher
+	defer s.mu.Unlock()
 	s.watch, err = watch(sigs, s.forward)
 	return err
 }
