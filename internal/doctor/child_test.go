@@ -45,8 +45,17 @@ func TestChild(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	time.AfterFunc(100*time.Millisecond, stop)
-	if o := (&child{argv: []string{"/bin/sleep", "1000"}, dir: "/"}).run(ctx, time.Minute); !o.late {
+	dir := t.TempDir()
+	go func() {
+		for { // until it runs
+			if _, err := os.Stat(dir + "/runs"); err == nil {
+				stop()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if o := (&child{argv: []string{"/bin/sh", "-c", ": >runs; exec sleep 1000"}, env: os.Environ(), dir: dir}).run(ctx, time.Minute); !o.late || ctx.Err() == nil {
 		t.Errorf("interrupted: %+v", o)
 	}
 }

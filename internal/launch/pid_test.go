@@ -48,16 +48,16 @@ func TestPIDNamespace(t *testing.T) {
 
 // Orphans are reaped, and those that are left end with the program: the pipe ends when nobody holds it any more.
 func TestPIDNamespaceEnds(t *testing.T) {
-	daemon := `(setsid sh -c 'trap "" TERM HUP INT; echo daemon; while :; do sleep 1; done' &)`
+	daemon := `(setsid sh -c 'trap "" TERM HUP INT; echo daemon; while :; do sleep 1; done' </dev/null &)`
 	for name, c := range map[string]struct {
 		script string
 		signal unix.Signal
 		code   int
 	}{
-		"exit":   {"sleep 0.3; exit 7", 0, 7},
-		"killed": {"sleep 0.3; kill -KILL $$", 0, 137},
-		"TERM":   {"echo ready; sleep 1000", unix.SIGTERM, 143},
-		"-9":     {"echo ready; sleep 1000", unix.SIGKILL, -1},
+		"exit":   {"read x; exit 7", 0, 7},
+		"killed": {"read x; kill -KILL $$", 0, 137},
+		"TERM":   {"sleep 1000", unix.SIGTERM, 143},
+		"-9":     {"sleep 1000", unix.SIGKILL, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachPIDMode(t, func(t *testing.T, mode string) {
@@ -66,12 +66,16 @@ func TestPIDNamespaceEnds(t *testing.T) {
 				must(t, err)
 				defer r.Close()
 				cmd.Stdout = w
+				in, err := cmd.StdinPipe()
+				must(t, err)
 				must(t, cmd.Start())
 				w.Close()
 				ch := lines(r)
 				expect(t, ch, "daemon")
 				if c.signal != 0 {
 					must(t, cmd.Process.Signal(c.signal))
+				} else {
+					in.Close() // which is what the program waits for
 				}
 				cmd.Wait()
 				if got := cmd.ProcessState.ExitCode(); got != c.code {
@@ -137,7 +141,8 @@ func TestDescriptorsAreLetGo(t *testing.T) {
 // An interactive shell has job control, though its process group had no name inside when it began.
 func TestShellInPIDNamespace(t *testing.T) {
 	t.Setenv(envWish, "pid")
-	_, tty, ch := onTerminal(t, "bash", "--norc", "--noprofile", "-i")
+	t.Setenv("PS1", "") // nothing stands before what is written, whatever the terminal's kind
+	_, tty, ch := onTerminal(t, "bash", "--norc", "--noprofile", "--noediting", "-i")
 	foreground := func(name string) {
 		until(t, func() bool {
 			group, _ := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
@@ -145,7 +150,7 @@ func TestShellInPIDNamespace(t *testing.T) {
 			return string(comm) == name+"\n"
 		})
 	}
-	tty.WriteString("PS1=; set +o history; echo begin; sleep 1000\n")
+	tty.WriteString("set +o history; echo begin; sleep 1000\n")
 	expect(t, ch, "begin")
 	foreground("sleep")
 	tty.WriteString("\x1a") // Ctrl-Z

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -65,7 +66,11 @@ func cmdRuntime(ts *testscript.TestScript, neg bool, args []string) {
 	program, err := os.ReadFile(filepath.Join(binDir, "capsule-run"))
 	ts.Check(err)
 	ts.Check(os.WriteFile(filepath.Join(dir, "usr/bin/program"), program, 0o755))
+	settle()
 }
+
+// settle lets what was written be old enough for its times to vouch for it (rootfs): a launch at once would not count.
+func settle() { time.Sleep(30 * time.Millisecond) }
 
 // cmdHost makes `host DIR`: a small Debian with libglvnd, Mesa and a Vulkan driver.
 func cmdHost(ts *testscript.TestScript, neg bool, args []string) {
@@ -98,6 +103,7 @@ func cmdHost(ts *testscript.TestScript, neg bool, args []string) {
 		text := `{"file_format_version": "1.0.0", "ICD": {"library_path": "` + library + `", "api_version": "1.4.0"}}`
 		ts.Check(os.WriteFile(file, []byte(text), 0o644))
 	}
+	settle()
 }
 
 // cmdMachine makes `machine DIR` a whole machine: a sysfs with an Intel GPU, one of whose nodes is a file and the other
