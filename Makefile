@@ -30,15 +30,18 @@ cshim:
 $(SETUPS): setup-%:
 	@sh test/setup.sh $*
 
+# However make was started (nohup, a shell without job control, a private umask): tests are about signals and modes.
+ORDINARY := umask 022 && env --default-signal
+
 # Debian file trees and the probe programs, made once into a cache (CAPSULE_TREES).
 trees: setup-test
-	$(GO) run ./test/cmd/trees all probes hosttest fulltest
+	$(ORDINARY) $(GO) run ./test/cmd/trees all probes hosttest fulltest
 
 # Everything. A missing ability is a failure here, not a skip.
 test: setup-test build check trees
-	CAPSULE_MUST_WORK=1 $(GO) test -count=1 ./...
+	$(ORDINARY) CAPSULE_MUST_WORK=1 $(GO) test -count=1 ./...
 	cd test/kubernetes && $(GO) test -count=1 ./...
-	CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 45m -p 1 ./test/integration/...
+	$(ORDINARY) CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 45m -p 1 ./test/integration/...
 
 # What needs no tests to be seen.
 check: cshim
