@@ -62,7 +62,9 @@ func onAArch64(t *testing.T) launch {
 func (l launch) reference(t *testing.T, command ...string) string {
 	t.Helper()
 	env := append(l.display.Env(), l.env...)
-	out, _ := trees.Enter(t.Context(), l.host, trees.ProbesArm64(t), env, command...).Output()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out, _ := trees.Enter(ctx, l.host, trees.ProbesArm64(t), env, command...).Output()
 	return string(out)
 }
 
@@ -191,10 +193,7 @@ func TestAArch64RegisteredEmulator(t *testing.T) {
 // Without ld.so.cache ld.so goes by its default directories, and still finds the stubs.
 func TestAArch64WithoutCache(t *testing.T) {
 	l := onAArch64(t)
-	l.runtime = t.TempDir()
-	if err := trees.Copy(t.Context(), trees.Tree(t, "runtime11arm64"), l.runtime); err != nil {
-		t.Fatal(err)
-	}
+	l.runtime = copyOf(t, "runtime11arm64")
 	if err := os.Remove(filepath.Join(l.runtime, "etc/ld.so.cache")); err != nil {
 		t.Fatal(err)
 	}

@@ -238,6 +238,7 @@ func serve(t *testing.T, cmd *exec.Cmd, socket string) {
 	t.Helper()
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.WaitDelay = patience // for what it has started and has our pipe
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	if err := waitFor(patience, func() error {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lockedDisplay is an X server that lets in only who knows its cookie. It returns DISPLAY, and what adds the cookie to a
@@ -31,6 +32,7 @@ func lockedDisplay(t *testing.T) (display string, permit func(file string)) {
 	must(t, cmd.Start())
 	w.Close()
 	t.Cleanup(func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() })
+	must(t, r.SetReadDeadline(time.Now().Add(patience)))
 	number, err := bufio.NewReader(r).ReadString('\n')
 	must(t, err)
 	display = ":" + strings.TrimSpace(number)

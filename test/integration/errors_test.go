@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -153,15 +154,21 @@ func TestUserNamespacesForbidden(t *testing.T) {
 	refused(t, finish(t, cmd), 125, `user.* namespace`, `switched off.* sysctl user\.max_user_namespaces=`)
 }
 
-// finish runs a command that is no plain launch.
+// finish runs a command that is no plain launch, for five minutes at most.
 func finish(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		t.Fatal(err)
+	cmd.WaitDelay = patience // for what holds our pipes and is not the command
+	must(t, cmd.Start())
+	const limit = 5 * time.Minute
+	end := time.AfterFunc(limit, func() { cmd.Process.Kill() })
+	cmd.Wait()
+	r := result{stdout: out.String(), stderr: errs.String(), status: cmd.ProcessState.ExitCode()}
+	if !end.Stop() {
+		t.Fatalf("%q has not ended after %v\n%s", cmd.Args, limit, tail(r.both()))
 	}
-	return result{stdout: out.String(), stderr: errs.String(), status: cmd.ProcessState.ExitCode()}
+	return r
 }
 
 // inMountNamespace runs a shell script that may mount, for the test alone.

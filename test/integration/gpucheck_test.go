@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/capsule-run/capsule-run/test/trees"
 )
 
 // What test/gpu-check does on a machine with a GPU it does here with Mesa's software drivers; a machine without a GPU is
@@ -60,10 +58,7 @@ func TestGPUCheck(t *testing.T) {
 // NVIDIA's: the native programs get Debian 11's, the capsule begins behind the runtime's.
 func withoutLoaders(t *testing.T, dir string) {
 	t.Helper()
-	host, err := os.MkdirTemp("", "capsule-no-loaders-")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(host) })
-	must(t, trees.Copy(t.Context(), trees.Tree(t, "host13"), host))
+	host := copyOf(t, "host13")
 	loaders, err := filepath.Glob(host + "/usr/lib/x86_64-linux-gnu/lib[EGOv]*")
 	must(t, err)
 	removed := 0

@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(home)
 		os.Chmod(home, 0o755)
+		if os.Getenv("CAPSULE_PIGLIT") != "all" { // which takes an hour
+			go watchdog(longest, time.Minute)
+		}
 		return m.Run()
 	}())
 }

@@ -122,6 +122,7 @@ func TestUnsharePIDCredentials(t *testing.T) {
 	if r := l.run(t); r.status != 0 || r.stdout != "welcome\n" {
 		t.Errorf("exit status %d\n%s", r.status, r.both())
 	}
+	server.Close() // or who has not connected would be waited for
 	if err := <-told; err != nil {
 		t.Error(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A speaker that is as loud as it is told to be, at the rate of what is played, and that nobody hears. It takes 171 ms of sound
@@ -27,6 +28,7 @@ func background(t *testing.T, cmd *exec.Cmd) *bytes.Buffer {
 	t.Helper()
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.WaitDelay = patience // for what it has started and has our pipe
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	return &log
@@ -113,8 +115,12 @@ func (s *session) playsThrough(t *testing.T, samples []byte, player string, flag
 	var log strings.Builder
 	recorder.Stdout, recorder.Stderr = &log, &log
 	must(t, recorder.Start())
-	defer recorder.Wait()
-	defer recorder.Process.Signal(syscall.SIGINT)
+	defer func() {
+		recorder.Process.Signal(syscall.SIGINT)
+		late := time.AfterFunc(patience, func() { recorder.Process.Kill() })
+		recorder.Wait()
+		late.Stop()
+	}()
 	if err := waitFor(patience, func() error {
 		if info, err := os.Stat(name); err != nil || info.Size() < 10_000 {
 			return fmt.Errorf("nothing is recorded: %v %s", err, log.String())

@@ -35,6 +35,7 @@ func startPulseAudio(t *testing.T, dir string) *soundServer {
 		"-L", "module-null-sink", "-L", "module-native-protocol-unix socket="+s.socket+" auth-cookie="+s.cookie)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + dir + "/home", "XDG_RUNTIME_DIR=" + dir}
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.WaitDelay = patience // for what it has started and has our pipe
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	if err := waitFor(patience, func() error {

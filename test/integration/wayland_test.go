@@ -73,7 +73,9 @@ func startWeston(t *testing.T, more ...string) *compositor {
 	})
 	t.Cleanup(func() {
 		cmd.Process.Signal(os.Interrupt)
+		late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 		<-ended
+		late.Stop()
 	})
 	select {
 	case early := <-ended:
