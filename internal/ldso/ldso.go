@@ -59,7 +59,8 @@ type Searcher struct {
 }
 
 // New reads the tree's ld.so.cache. Where there is none, as in NixOS or an unfinished tree, the directories that
-// /etc/ld.so.conf names are searched in its place: ldconfig would have taken them. A cache that cannot be read is an
+// /etc/ld.so.conf names are searched in its place: ldconfig would have taken them. An empty one is none, to the loader too
+// (glibc 2.41, elf/dl-cache.c): engines leave such a file where something was mounted. A cache that cannot be read is an
 // error that names it, and wraps ldcache.ErrTruncated or ldcache.ErrCorrupt.
 func New(root *rootfs.Root, a *arch.Arch) (*Searcher, error) {
 	s := &Searcher{root: root, arch: a, cache: map[string][]ldcache.Entry{}, hwcaps: hwcapsOf(a), denied: map[string]bool{}}
@@ -68,7 +69,7 @@ func New(root *rootfs.Root, a *arch.Arch) (*Searcher, error) {
 	}
 	data, err := root.ReadFile(cachePath, maxCache)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0:
 		s.conf, err = readConf(root, confPath, s.deny)
 		return s, err
 	case err != nil:
