@@ -40,7 +40,7 @@ func (b *built) Close() {
 	b.done()
 }
 
-// maxRead is in bytes: what may be read of a container's tree. Debian's libraries take 2 MB.
+// maxRead is in bytes: what may be read of a container's tree, with what names cost. Debian's take 1.5 MB.
 const maxRead = 64 << 20
 
 // prepare returns what is to be mounted: from the cache while nothing of the host has changed and the container has what
@@ -110,13 +110,15 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	return out, nil
 }
 
+const hintImage = "the image is damaged or no ordinary one: pull or build it again, or start it without GPU"
+
 // decide inspects the container, discovers what the host has, and plans.
 func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	o.Verbose("inspecting the container's file tree")
 	in.tree.RecordContents(maxRead)
 	tree, err := runtimetree.InspectRoot(in.tree)
 	if err != nil {
-		return nil, explain(err, "the image is damaged or no ordinary one: pull or build it again, or start it without GPU")
+		return nil, explain(err, hintImage)
 	}
 	host, err := rootfs.Open(o.host())
 	if err != nil {
@@ -126,7 +128,11 @@ func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	if err != nil {
 		return nil, explain(err, fault.Hint(err))
 	}
-	return story, explain(story.Decide(w), "")
+	err = explain(story.Decide(w), "")
+	if over := in.tree.Overspent(); over != nil { // which any other error comes of
+		err = fault.WithHint(over, hintImage)
+	}
+	return story, err
 }
 
 func (o *Options) wishes() *stages.Wishes {

@@ -53,13 +53,15 @@ func (d *discovery) manifests() error {
 // but a library's name, a variable may hold such a name in place of a file's.
 func (d *discovery) manifestFiles(rule *configs.Manifests) []string {
 	var files []string
+	listed := map[string]bool{} // a hostile directory has any number of names
 	add := func(p string) {
 		if path.IsAbs(p) {
 			p = path.Clean(p)
 		} else if !d.namesLibrary(rule, p) {
 			return
 		}
-		if !slices.Contains(files, p) {
+		if !listed[p] {
+			listed[p] = true
 			files = append(files, p)
 		}
 	}
@@ -136,9 +138,11 @@ func (d *discovery) andBesides(files []string, rule *configs.Manifests) []string
 // manifestNames lists the manifests in a directory: those that match one pattern, sorted, then those of the next.
 func (d *discovery) manifestNames(rule *configs.Manifests, dir string) []string {
 	var names []string
+	listed := map[string]bool{}
 	for _, p := range d.patterns(rule) {
 		for _, n := range d.matching(dir, p) {
-			if !slices.Contains(names, n) {
+			if !listed[n] {
+				listed[n] = true
 				names = append(names, n)
 			}
 		}

@@ -59,6 +59,9 @@ const (
 
 	// maxString is PATH_MAX of Linux.
 	maxString = 4096
+	// maxShared is how many times the file's size all strings together may be long. It is below 2 in what ldconfig writes, which
+	// has a string that is another one's end (a name its path's, /lib/… that of /usr/lib/…) there once.
+	maxShared = 4
 )
 
 var (
@@ -106,7 +109,7 @@ func Parse(data []byte) ([]Entry, error) {
 	if uint64(count) > uint64(len(data)-headerSize)/entrySize {
 		return nil, fmt.Errorf("%w: %d libraries in %d bytes", ErrTruncated, count, len(data))
 	}
-	r := reader{string(data)}
+	r := newReader(data)
 	hwcaps, err := r.hwcaps(data)
 	if err != nil {
 		return nil, err
@@ -172,7 +175,7 @@ var errOnlyOld = errors.New("only the table of ld.so 1.7.0")
 func parseOld(data []byte) ([]Entry, error) {
 	le := binary.LittleEndian
 	entries := make([]Entry, le.Uint32(data[12:]))
-	r := reader{string(data[oldHeaderSize+len(entries)*oldEntrySize:])}
+	r := newReader(data[oldHeaderSize+len(entries)*oldEntrySize:])
 	for i := range entries {
 		b, e := data[oldHeaderSize+i*oldEntrySize:], &entries[i]
 		var err error
@@ -187,9 +190,33 @@ func parseOld(data []byte) ([]Entry, error) {
 	return entries, nil
 }
 
-type reader struct{ data string }
+// reader reads strings, of which entries may share some. total is the length of those at different offsets: names are the
+// ends of their paths, but who lets every string be the end of another has in a small file what takes gigabytes when it is
+// written anew.
+type reader struct {
+	data  string
+	seen  map[uint32]string
+	total int
+}
 
-func (r reader) str(off uint32) (string, error) {
+func newReader(data []byte) *reader { return &reader{data: string(data), seen: map[uint32]string{}} }
+
+func (r *reader) str(off uint32) (string, error) {
+	if s, ok := r.seen[off]; ok {
+		return s, nil
+	}
+	s, err := r.at(off)
+	if err != nil {
+		return "", err
+	}
+	if r.total += len(s); r.total > maxShared*len(r.data) {
+		return "", fmt.Errorf("%w: strings of more than %d bytes in %d", ErrCorrupt, maxShared*len(r.data), len(r.data))
+	}
+	r.seen[off] = s
+	return s, nil
+}
+
+func (r *reader) at(off uint32) (string, error) {
 	if uint64(off) >= uint64(len(r.data)) {
 		return "", fmt.Errorf("%w: string at offset %d of %d", ErrTruncated, off, len(r.data))
 	}
@@ -202,7 +229,7 @@ func (r reader) str(off uint32) (string, error) {
 }
 
 // hwcaps returns the names of the glibc-hwcaps section, none if the file has no extension.
-func (r reader) hwcaps(data []byte) ([]string, error) {
+func (r *reader) hwcaps(data []byte) ([]string, error) {
 	le := binary.LittleEndian
 	at := uint64(le.Uint32(data[32:]))
 	if at == 0 {

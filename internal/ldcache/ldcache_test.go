@@ -1,6 +1,7 @@
 package ldcache
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -139,6 +140,20 @@ func TestParseOldTable(t *testing.T) {
 	}
 }
 
+// ends is a small cache of n entries whose paths are the ends of a long one: written anew it would be a large one.
+func ends(n int) []byte {
+	le := binary.LittleEndian
+	b := append([]byte(magic), make([]byte, headerSize-len(magic))...)
+	le.PutUint32(b[20:], uint32(n))
+	for i := range n {
+		off := uint32(headerSize + n*entrySize + i)
+		for _, v := range []uint32{0x303, off, off, 0, 0, 0} {
+			b = le.AppendUint32(b, v)
+		}
+	}
+	return append(append(b, bytes.Repeat([]byte("/"), maxString-1)...), 0)
+}
+
 func TestParseErrors(t *testing.T) {
 	good := write(t, sample)
 	edit := func(at int, v uint32) []byte {
@@ -168,6 +183,7 @@ func TestParseErrors(t *testing.T) {
 		{"section count", edit(ext+4, 0xffffffff), ErrCorrupt},
 		{"hwcaps size", edit(ext+8+12, 0xfffffffc), ErrTruncated},
 		{"hwcaps index", edit(headerSize+entrySize+16, 77), ErrCorrupt},
+		{"each string another's end", ends(300), ErrCorrupt},
 	} {
 		if e, err := Parse(c.b); !errors.Is(err, c.want) || e != nil {
 			t.Errorf("%s: %d entries, %v", c.name, len(e), err)

@@ -30,7 +30,7 @@ const (
 	cachePath = "/etc/ld.so.cache"
 	confPath  = "/etc/ld.so.conf"
 	// maxCache is far above any cache seen (some 200 KB for 5,000 libraries).
-	maxCache = 32 << 20
+	maxCache = 8 << 20
 )
 
 // ErrNotFound says that the loader would not find the library. It is an fs.ErrNotExist too.

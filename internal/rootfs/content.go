@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,12 +39,39 @@ type Content struct {
 // maxRange bounds what Same reads at once, in bytes. Nothing here reads more of a file at a time.
 const maxRange = 64 << 20
 
+// What names cost of the bytes that RecordContents allows: one that is examined is kept, in memory and in what Contents
+// returns, and a step of a path or a name in a listing takes time.
+const (
+	nodeCost = 4096 // and 32 for each byte of its path
+	stepCost = 16   // and the name
+)
+
 // RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents can be called. Beyond most
-// bytes of all files together, reading fails with ErrTooLarge: they are kept in memory, and a hostile tree has any number.
+// bytes of all files together, names included, everything fails with ErrTooLarge: they are kept in memory, and a hostile tree has
+// any number.
 func (r *Root) RecordContents(most int64) {
 	r.recording = true
 	r.budget.Store(most)
 }
+
+// spend takes what something costs from what RecordContents allows, and says whether there was as much.
+func (r *Root) spend(n int) bool {
+	if !r.recording || r.budget.Add(-int64(n)) >= 0 {
+		return true
+	}
+	r.failed(nil)
+	return false
+}
+
+// Overspent returns an error if more was asked for than RecordContents allows: then answers may be wrong.
+func (r *Root) Overspent() error {
+	if !r.recording || r.budget.Load() >= 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", r.dir, errTooMuch)
+}
+
+var errTooMuch = fmt.Errorf("%w: too much in all", ErrTooLarge)
 
 // File is an open regular file. It is read by ReadAt where the reads are to be remembered.
 type File struct {
@@ -80,8 +108,8 @@ func (r *Root) readsOf(canonical string) *reads {
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(b []byte, off int64) (int, error) {
-	if !f.afford(int64(len(b))) {
-		return 0, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
+	if f.reads != nil && !f.root.spend(len(b)) {
+		return 0, fmt.Errorf("%s: %w", f.Name(), errTooMuch)
 	}
 	n, err := f.File.ReadAt(b, off)
 	if err != nil && err != io.EOF {
@@ -90,9 +118,6 @@ func (f *File) ReadAt(b []byte, off int64) (int, error) {
 	f.note(b[:n], off)
 	return n, err
 }
-
-// afford says whether so many bytes may be read.
-func (f *File) afford(n int64) bool { return f.reads == nil || f.root.budget.Add(-n) >= 0 }
 
 func (f *File) note(b []byte, off int64) {
 	if f.reads == nil || len(b) == 0 {
@@ -134,8 +159,8 @@ func (f *File) readAll(limit int64) ([]byte, error) {
 	if err != nil {
 		f.root.failed(err)
 	}
-	if err == nil && !f.afford(int64(len(b))) {
-		return nil, fmt.Errorf("%s: %w: too much in all", f.Name(), ErrTooLarge)
+	if err == nil && f.reads != nil && !f.root.spend(len(b)) {
+		return nil, fmt.Errorf("%s: %w", f.Name(), errTooMuch)
 	}
 	f.note(b, 0)
 	return b, err
@@ -166,6 +191,9 @@ func (r *Root) Contents() []Content {
 	for p, a := range r.access {
 		if a.n.err != nil {
 			continue
+		}
+		if !utf8.ValidString(p + a.n.target) { // JSON would make another name of it
+			out = append(out, Content{Path: "/"})
 		}
 		c := Content{Path: p, Type: a.n.mode & unix.S_IFMT, Link: a.n.target, Names: a.names}
 		if a.reads != nil {

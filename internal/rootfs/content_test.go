@@ -5,8 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -177,23 +181,67 @@ func TestTraceOfAShortage(t *testing.T) {
 	t.Error("nothing has changed")
 }
 
-// A tree cannot make us keep more than was allowed.
+// A tree cannot make us keep more than was allowed, nor work without an end: not by bytes, names, listings or long ways.
 func TestContentsAreBounded(t *testing.T) {
-	r := open(t, makeTree(t, "a = 0123456789"))
-	r.RecordContents(15)
-	if _, err := r.ReadFile("/a", 100); err != nil {
-		t.Fatal(err)
+	dir := makeTree(t, "a = "+strings.Repeat("x", 100<<10), "d/")
+	for i := range 300 {
+		if err := os.WriteFile(filepath.Join(dir, "d", fmt.Sprint(i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := r.ReadFile("/a", 100); !errors.Is(err, ErrTooLarge) {
-		t.Error(err)
+	for name, ask := range map[string]func(r *Root, i int) error{
+		"ReadFile": func(r *Root, _ int) error { _, err := r.ReadFile("/a", 1<<20); return err },
+		"ReadAt": func(r *Root, _ int) error {
+			f, err := r.OpenFile("/a")
+			if err == nil {
+				defer f.Close()
+				_, err = f.ReadAt(make([]byte, 64<<10), 0)
+			}
+			return err
+		},
+		"names": func(r *Root, i int) error {
+			_, err := r.Stat(fmt.Sprint("/no", i))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		},
+		"steps":   func(r *Root, _ int) error { _, err := r.Stat(strings.Repeat("/d/..", 800)); return err },
+		"listing": func(r *Root, _ int) error { _, err := r.ReadDir("/d"); return err },
+	} {
+		r := open(t, dir)
+		r.RecordContents(1 << 20)
+		if err := ask(r, 0); err != nil || r.Overspent() != nil {
+			t.Errorf("%s: %v, %v", name, err, r.Overspent())
+		}
+		for i := 1; r.Overspent() == nil; i++ {
+			if err := ask(r, i); (err == nil) != (r.Overspent() == nil) || err != nil && !errors.Is(err, ErrTooLarge) {
+				t.Errorf("%s: %v, %v", name, err, r.Overspent())
+			}
+			if i == 1000 {
+				t.Fatalf("%s: no end", name)
+			}
+		}
+		if !errors.Is(r.Overspent(), ErrTooLarge) || !slices.ContainsFunc(r.Contents(), impossible) {
+			t.Errorf("%s: %v; contents hold for a copy", name, r.Overspent())
+		}
 	}
-	f, err := r.OpenFile("/a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.ReadAt(make([]byte, 5), 0); !errors.Is(err, ErrTooLarge) {
-		t.Error(err)
+}
+
+// impossible tells the Content that no tree has: one without a root.
+func impossible(c Content) bool { return c.Path == "/" && c.Type == 0 }
+
+// JSON cannot hold every name: what depends on such a one holds for no other tree.
+func TestContentsOfNamesThatAreNotText(t *testing.T) {
+	for _, ask := range []string{"/no\xff", "/link"} {
+		r := open(t, makeTree(t, "link -> to\xff"))
+		r.RecordContents(1 << 20)
+		if _, err := r.Stat(ask); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(r.Contents(), impossible) {
+			t.Errorf("%q: %+v", ask, r.Contents())
+		}
 	}
 }
 

@@ -15,6 +15,9 @@ func (r *Root) Glob(pattern string, most int) []string {
 		}
 		var next []string
 		for _, dir := range found {
+			if len(next) >= most { // the next directories may all be links to a large one
+				break
+			}
 			if !strings.ContainsAny(part, `*?[\`) {
 				next = append(next, path.Join(dir, part))
 				continue

@@ -154,6 +154,11 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 		r.failed(nil)
 		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
 	}
+	for _, n := range found {
+		if !r.spend(stepCost + len(n)) {
+			return nil, fmt.Errorf("list %s: %w", f.Name(), errTooMuch)
+		}
+	}
 	names = append(names, found...)
 	slices.Sort(names)
 	names = slices.Compact(names)

@@ -82,6 +82,9 @@ func (r *Root) node(canonical string) *node {
 		return n
 	}
 	n := r.examine(canonical)
+	if !r.spend(nodeCost + 32*(len(canonical)+len(n.target))) {
+		return &node{err: errTooMuch}
+	}
 	r.nodes[canonical] = n
 	return n
 }
@@ -165,6 +168,9 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 	for len(rest) > 0 {
 		name := rest[0]
 		rest = rest[1:]
+		if !r.spend(stepCost + len(name)) {
+			return "", nil, errTooMuch
+		}
 		switch {
 		case name == "" || name == ".":
 			continue

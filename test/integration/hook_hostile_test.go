@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"debug/elf"
 	elfbytes "encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,10 +119,35 @@ var hostileImages = []hostile{
 	{"ld.so.cache of nothing but strings", "ld.so.cache", func(h *hostileRun) {
 		h.cache(func(b []byte) []byte { return append(b[:48], bytes.Repeat([]byte{0xff}, 1<<20)...) })
 	}},
+	{"ld.so.cache whose paths are each other's ends", "ld.so.cache", func(h *hostileRun) {
+		h.cache(func([]byte) []byte { // 5 MB that would be 200 MB when written anew
+			const n, long = 100_000, 4095
+			b := make([]byte, 48, 5<<20)
+			copy(b, "glibc-ld.so.cache1.1")
+			elfbytes.LittleEndian.PutUint32(b[20:], n)
+			for i := range uint32(n) {
+				off := 48 + n*24 + i*24
+				for _, v := range []uint32{0x303, off, off, 0, 0, 0} {
+					b = elfbytes.LittleEndian.AppendUint32(b, v)
+				}
+			}
+			for i := 0; i < n*24/long; i++ {
+				b = append(b, fmt.Sprintf("%s%08d\x00", strings.Repeat("/", long-9), i)...)
+			}
+			return append(b, make([]byte, long)...)
+		})
+	}},
 	{"ld.so.cache that names files outside", "", func(h *hostileRun) {
 		h.cache(func(b []byte) []byte {
 			return bytes.ReplaceAll(b, []byte("/lib/x86_64-linux-gnu/libc.so.6"), []byte("/../../../../../../tmp/libc.so.6"[:31]))
 		})
+	}},
+	{"more names than are looked at", "too much in all", func(h *hostileRun) {
+		const dir = "/usr/share/vulkan/implicit_layer.d"
+		must(h.t, os.MkdirAll(h.root+dir, 0o755))
+		for i := range 600 {
+			must(h.t, os.Symlink("/nowhere/"+strings.Repeat("x/", 2000), fmt.Sprintf("%s%s/%d.json", h.root, dir, i)))
+		}
 	}},
 	// The image's environment, and a proc of its own.
 	{"LD_PRELOAD and the Go runtime's variables", "", func(h *hostileRun) {
