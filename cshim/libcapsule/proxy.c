@@ -52,7 +52,7 @@ static void *lookup(void *handle, const char *name, const char *version)
 static void set(ElfW(Sym) *symbol, ElfW(Addr) self, ElfW(Addr) address)
 {
     if (SYM_TYPE(symbol->st_info) == STT_GNU_IFUNC)
-        symbol->st_info = SYM_INFO(symbol, STT_FUNC);
+        symbol->st_info = (unsigned char)SYM_INFO(symbol, STT_FUNC);
     symbol->st_value = address - self;
     symbol->st_shndx = CAPSULE_SHN_SELF;
 }

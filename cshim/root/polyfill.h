@@ -32,6 +32,14 @@ void *polyfill_late(void **slot, const char *library, const char *name);
 #define LIBPTHREAD "libpthread.so.0"
 #define LIBRESOLV "libresolv.so.2"
 
+#define KERNEL_SIGSET_SIZE 8 /* bytes; the kernel's sigset_t, _NSIG / 8 */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/* Is the runtime's glibc older than 2.minor? */
+bool polyfill_glibc_before(int minor);
+
 /* Closes every descriptor from first on. Allocates nothing, takes no lock. */
 bool polyfill_close_from(int first);
 

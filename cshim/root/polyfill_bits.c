@@ -17,7 +17,7 @@ static inline unsigned ones(widest x)
 /* Both count in a value of the given width in bits; nothing set: the width. */
 static inline unsigned zeros_above(widest x, unsigned width)
 {
-    return x ? (unsigned)__builtin_clzll(x) - (sizeof(widest) * CHAR_BIT - width) : width;
+    return x ? (unsigned)__builtin_clzll(x) - ((unsigned)sizeof(widest) * CHAR_BIT - width) : width;
 }
 
 static inline unsigned zeros_below(widest x, unsigned width)

@@ -11,7 +11,6 @@
 #define SECOND 1000000000L /* in nanoseconds */
 
 CAPSULE_IMPORT(int, clock_gettime, (clockid_t, struct timespec *));
-CAPSULE_IMPORT(const char *, gnu_get_libc_version, (void));
 CAPSULE_IMPORT(int, pthread_cond_timedwait, (pthread_cond_t *, pthread_mutex_t *, const struct timespec *));
 CAPSULE_IMPORT(int, pthread_mutex_timedlock, (pthread_mutex_t *, const struct timespec *));
 CAPSULE_IMPORT(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t *, const struct timespec *));
@@ -141,10 +140,8 @@ static clockid_t clock_of(pthread_cond_t *cond)
         void *mutex;
         unsigned waiters, broadcasts;
     } *before = (const void *)cond;
-    const char *version = base_gnu_get_libc_version ? base_gnu_get_libc_version() : "";
-    bool old = version[0] == '2' && version[1] == '.' && (version[3] < '0' || version[2] < '2' ||
-                                                          (version[2] == '2' && version[3] < '5'));
-    unsigned bit = old ? __atomic_load_n(&before->waiters, __ATOMIC_RELAXED) & 1
+    unsigned bit = polyfill_glibc_before(25)
+                       ? __atomic_load_n(&before->waiters, __ATOMIC_RELAXED) & 1
                        : __atomic_load_n(&since_2_25->wrefs, __ATOMIC_RELAXED) & 2;
     return bit ? CLOCK_MONOTONIC : CLOCK_REALTIME;
 }

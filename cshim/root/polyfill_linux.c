@@ -23,9 +23,6 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -44,8 +41,6 @@
 #ifndef SYS_process_mrelease
 #define SYS_process_mrelease 448
 #endif
-
-#define KERNEL_SIGSET_SIZE 8 /* bytes; the kernel's sigset_t, _NSIG / 8 */
 
 struct mount_attr;
 struct open_how;

@@ -10,24 +10,13 @@
 
 #include "polyfill.h"
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 #ifndef PR_GET_TID_ADDRESS
 #define PR_GET_TID_ADDRESS 40
 #endif
 
-#define KERNEL_SIGSET_SIZE 8 /* bytes */
-
 CAPSULE_IMPORT(pid_t, fork, (void));
-CAPSULE_IMPORT(const char *, gnu_get_libc_version, (void));
 
-/* Up to 2.24 glibc caches the process's number beside the thread's, and only its own fork renews it. */
-static bool pid_is_cached(void)
-{
-    const char *v = base_gnu_get_libc_version();
-    return v[3] < '0' || v[3] > '9' || v[2] < '2' || (v[2] == '2' && v[3] < '5');
-}
+#define PID_UNCACHED_SINCE 25 /* before that, glibc keeps the process's number, and only its own fork renews it */
 
 /* The child must find its own TID in its thread descriptor (owners of mutexes are compared with it). Where that is
  * only the kernel knows: it was told which word to clear at the thread's end (nptl/allocatestack.c). A kernel without
@@ -41,7 +30,7 @@ static int *tid_address(void)
 CAPSULE_POLYFILL(pid_t, _Fork, (void))
 {
     int *tid = tid_address();
-    if (!tid || *tid != (int)sys_raw(SYS_gettid) || pid_is_cached())
+    if (!tid || *tid != (int)sys_raw(SYS_gettid) || polyfill_glibc_before(PID_UNCACHED_SINCE))
         return base_fork();
     struct robust_list_head *held = NULL;
     size_t held_size = 0;

@@ -100,7 +100,7 @@ static void store(const struct number *n, const struct directive *d, void *to)
 #define NAME(x) narrow_##x
 #define IS_SPACE base_isspace
 #define READ base_getc
-#define UNREAD base_ungetc
+#define UNREAD(c, stream) base_ungetc((int)(c), stream)
 #define SCAN_TEXT base___isoc99_sscanf
 #define SCAN_STREAM base___isoc99_fscanf
 #include "polyfill_scanf_template.h"
@@ -120,7 +120,7 @@ static void store(const struct number *n, const struct directive *d, void *to)
 #define NAME(x) wide_##x
 #define IS_SPACE base_iswspace
 #define READ base_getwc
-#define UNREAD base_ungetwc
+#define UNREAD(c, stream) base_ungetwc((wint_t)(c), stream)
 #define SCAN_TEXT base___isoc99_swscanf
 #define SCAN_STREAM base___isoc99_fwscanf
 #include "polyfill_scanf_template.h"

@@ -25,7 +25,7 @@ static void NAME(back)(struct NAME(input) *in, long c)
         return;
     in->count--;
     if (in->stream)
-        UNREAD((int)c, in->stream);
+        UNREAD(c, in->stream);
     else
         in->text--;
 }

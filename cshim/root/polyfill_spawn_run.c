@@ -36,7 +36,6 @@
 #define GET_GID SYS_getgid
 #endif
 
-#define KERNEL_SIGSET_SIZE 8 /* bytes */
 #define SIGNAL_COUNT 64
 #define FAILED 127 /* exit status of a child that never became the program (POSIX posix_spawn) */
 #define STACK_SIZE (64 * 1024)

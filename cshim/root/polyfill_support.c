@@ -9,6 +9,7 @@
 CAPSULE_IMPORT(int, pthread_setcanceltype, (int, int *));
 CAPSULE_IMPORT(void, abort, (void));
 CAPSULE_IMPORT(void, __chk_fail, (void));
+CAPSULE_IMPORT(const char *, gnu_get_libc_version, (void));
 
 extern void *(*base_dlsym)(void *, const char *) __attribute__((visibility("hidden"))); /* dl.c */
 
@@ -34,6 +35,14 @@ void *polyfill_late(void **slot, const char *library, const char *name)
         function = base()->lookup_global(name, NULL);
     __atomic_store_n(slot, function, __ATOMIC_RELAXED);
     return function;
+}
+
+bool polyfill_glibc_before(int minor)
+{
+    int has = 0;
+    for (const char *digit = base_gnu_get_libc_version() + 2; *digit >= '0' && *digit <= '9'; digit++) /* "2.31" */
+        has = 10 * has + (*digit - '0');
+    return has < minor;
 }
 
 void polyfill_chk_fail(void)

@@ -166,7 +166,7 @@ static void copy(const struct image *i, bool out)
     can(vaMapBuffer(display, i->buffer, (void **)&at), "vaMapBuffer");
     for (int row = 0; row < SIDE; row++)
         for (int k = 0; k < SIDE; k++) {
-            uint8_t *p = at + i->offsets[0] + (size_t)i->pitches[0] * row + 4 * k;
+            uint8_t *p = at + i->offsets[0] + (size_t)i->pitches[0] * (size_t)row + 4 * (size_t)k;
             uint8_t *mine = (out ? picture : result) + ROW * row + 4 * k;
             for (int c = 0; c < 4; c++) {
                 int theirs = c == 0 ? red : c == 2 ? 2 - red : c;
