@@ -78,14 +78,15 @@ func (p *planner) announceManifest(m HostManifest, stub string) error {
 	if m.Path == "" {
 		base = path.Base(stub) + ".icd"
 	}
-	// Numbered, because two directories may have a file of the same name, and loaders sort what they find.
+	// Numbered, because two directories may have a file of the same name, and loaders sort what they find. A file that a
+	// variable names keeps its own name, by which users and games choose drivers (VK_LOADER_DRIVERS_SELECT).
 	p.numbered[m.Kind]++
-	name := fmt.Sprintf("%02d-%s", p.numbered[m.Kind], base)
+	name := fmt.Sprintf("%02d/%s", p.numbered[m.Kind], base)
 	dir := path.Join(p.in.Arch.Triplet, "manifests", m.Kind)
 	inside := path.Join(ManifestDir(p.in.Arch), m.Kind)
 	if m.DirectoryVariable != "" {
 		dir, inside = path.Join("manifests", m.Kind), path.Join(CommonManifestDir, m.Kind)
-		name = p.in.Arch.Triplet + "-" + name
+		name = fmt.Sprintf("%s-%02d-%s", p.in.Arch.Triplet, p.numbered[m.Kind], base)
 	}
 	p.plan.artefacts.Generated = append(p.plan.artefacts.Generated, GeneratedFile{File: path.Join(dir, name), Text: text})
 	for _, v := range m.Variables {

@@ -237,7 +237,7 @@ func TestTwoDriversOfOneName(t *testing.T) {
 	if len(a.Stubs) != 2 || a.Stubs[0].File != "libdriver.so.2" || a.Stubs[1].File != "2/libdriver.so.2" {
 		t.Fatalf("stubs %+v", a.Stubs)
 	}
-	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01-10.json:/run/capsule/x86_64-linux-gnu/manifests/vendor/02-10.json" {
+	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json:/run/capsule/x86_64-linux-gnu/manifests/vendor/02/10.json" {
 		t.Errorf("%q", got)
 	}
 	if !strings.Contains(string(a.Generated[1].Text), "lib/2/libdriver.so.2") {
@@ -265,7 +265,7 @@ func TestSingleManifestOfTwoArchitectures(t *testing.T) {
 	}
 	for several, library := range map[bool]string{false: `"/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`, true: `"libdriver.so.2"`} {
 		p := make(several)
-		if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01-10.json" {
+		if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json" {
 			t.Errorf("%q", got)
 		}
 		if text := string(p.Architectures[0].Artefacts().Generated[0].Text); !strings.Contains(text, library) {

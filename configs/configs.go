@@ -127,10 +127,13 @@ type Manifests struct {
 	// Relative says that a relative path with a slash counts from the manifest's directory.
 	Relative bool `toml:"relative"`
 	// Environment variables: a list of files instead of any search (the first that is set), a list of directories
-	// in place of the known ones, and a list of files besides.
+	// in place of the known ones, and a list of files besides; lists of patterns of the names of files that are left out,
+	// and of the only ones that are not.
 	FilesEnvironment       []string `toml:"files-environment"`
 	DirectoriesEnvironment string   `toml:"directories-environment"`
 	AddEnvironment         string   `toml:"add-environment"`
+	SelectEnvironment      string   `toml:"select-environment"`
+	DisableEnvironment     string   `toml:"disable-environment"`
 }
 
 // Data is a file, or the files in a directory that match a pattern, which drivers open by an absolute path.

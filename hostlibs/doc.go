@@ -117,7 +117,8 @@ type Use struct {
 	Role   Role
 	Driver bool // a loader opens it as a driver
 	Layer  bool // a loader opens it as a layer, of which programs see both sides' (configs.Manifests.BothSides)
-	// Module is the rule by which it was found in a directory, Names are the file names that it has there.
+	// Module is the rule by which it was found in a directory, Names are the file names that it has there. Without a Module
+	// they are those by which rules name it, which need not be its DT_SONAME: Arm's libEGL.so.1 may be a link to libmali.so.1.
 	Module *configs.Modules
 	Names  []string
 
@@ -138,7 +139,7 @@ type Manifest struct {
 	// Directories that the layer names for other layers' manifests (configs.Manifests.DirectoriesKey).
 	Directories []string
 	API         string // the family's name
-	Text        []byte // of the file
+	Text        []byte // of the file; of one in JSON its value
 	Rule        *configs.Manifests
 }
 

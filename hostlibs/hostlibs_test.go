@@ -321,7 +321,18 @@ func TestOverrides(t *testing.T) {
 			t.Errorf("%v: %q", c.env, got)
 		}
 	}
-	env := map[string]string{"LIBGL_DRIVERS_PATH": "/missing:/opt/dri", "GBM_BACKENDS_PATH": "/opt/gbm"}
+	// What a loader passes over by its name is known all the same, and is no driver.
+	env := map[string]string{"VK_LOADER_DRIVERS_SELECT": "LVP.json", "VK_LOADER_DRIVERS_DISABLE": "*.json"}
+	for _, m := range discover(t, files, Options{Getenv: func(k string) string { return env[k] }}).Manifests {
+		chosen := m.Kind != "vulkan-icd" || strings.HasSuffix(m.Path, "/lvp.json")
+		if m.Library != nil && !chosen || m.Library == nil && m.Path == "/usr/share/vulkan/icd.d/lvp.json" {
+			t.Errorf("%s: %v, skipped: %s", m.Path, m.Library, m.Skipped)
+		}
+		if m.Path == "/etc/vulkan/icd.d/vendor.json" && m.Skipped != "left out by VK_LOADER_DRIVERS_DISABLE" {
+			t.Errorf("%s skipped: %s", m.Path, m.Skipped)
+		}
+	}
+	env = map[string]string{"LIBGL_DRIVERS_PATH": "/missing:/opt/dri", "GBM_BACKENDS_PATH": "/opt/gbm"}
 	s := discover(t, files, Options{Getenv: func(k string) string { return env[k] }})
 	for _, l := range s.Libraries {
 		if l.Role == "dri-driver" && l.Name != "foo_dri.so" || l.Role == "gbm-backend" && l.Name != "bar_gbm.so" {

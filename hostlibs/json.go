@@ -1,6 +1,7 @@
 package hostlibs
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -21,6 +22,16 @@ type part struct {
 	library, name string
 	arch          string // "library_arch": "32" or "64" (Vulkan-Loader, LoaderDriverInterface.md)
 	directories   []string
+}
+
+// jsonValue is what of a file's text loaders read: their parser (cJSON, in libglvnd and the Vulkan loader) passes over a byte
+// order mark, and over what follows the value. Text without a value is returned as it is.
+func jsonValue(data []byte) []byte {
+	var value json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))).Decode(&value); err != nil {
+		return data
+	}
+	return value
 }
 
 // parseManifest reads JSON: an object at the rule's key, or where the rule has a list-key an array of such objects in its

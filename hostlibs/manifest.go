@@ -231,6 +231,9 @@ func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (
 		why = "named in " + file
 	}
 	for _, m := range several {
+		if by := d.filteredBy(rule, file); by != "" && m.Skipped == "" {
+			m.Skipped = "left out by " + by
+		}
 		if m.Skipped != "" {
 			continue
 		}
@@ -267,6 +270,7 @@ func (d *discovery) understand(api string, rule *configs.Manifests, file string,
 		d.place(m, "")
 		return []*Manifest{m}, nil
 	}
+	data = jsonValue(data)
 	parts, err := parseManifest(data, rule)
 	if err != nil {
 		return nil, err

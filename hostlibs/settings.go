@@ -60,7 +60,7 @@ func settingsManifests(data []byte) []string {
 		Settings settings
 		Several  []settings `json:"settings_array"`
 	}
-	if json.Unmarshal(data, &file) != nil {
+	if json.Unmarshal(jsonValue(data), &file) != nil {
 		return nil
 	}
 	var out []string
