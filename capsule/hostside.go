@@ -51,6 +51,11 @@ func (p *planner) warnOfNames(l *HostLibrary) {
 	known := map[string]bool{}
 	for _, d := range l.Deps {
 		known[p.in.Host.Libraries[d].Name] = true
+		for _, u := range p.in.Host.Libraries[d].Uses {
+			for _, name := range u.Names { // there is an alias of that name
+				known[name] = p.stubbed(p.in.Host.Libraries[d], u)
+			}
+		}
 	}
 	for _, name := range l.Unresolved {
 		known[name] = true // has a warning of its own

@@ -81,6 +81,8 @@ type Use struct {
 	Layer bool
 	// Module is set for a driver that loaders open by path.
 	Module *Module
+	// Names are those by which it is opened besides its DT_SONAME: links to a file with another one.
+	Names []string
 }
 
 // use returns the first use of an API.

@@ -3,6 +3,7 @@ package capsule_test
 import (
 	"debug/elf"
 	"errors"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -291,6 +292,45 @@ func TestCacheReplacesOnlyWhatAStubStandsFor(t *testing.T) {
 		"libGL.so.1 /run/capsule/x86_64-linux-gnu/lib/libGL.so.1", "libcapsule.so /run/capsule/x86_64-linux-gnu/lib/libcapsule.so"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("cache %q", got)
+	}
+}
+
+// A front end whose file has another DT_SONAME is found by the name that programs know, outside of the capsule and in it. A
+// name that another stub has is that one's.
+func TestStubUnderOtherNames(t *testing.T) {
+	in := input()
+	gl := in.Host.Libraries[4]
+	mali := *gl
+	mali.Name, mali.Path, mali.Aliases = "libmali.so.1", "/usr/lib/libmali.so.1", nil
+	mali.Uses = []capsule.Use{{API: "GL", FrontEnd: true, Names: []string{"libGLESv2.so.2", "libGL.so.1"}},
+		{API: "EGL", FrontEnd: true, Names: []string{"libEGL.so.1", "libGLESv2.so.2"}}}
+	needs := *in.Host.Libraries[3]
+	needs.Name, needs.Path, needs.Requested, needs.Deps = "libneeds.so.1", "/usr/lib/libneeds.so.1", true, []int{5}
+	needs.File = &dynelf.File{Needed: []string{"libEGL.so.1"}}
+	in.Host.Libraries = append(in.Host.Libraries, &mali, &needs)
+	p := mustMakeWhole(t, in)
+	var cache []string
+	for _, e := range p.Cache {
+		if strings.HasPrefix(e.Path, "/run/capsule/") {
+			cache = append(cache, path.Base(e.Path))
+		}
+	}
+	if want := []string{"libEGL.so.1", "libGL.so.1", "libGLESv2.so.2", "libcapsule.so", "libmali.so.1", "libneeds.so.1"}; !slices.Equal(cache, want) {
+		t.Errorf("cache %q", cache)
+	}
+	for _, s := range p.Architectures[0].Artefacts().Stubs {
+		var want []string
+		if s.Soname == "libmali.so.1" {
+			want = []string{"libEGL.so.1", "libGLESv2.so.2"}
+		}
+		if !slices.Equal(s.Names, want) {
+			t.Errorf("%s is also %q", s.Soname, s.Names)
+		}
+	}
+	for _, w := range p.Architectures[0].Warnings {
+		if strings.Contains(w, "libneeds.so.1 needs") {
+			t.Error(w)
+		}
 	}
 }
 

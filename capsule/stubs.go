@@ -28,6 +28,9 @@ func (p *planner) planStubs() {
 		p.placeStub(l, &stub)
 		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), stub.File),
 			Reason: fmt.Sprintf("%s uses the host's %s: %s", p.userOf(l), l.Name, l.Reason)}
+		if len(stub.Names) > 0 {
+			decision.Reason += ", by the name " + english(stub.Names)
+		}
 		for _, s := range l.Exports {
 			switch s.Type {
 			case elf.STT_FUNC, elf.STT_GNU_IFUNC:
@@ -55,10 +58,10 @@ func (p *planner) planStubs() {
 	p.enterCache()
 }
 
-// placeStub chooses the stub's file: one that ld.so finds by the SONAME, and for modules their names in a directory of
-// their own. A second library of the same SONAME, which only paths lead to, has a directory of its own.
+// placeStub chooses the stub's file: one that ld.so finds by the SONAME and by the names that programs use in its place, and
+// for modules their names in a directory of their own. A second library of the same SONAME, which only paths lead to, has a directory of its own.
 func (p *planner) placeStub(l *HostLibrary, stub *dso.Stub) {
-	var files []string
+	var files, names []string
 	byName := l.Requested
 	for _, u := range l.Uses {
 		if !p.stubbed(l, u) {
@@ -66,19 +69,27 @@ func (p *planner) placeStub(l *HostLibrary, stub *dso.Stub) {
 		}
 		if u.Module == nil {
 			byName = true
+			names = append(names, u.Names...)
 			continue
 		}
 		for _, n := range u.Module.Names {
 			files = append(files, path.Join(u.Module.Directory, n))
 		}
 	}
+	taken := func(file string) bool {
+		return slices.ContainsFunc(p.plan.artefacts.Stubs, func(s dso.Stub) bool { return s.File == file || slices.Contains(s.Names, file) })
+	}
 	if byName {
 		files = append([]string{l.Name}, files...)
 	}
-	for n := 2; slices.ContainsFunc(p.plan.artefacts.Stubs, func(s dso.Stub) bool { return s.File == files[0] }); n++ {
+	for n := 2; taken(files[0]); n++ {
 		files[0] = path.Join(strconv.Itoa(n), l.Name)
 	}
 	stub.File, stub.Links = files[0], files[1:]
+	if stub.File == l.Name { // else a name would lead to the first of that SONAME
+		slices.Sort(names)
+		stub.Names = slices.DeleteFunc(slices.Compact(names), taken)
+	}
 	p.stubFile[l] = stub.File
 }
 
@@ -113,9 +124,11 @@ func versions(defs []dynelf.VersionDef) []dso.Version {
 func (p *planner) enterCache() {
 	names := []string{"libcapsule.so"}
 	for i := range p.plan.artefacts.Stubs {
-		if s := &p.plan.artefacts.Stubs[i]; s.File == s.Soname { // others are opened by path
+		s := &p.plan.artefacts.Stubs[i]
+		if s.File == s.Soname { // others are opened by path
 			names = append(names, s.Soname)
 		}
+		names = append(names, s.Names...)
 	}
 	sort.Strings(names)
 	for _, name := range names {

@@ -17,7 +17,7 @@ import (
 func (d *discovery) frontEnds() error {
 	for _, f := range d.rules.Families {
 		for _, name := range f.FrontEnds {
-			l, err := d.addRoot(name, Use{API: f.Name, Role: RoleFrontEnd}, fmt.Sprintf("front end of %s (%s)", f.Name, f.File))
+			l, err := d.addRoot(name, Use{API: f.Name, Role: RoleFrontEnd, Names: []string{name}}, fmt.Sprintf("front end of %s (%s)", f.Name, f.File))
 			if err = d.tolerate(&f, err); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (d *discovery) driverLibraries(f *configs.Family, rule configs.Libraries) e
 	}
 	for _, name := range names {
 		why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, f.File)
-		l, err := d.addRoot(name, Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver}, why)
+		l, err := d.addRoot(name, Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver, Names: []string{name}}, why)
 		if err = d.tolerate(f, err); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/capsule/dso"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/capsule/relr"
 	"github.com/capsule-run/capsule-run/cshim"
@@ -145,6 +146,12 @@ func generate(a *capsule.Artefacts, files map[string][]byte) error {
 			return fmt.Errorf("generate stub %s: %w", a.Stubs[i].Soname, err)
 		}
 		files[filepath.Join(lib, a.Stubs[i].File)] = b
+		for _, name := range a.Stubs[i].Names {
+			alias := dso.Alias{Arch: a.Arch, Soname: name, Of: a.Stubs[i].Soname}
+			if files[filepath.Join(lib, name)], err = alias.Write(); err != nil {
+				return fmt.Errorf("generate %s for %s: %w", name, a.Stubs[i].Soname, err)
+			}
+		}
 	}
 	for i := range a.Proxies {
 		b, err := a.Proxies[i].Write()

@@ -165,6 +165,12 @@ func testLoaderTakesStub(t *testing.T, a *arch.Arch, cc string, run []string) {
 	if err := os.WriteFile(filepath.Join(dir, "libtest.so.1"), b, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if b, err = (&Alias{Arch: a, Soname: "libother.so.2", Of: "libtest.so.1"}).Write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "libother.so.2"), b, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	compile(t, cc, dir, "libcapsule.so", []string{"-shared", "-fPIC", "-I../../cshim/include", "-Wl,-soname,libcapsule.so"}, `
 #include "capsule_abi.h"
 static int answer(void) { return 42; }
@@ -193,6 +199,9 @@ int main(void) {
     if (!dlvsym(h, "function_1", "TEST_1") || dlvsym(h, "function_1", "TEST_2")) { puts("version"); return 1; }
     if (dlvsym(h, "function_2", "TEST_1") == dlvsym(h, "function_2", "TEST_2")) { puts("hidden"); return 1; }
     if (dlsym(h, "function_1000") || dlsym(h, "capsule_nothing")) { puts("too many"); return 1; }
+    void *alias = dlopen("libother.so.2", RTLD_NOW);
+    if (!alias) { puts(dlerror()); return 1; }
+    if (alias == h || dlsym(alias, "function_3") != dlsym(h, "function_3")) { puts("alias"); return 1; }
     puts("ok");
     return 0;
 }`)

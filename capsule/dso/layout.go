@@ -65,7 +65,9 @@ func (i *image) dynamicTags() []uint64 {
 	tag(elf.DT_SYMTAB, i.dynsym)
 	tag(elf.DT_STRSZ, uint64(len(i.names.bytes)))
 	tag(elf.DT_SYMENT, i.w.symSize())
-	tag(elf.DT_INIT, i.textAddr) // the text always begins with it
+	if len(i.imports) > 0 {
+		tag(elf.DT_INIT, i.textAddr) // the text always begins with it
+	}
 	tag(i.m.relTag, i.rel)
 	tag(i.m.relSizeTag, uint64(len(i.imports))*i.m.relSize)
 	tag(i.m.relEntTag, i.m.relSize)

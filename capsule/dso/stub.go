@@ -13,7 +13,8 @@ type Stub struct {
 	// File is where it is written, below the stubs' directory, and Links are further names there.
 	File     string
 	Links    []string
-	Object   uint32 // index of the host library in the manifest
+	Names    []string // by which programs find the library besides its SONAME; each has an Alias in a file of that name
+	Object   uint32   // index of the host library in the manifest
 	Versions []Version
 	Symbols  []StubSymbol
 }

@@ -53,6 +53,8 @@ static void open_by_name(const char *name)
     uint32_t index = manifest_find_soname(name, CAPSULE_PROXY);
     if (index == UINT32_MAX)
         index = manifest_find_soname(name, CAPSULE_HOST);
+    if (index == UINT32_MAX)
+        index = manifest_find_file_name(name); /* what an alias of that name leads to */
     if (index != UINT32_MAX)
         object_open(index);
 }

@@ -225,3 +225,20 @@ func TestSearch(t *testing.T) {
 		}
 	}
 }
+
+// Front ends by a pattern, and by names that are links to a file with another DT_SONAME, which is listed once.
+func TestFrontEnds(t *testing.T) {
+	a := report(t, host(t, lib+"libmali.so.1 libmali.so.1", lib+"libEGL.so.1 -> libmali.so.1", lib+"libGLESv2.so.2 -> libmali.so.1",
+		lib+"libGLESv1_CM.so.1 -> libmali.so.1", lib+"libamdhip64.so.6 libamdhip64.so.6")).Architectures[0]
+	for api, want := range map[string]string{"EGL": "libmali.so.1", "GL": "libmali.so.1", "AMD compute": "libamdhip64.so.6"} {
+		got := a.APIs[slices.IndexFunc(a.APIs, func(x *API) bool { return x.API == api })]
+		if len(got.FrontEnds) != 1 || got.FrontEnds[0].Soname != want || len(got.FrontEnds[0].Names) > 0 {
+			t.Errorf("%s: %+v", api, got.FrontEnds)
+		}
+		for _, m := range got.Missing {
+			if strings.HasPrefix(m.What, "libEGL") || strings.HasPrefix(m.What, "libGLES") {
+				t.Errorf("%s is not missing", m.What)
+			}
+		}
+	}
+}

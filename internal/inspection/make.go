@@ -119,14 +119,21 @@ func (m *maker) api(f *configs.Family) (*API, error) {
 		return nil, err
 	}
 	out.FrontEnds = append(out.FrontEnds, runtimes...)
+	var listed []*hostlibs.Library // one may have several of the names
 	for _, name := range f.FrontEnds {
-		switch l := m.library(name); {
+		switch l := m.frontEnd(f.Name, name); {
 		case l == nil:
 			out.Missing = append(out.Missing, Missing{name, notOnHost})
 		case slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
-		case out.Boundary == capsule.BoundaryDriver && m.side(name) == "unused":
+		case out.Boundary == capsule.BoundaryDriver && m.side(l.Name) == "unused":
 			out.Missing = append(out.Missing, Missing{name, "not in the runtime, whose loaders are used"})
-		default:
+		case !slices.Contains(listed, l):
+			listed = append(listed, l)
+			out.FrontEnds = append(out.FrontEnds, m.part(l))
+		}
+	}
+	for _, l := range m.Stack.Libraries { // those that have a pattern in the rules
+		if u := use(l, f.Name); u != nil && u.Role == hostlibs.RoleFrontEnd && out.Boundary != capsule.BoundaryDriver && !slices.Contains(listed, l) {
 			out.FrontEnds = append(out.FrontEnds, m.part(l))
 		}
 	}
@@ -167,6 +174,18 @@ func (m *maker) library(name string) *hostlibs.Library {
 	return nil
 }
 
+// frontEnd is what programs find by a name, which need not be the library's own.
+func (m *maker) frontEnd(api, name string) *hostlibs.Library {
+	for _, l := range m.Stack.Libraries {
+		for _, u := range l.Uses {
+			if u.API == api && u.Role == hostlibs.RoleFrontEnd && slices.Contains(u.Names, name) {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
 // use is what an API has a library for; nil if nothing. Of several a driver's counts before a front end's.
 func use(l *hostlibs.Library, api string) *hostlibs.Use {
 	var found *hostlibs.Use
@@ -190,7 +209,7 @@ func (m *maker) drivers(api string) []*Part {
 		p.Role = string(u.Role)
 		if l.API != api { // l.Why tells of another one
 			p.Why = p.Role + " of " + api + " too"
-			if len(u.Names) > 0 {
+			if u.Module != nil && len(u.Names) > 0 {
 				p.Why = p.Role + " by the name " + u.Names[0]
 			}
 			for _, x := range m.Stack.Manifests {
@@ -206,7 +225,7 @@ func (m *maker) drivers(api string) []*Part {
 			}
 			p.addServing(u, m.family(g))
 		}
-		if len(u.Names) > 1 {
+		if u.Module != nil && len(u.Names) > 1 {
 			p.Names = u.Names
 		}
 		out = append(out, p)
@@ -216,7 +235,7 @@ func (m *maker) drivers(api string) []*Part {
 
 // addServing notes which of a file's names a family of GPUs uses.
 func (p *Part) addServing(u *hostlibs.Use, f *configs.DeviceFamily) {
-	if f == nil || len(u.Names) < 2 {
+	if f == nil || u.Module == nil || len(u.Names) < 2 {
 		return
 	}
 	for _, n := range u.Names {

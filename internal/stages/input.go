@@ -229,6 +229,9 @@ func uses(l *hostlibs.Library) []capsule.Use {
 	var out []capsule.Use
 	for _, u := range l.Uses {
 		use := capsule.Use{API: u.API, FrontEnd: u.Role == hostlibs.RoleFrontEnd, Driver: u.Driver, Layer: u.Layer}
+		if u.Module == nil {
+			use.Names = slices.DeleteFunc(slices.Clone(u.Names), func(n string) bool { return n == l.Name })
+		}
 		if m := u.Module; m != nil && u.Driver {
 			use.Module = &capsule.Module{Directory: m.Directory, Names: u.Names, Variable: m.Variable, Replaces: []string{m.Environment}}
 		}

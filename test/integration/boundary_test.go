@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -54,4 +56,46 @@ func TestDriverBoundary(t *testing.T) {
 			t.Errorf("auto: exit status %d\n%s", r.status, tail(r.both()))
 		}
 	})
+}
+
+// Which driver is used may be told by manifests' names, to a runtime's loader that knows of it and to one that does not.
+func TestVulkanDriverSelection(t *testing.T) {
+	for _, r := range []string{"full11", "full13"} {
+		for _, c := range []struct{ env, want string }{
+			{"VK_LOADER_DRIVERS_SELECT=lvp*", "llvmpipe"},
+			{"VK_LOADER_DRIVERS_SELECT=lvp_icd.json", "llvmpipe"},
+			{"VK_LOADER_DRIVERS_DISABLE=~all~", ""},
+		} {
+			l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"), env: []string{c.env},
+				flags: []string{"--boundary", "Vulkan=driver"}, argv: []string{"vulkaninfo", "--summary"}}
+			mesa := "Mesa " + mesaVersion(t, l.host)
+			if got := l.run(t); strings.Contains(got.stdout, mesa) != (c.want != "") {
+				t.Errorf("%s, %s: exit status %d\n%s", r, c.env, got.status, tail(got.both()))
+			}
+		}
+	}
+}
+
+// A host whose libEGL.so.1 is a link to a file with another DT_SONAME, as Arm's driver is installed.
+func TestFrontEndOfAnotherName(t *testing.T) {
+	host := copyOf(t, "host13")
+	const dir = "/usr/lib/x86_64-linux-gnu/"
+	lib, err := os.ReadFile(host + dir + "libEGL.so.1")
+	must(t, err)
+	lib = bytes.ReplaceAll(lib, []byte("libEGL.so.1\x00"), []byte("libMali.so1\x00"))
+	must(t, os.Remove(host+dir+"libEGL.so.1"))
+	must(t, os.WriteFile(host+dir+"libMali.so1", lib, 0o644))
+	must(t, os.Symlink("libMali.so1", host+dir+"libEGL.so.1"))
+	probeDir, bind := probes(t)
+	for _, isolation := range []string{"userns", "none"} {
+		flags := append([]string{"--isolation", isolation}, bind...)
+		argv := []string{probeDir + "/bin/egl_small"}
+		if isolation == "none" {
+			flags, argv = flags[:2], []string{"eglinfo"}
+		}
+		l := launch{runtime: trees.Tree(t, "runtime11"), host: host, flags: flags, argv: argv}
+		if r := l.run(t); !strings.Contains(r.both(), "EGL_EXT_platform_base") && !strings.Contains(r.stdout, "Mesa "+mesaVersion(t, host)) {
+			t.Errorf("%s: exit status %d\n%s", isolation, r.status, tail(r.both()))
+		}
+	}
 }

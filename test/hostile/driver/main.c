@@ -96,6 +96,7 @@ int main(void)
             follow();
             header = good; /* needed.c asks it */
             objects = (const void *)((const char *)good + good->objects_off);
+            aliases = (const void *)((const char *)good + good->aliases_off);
             strings = (const char *)good + good->strings_off;
         } else {
             refused++;
