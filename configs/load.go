@@ -1,6 +1,10 @@
 package configs
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/capsule-run/capsule-run/internal/tomlfile"
+)
 
 // ruleset is a set of rules of one form: Rules, Devices.
 type ruleset[T any] interface {
@@ -14,7 +18,7 @@ type ruleset[T any] interface {
 // parse reads one file. The error names it and the line; an unknown key is an error.
 func parse[T any, P ruleset[T]](s Source) (P, *checker, error) {
 	out, c := P(new(T)), &checker{file: s.Name, at: headers(string(s.Text))}
-	err := decode(s.Name, s.Text, out)
+	_, err := tomlfile.Decode(s.Name, string(s.Text), out)
 	if err == nil {
 		err = out.check(c)
 	}

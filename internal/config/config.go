@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
-	"github.com/capsule-run/capsule-run/internal/pattern"
+	"github.com/capsule-run/capsule-run/internal/tomlfile"
 )
 
 // maxSize of a configuration file, in bytes.
@@ -56,9 +55,6 @@ type file struct {
 const knownKeys = "known keys: runtime, host, boundary, isolation, home (strings), libraries, bind, share (lists of strings), setenv, " +
 	"boundaries (tables of strings), shell, unshare-net, unshare-pid, die-with-parent, wait-children (true or false), and tables [game.\"NAME\"] of the same"
 
-// wrongType is how the decoder words a value that is not of its key's type, which is no ParseError.
-var wrongType = pattern.Lazy(`^toml: line (\d+) \(last key "(.*)"\): (.*)$`)
-
 // parse reads a file's text. Errors name the file and the line, and have fault.ExitUsage; unknown keys are errors, and so
 // is a section of the hook in a file that is not the administrator's.
 func parse(name, text string, system bool) (*file, error) {
@@ -67,21 +63,12 @@ func parse(name, text string, system bool) (*file, error) {
 		known = systemKeys + "; " + knownKeys
 	}
 	f := &file{name: name}
-	meta, err := toml.Decode(text, f)
-	if parse := (toml.ParseError{}); errors.As(err, &parse) {
-		return nil, wrong(fmt.Errorf("%s:%d: %s", name, parse.Position.Line, parse.Message), known)
-	}
+	meta, err := tomlfile.Decode(name, text, f)
 	if err != nil {
-		if m := wrongType().FindStringSubmatch(err.Error()); m != nil {
-			return nil, wrong(fmt.Errorf("%s:%s: %s: %s", name, m[1], m[2], m[3]), known)
-		}
-		return nil, wrong(fmt.Errorf("%s: %w", name, err), known)
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, wrong(fmt.Errorf("%s:%d: unknown key %q", name, lineOf(text, unknown[0]), unknown[0]), known)
+		return nil, wrong(err, known)
 	}
 	if f.Hook != nil && !system {
-		return nil, wrong(fmt.Errorf("%s:%d: [hook] is for %s alone", name, lineOf(text, toml.Key{"hook"}), SystemFile),
+		return nil, wrong(fmt.Errorf("%s:%d: [hook] is for %s alone", name, tomlfile.Line(text, toml.Key{"hook"}), SystemFile),
 			"the hook runs as root, and asks nobody but the administrator")
 	}
 	seen := map[string]bool{}
@@ -91,7 +78,7 @@ func parse(name, text string, system bool) (*file, error) {
 		}
 		seen[key[1]] = true
 		if !validPattern(key[1]) {
-			return nil, wrong(fmt.Errorf("%s:%d: game %q: not a pattern", name, lineOf(text, key[:2]), key[1]), hintGame)
+			return nil, wrong(fmt.Errorf("%s:%d: game %q: not a pattern", name, tomlfile.Line(text, key[:2]), key[1]), hintGame)
 		}
 		f.order = append(f.order, key[1])
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
@@ -23,22 +21,6 @@ func TestMatches(t *testing.T) {
 	} {
 		if got := (Game{c.command, c.app}).matches(c.pattern, "/h["); got != c.want {
 			t.Errorf("%q on %q, %q: %v", c.pattern, c.command, c.app, got)
-		}
-	}
-}
-
-func TestLineOf(t *testing.T) {
-	const text = "# x.y\na = 1\n[t]\n\nb=2\n  [ t . \"u v\" ]\nb = { c = { d = 1 } }\n'x=y' = 1\n"
-	for _, c := range []struct {
-		key  string
-		line int
-	}{{"a", 2}, {"t", 3}, {"t b", 5}, {"t u_v", 6}, {"t u_v b", 7}, {"t u_v b c d", 7}, {"t u_v x=y", 8}, {"nowhere", 1}} {
-		key := toml.Key(strings.Fields(c.key))
-		for i := range key {
-			key[i] = strings.ReplaceAll(key[i], "_", " ")
-		}
-		if got := lineOf(text, key); got != c.line {
-			t.Errorf("%q: line %d, not %d", key, got, c.line)
 		}
 	}
 }

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/steam", "internal/direct", "internal/config", "hook/oci", "hook/confine"},
 	{"hostgpu"},
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
-	{"internal/ldcache", "internal/dynelf", "internal/rootfs", "internal/trust", "internal/inuse"},
+	{"internal/ldcache", "internal/dynelf", "internal/rootfs", "internal/trust", "internal/inuse", "internal/tomlfile"},
 	{"internal/table"},
 	{"internal/arch", "internal/fault", "internal/pattern", "internal/replace"},
 }

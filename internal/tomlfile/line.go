@@ -1,4 +1,4 @@
-package config
+package tomlfile
 
 import (
 	"slices"
@@ -7,10 +7,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// lineOf finds the line of a key that the decoder did not want; the library does not keep it. Where no line has the whole
+// Line finds the line of a key, which the library does not keep; of several that of the first. Where no line has the whole
 // key, as in an inline table, it is the line of the longest part. Only for messages: a string of several lines may
 // look like keys.
-func lineOf(text string, key toml.Key) int {
+func Line(text string, key toml.Key) int {
 	line, longest := 1, 0
 	var table toml.Key
 	for i, l := range strings.Split(text, "\n") {
