@@ -137,6 +137,32 @@ func proxy(t *testing.T, p *capsule.ArchPlan, soname string) map[string]dso.Prox
 	return nil
 }
 
+// A runtime that has of glibc only what its own programs need has no libdl.so.2 since 2.34: its libc.so.6 is it.
+func TestMergedLibraries(t *testing.T) {
+	find := func(p *capsule.Plan, name string) string {
+		for _, e := range p.Cache {
+			if e.Name == name {
+				return e.Path
+			}
+		}
+		return ""
+	}
+	in := input()
+	if got := find(mustMakeWhole(t, in), "libdl.so.2"); got != "" {
+		t.Errorf("the runtime has one, and the cache says %q", got)
+	}
+	delete(in.Runtime.Libraries, "libdl.so.2")
+	const warning = "the runtime has no libdl.so.2, without which nothing of the host can be loaded"
+	if p := mustMakeWhole(t, in); find(p, "libdl.so.2") != "" || !slices.Contains(p.Architectures[0].Warnings, warning) {
+		t.Errorf("%q, %q", find(p, "libdl.so.2"), p.Architectures[0].Warnings)
+	}
+	libc := in.Runtime.Libraries["libc.so.6"]
+	libc.Exports = append(libc.Exports, syms("dlmopen@@GLIBC_2.34", "dlmopen@GLIBC_2.3.4")...)
+	if p := mustMakeWhole(t, in); find(p, "libdl.so.2") != libc.Path || slices.Contains(p.Architectures[0].Warnings, warning) {
+		t.Errorf("%q, %q", find(p, "libdl.so.2"), p.Architectures[0].Warnings)
+	}
+}
+
 func TestSymbolAnswers(t *testing.T) {
 	p := mustMake(t, input())
 	libc := proxy(t, p, "libc.so.6")

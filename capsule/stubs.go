@@ -135,6 +135,28 @@ func (p *planner) enterCache() {
 		p.plan.stubs = append(p.plan.stubs,
 			ldcache.Entry{Name: name, Path: path.Join(LibDir(p.in.Arch), name), Flags: p.in.Arch.CacheFlags})
 	}
+	p.enterMerged()
+}
+
+// merged are libraries that libcapsule.so needs, and a function of each that libc.so.6 has since they went into it (glibc
+// 2.34). They are there since then only for programs that are older.
+var merged = [][2]string{{"libdl.so.2", "dlmopen"}, {"libpthread.so.0", "pthread_create"}}
+
+// enterMerged leads those that a runtime does without, having nothing older, to its libc.so.6: the loader sees by the file that it
+// has that one, and finds the functions and their versions in it.
+func (p *planner) enterMerged() {
+	for _, m := range merged {
+		if p.in.Runtime.Libraries[m[0]] != nil {
+			continue
+		}
+		libc := p.in.Runtime.Libraries["libc.so.6"]
+		if libc == nil || !slices.ContainsFunc(libc.Exports, func(s dynelf.Symbol) bool { return s.Name == m[1] }) {
+			p.plan.Warnings = append(p.plan.Warnings,
+				fmt.Sprintf("the runtime has no %s, without which nothing of the host can be loaded", m[0]))
+			continue
+		}
+		p.plan.stubs = append(p.plan.stubs, ldcache.Entry{Name: m[0], Path: libc.Path, Flags: p.in.Arch.CacheFlags})
+	}
 }
 
 // cache is the runtime's own ld.so.cache with the stubs put in. What a stub does not stand for is found as before; where

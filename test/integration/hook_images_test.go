@@ -102,3 +102,24 @@ func TestHookWithoutGlibc(t *testing.T) {
 		}
 	}
 }
+
+// An image with no more of glibc than its own programs need, as one copies it by ldd's list: what went into libc.so.6 with 2.34
+// is not there by its old names, which libcapsule.so has for the sake of older ones.
+func TestHookLeastGlibc(t *testing.T) {
+	needsRoot(t, engines...)
+	host := trees.Tree(t, "host13")
+	config, want := hookConfig(t, host), "Mesa "+mesaVersion(t, host)
+	root := writableRoot(t, trees.Tree(t, "runtime12"))
+	for _, name := range []string{"libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libanl.so.1"} {
+		must(t, os.Remove(root+"/usr/lib/x86_64-linux-gnu/"+name))
+	}
+	for _, stale := range []bool{true, false} {
+		if !stale {
+			must(t, os.Remove(root+"/etc/ld.so.cache"))
+		}
+		b := newBundle(t, "runc", root, "sh", "-c", "vulkaninfo --summary").hook("createRuntime", config, "--gpu=all")
+		if out := b.ok().stdout; !strings.Contains(out, want) {
+			t.Errorf("ld.so.cache %v: not the host's driver:\n%s", stale, out)
+		}
+	}
+}
