@@ -125,7 +125,7 @@ func cdiList(f *flags) *cobra.Command {
 				return err
 			}
 			for _, p := range problems {
-				fmt.Fprintf(os.Stderr, "capsule-run: warning: %s\n", p)
+				fmt.Fprintf(os.Stderr, "capsule-run: warning: %s\n", fault.OneLine(p))
 			}
 			if f.json {
 				e := json.NewEncoder(cmd.OutOrStdout())
@@ -134,7 +134,7 @@ func cdiList(f *flags) *cobra.Command {
 			}
 			t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 			for _, d := range devices {
-				fmt.Fprintf(t, "%s\t%s\t%d nodes\n", d.Name, d.File, len(d.Nodes))
+				fmt.Fprintf(t, "%s\t%s\t%d nodes\n", d.Name, fault.OneLine(d.File), len(d.Nodes))
 			}
 			return t.Flush()
 		},

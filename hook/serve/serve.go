@@ -56,7 +56,7 @@ func Main(args []string, version string) int {
 	verbose := false
 	o.Verbose = func(format string, args ...any) {
 		if verbose {
-			fmt.Fprintf(os.Stderr, "capsule-run: "+format+"\n", args...)
+			fmt.Fprintln(os.Stderr, "capsule-run: "+fault.OneLine(fmt.Sprintf(format, args...)))
 		}
 	}
 	f := pflag.NewFlagSet(Name, pflag.ContinueOnError)

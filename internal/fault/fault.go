@@ -84,10 +84,11 @@ func Text(err error) string {
 // becomes a question mark.
 func OneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
 
-// Printable does the same for a text of several lines and columns: line breaks and tabulators stay.
+// Printable does the same for a text of several lines and columns: line breaks and tabulators stay. What turns the direction of
+// writing is obeyed too: it makes a name look like another.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
 			return '?'
 		}
 		return r

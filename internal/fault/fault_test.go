@@ -37,7 +37,7 @@ func TestSystemHint(t *testing.T) {
 }
 
 func TestPrintable(t *testing.T) {
-	if got := Printable("a\tb\nc\x7f\x1b[1m"); got != "a\tb\nc??[1m" {
+	if got := Printable("a\tb\nc\x7f\x1b[1m\u202etxt.os\u2066ß"); got != "a\tb\nc??[1m?txt.os?ß" {
 		t.Errorf("%q", got)
 	}
 }

@@ -43,6 +43,7 @@ type Root struct {
 	usrOnly bool   // /bin, /lib and the like are not there, and stand for those in /usr
 	fd      *os.File
 
+	guest     bool // somebody else's, see OpenAt
 	recording bool // contents too, see RecordContents
 	budget    atomic.Int64
 	unsure    atomic.Bool // an answer depended on what Contents cannot tell, see failed
@@ -93,9 +94,10 @@ func Open(dir string) (*Root, error) {
 
 // OpenAt returns the tree below an open directory, which becomes the Root's own. name is what error messages call it, and
 // what paths outside begin with. What is a Flatpak runtime to Open is an ordinary tree here: a container's root has /usr
-// at its place. The directory may lie in another mount namespace: nothing is looked up but below the descriptor.
+// at its place. The directory may lie in another mount namespace: nothing is looked up but below the descriptor. What is mounted
+// in it of the kernel's (/proc, /sys) has regular files for which reading is an act; none of them is opened for reading.
 func OpenAt(dir *os.File, name string) *Root {
-	return &Root{dir: name, fd: dir, nodes: map[string]*node{}, access: map[string]*access{}}
+	return &Root{dir: name, fd: dir, guest: true, nodes: map[string]*node{}, access: map[string]*access{}}
 }
 
 // isDir does not follow a link: files/ of a hostile tree may be one that leads outside.

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -31,10 +32,27 @@ func (r *Root) OpenFile(p string) (*File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
 	}
+	if r.guest && isKernels(f) {
+		r.failed(nil)
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: errKernels}
+	}
 	if !r.isStill(canonical, &st) {
 		r.unsure.Store(true)
 	}
 	return &File{f, r.readsOf(canonical), r}, nil
+}
+
+var errKernels = errors.New("not a file, but something that the kernel tells")
+
+// isKernels says whether a file is made up as it is read: /proc/kmsg, for one, loses what was read.
+func isKernels(f *os.File) bool {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return true
+	}
+	return slices.Contains([]int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC,
+		unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC}, st.Type)
 }
 
 // OpenPath returns a descriptor (O_PATH) of what a path leads to, whatever that is. It opens nothing but the name, which

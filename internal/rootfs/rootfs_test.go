@@ -335,3 +335,21 @@ func TestOpenErrors(t *testing.T) {
 		t.Errorf("file: %v", err)
 	}
 }
+
+// In somebody else's tree a link to a file of /proc opens nothing: of some what is read is lost.
+func TestOpenAtKeepsOutOfProc(t *testing.T) {
+	for guest, want := range map[bool]error{true: errKernels, false: nil} {
+		r := open(t, "/")
+		if guest {
+			r = OpenAt(r.fd, "/")
+		}
+		if _, err := r.ReadFile("/proc/version", 1<<20); !errors.Is(err, want) {
+			t.Errorf("guest %v: %v", guest, err)
+		}
+		if f, err := r.OpenFile("/etc/passwd"); err != nil {
+			t.Error(err)
+		} else {
+			f.Close()
+		}
+	}
+}
