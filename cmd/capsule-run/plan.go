@@ -111,24 +111,8 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 			fmt.Fprintf(w, "  %s at the %s boundary: %s\n", b.API, b.Boundary, b.Reason)
 		}
 	}
-	for _, section := range []struct {
-		side  capsule.Side
-		title string
-	}{
-		{capsule.SideStub, "Stubs, in the program's own namespace before the host's libraries"},
-		{capsule.SideRuntime, "From the runtime, shared with the capsule by a proxy"},
-		{capsule.SideHost, "From the host, in the capsule"},
-	} {
-		fmt.Fprintf(w, "\n%s:\n", section.title)
-		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, l := range p.Libraries {
-			if l.Side == section.side {
-				fmt.Fprintf(t, "  %s\t%s\t%s\n", l.Soname, cmp.Or(l.Path, "-"), l.Reason)
-			}
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
+	if err := printLibraries(w, p); err != nil {
+		return err
 	}
 	if len(p.Programs) > 0 {
 		fmt.Fprintf(w, "\nPrograms of the host, at the end of PATH:\n")
@@ -136,35 +120,11 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 			fmt.Fprintf(w, "  %s  %s  %s\n", program.Name, program.Path, program.Reason)
 		}
 	}
-	if len(p.Layers) > 0 {
-		fmt.Fprintf(w, "\nLayers:\n")
-		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, l := range p.Layers {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", l.Name, l.Side, l.Manifest, l.Reason)
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
+	if err := printLayers(w, p); err != nil {
+		return err
 	}
-	for _, list := range []struct {
-		title   string
-		symbols []capsule.Bridged
-	}{
-		{"Polyfills, for functions that the runtime is too old to have", p.Symbols.Polyfills},
-		{"Aliases, to the runtime's function of an older version", p.Symbols.Aliases},
-		{"Missing: the process ends with this name if one is called", p.Symbols.Missing},
-	} {
-		if len(list.symbols) == 0 {
-			continue
-		}
-		fmt.Fprintf(w, "\n%s:\n", list.title)
-		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, s := range list.symbols {
-			fmt.Fprintf(t, "  %s\t%s\t%s\tfor %s\n", s.Symbol, cmp.Or(s.Version, "-"), s.Answer, shorten(s.NeededBy))
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
+	if err := printSymbols(w, p); err != nil {
+		return err
 	}
 	if t := p.StaticTLS; t.Tunable != "" {
 		fmt.Fprintf(w, "\nStatic TLS: %d bytes needed, %d set aside, so the program gets GLIBC_TUNABLES=%s\n", t.Needed, t.Surplus, t.Tunable)
@@ -185,6 +145,72 @@ func printArch(w io.Writer, p *capsule.ArchPlan) error {
 		fmt.Fprintf(w, "\nwarning: %s\n", warning)
 	}
 	return nil
+}
+
+func printLibraries(w io.Writer, p *capsule.ArchPlan) error {
+	for _, section := range []struct {
+		side  capsule.Side
+		title string
+	}{
+		{capsule.SideStub, "Stubs, in the program's own namespace before the host's libraries"},
+		{capsule.SideRuntime, "From the runtime, shared with the capsule by a proxy"},
+		{capsule.SideHost, "From the host, in the capsule"},
+	} {
+		var rows [][]string
+		for _, l := range p.Libraries {
+			if l.Side == section.side {
+				rows = append(rows, []string{l.Soname, cmp.Or(l.Path, "-"), l.Reason})
+			}
+		}
+		if err := printRows(w, section.title, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printLayers(w io.Writer, p *capsule.ArchPlan) error {
+	if len(p.Layers) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, l := range p.Layers {
+		rows = append(rows, []string{l.Name, string(l.Side), l.Manifest, l.Reason})
+	}
+	return printRows(w, "Layers", rows)
+}
+
+func printSymbols(w io.Writer, p *capsule.ArchPlan) error {
+	for _, list := range []struct {
+		title   string
+		symbols []capsule.Bridged
+	}{
+		{"Polyfills, for functions that the runtime is too old to have", p.Symbols.Polyfills},
+		{"Aliases, to the runtime's function of an older version", p.Symbols.Aliases},
+		{"Missing: the process ends with this name if one is called", p.Symbols.Missing},
+	} {
+		if len(list.symbols) == 0 {
+			continue
+		}
+		var rows [][]string
+		for _, s := range list.symbols {
+			rows = append(rows, []string{s.Symbol, cmp.Or(s.Version, "-"), s.Answer, "for " + shorten(s.NeededBy)})
+		}
+		if err := printRows(w, list.title, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printRows prints a title and rows whose columns are aligned.
+func printRows(w io.Writer, title string, rows [][]string) error {
+	fmt.Fprintf(w, "\n%s:\n", title)
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(t, "  %s\n", strings.Join(r, "\t"))
+	}
+	return t.Flush()
 }
 
 // shorten a list of libraries to what fits a line.
