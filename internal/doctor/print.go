@@ -25,6 +25,21 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 		s.Width = columns
 	}
 	w := bufio.NewWriter(out)
+	printMachine(w, s, r)
+	printScenes(w, s, r)
+	if len(r.Findings) > 0 {
+		fmt.Fprintf(w, "\n%s\n", s.Bold("Findings"))
+	}
+	for i := range r.Findings {
+		printFinding(w, s, &r.Findings[i])
+	}
+	fmt.Fprintln(w)
+	lines(w, s, "", summary(r))
+	lines(w, s, "", attach)
+	return w.Flush()
+}
+
+func printMachine(w io.Writer, s table.Style, r *report.Report) {
 	m, rt := r.Machine, r.Runtime
 	pair := func(name string, parts ...string) {
 		var have []string
@@ -47,7 +62,10 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 	}
 	pair("runtime", dir, rt.System, known("glibc ", rt.Glibc))
 	pair("isolation", cmp.Or(r.Isolation, "nothing could be started"))
+}
 
+// printScenes prints a table for each architecture: a report has the scenes of one behind each other.
+func printScenes(w io.Writer, s table.Style, r *report.Report) {
 	arch := ""
 	var apart missed
 	var t *table.Table
@@ -86,27 +104,20 @@ func Print(out io.Writer, r *report.Report, s table.Style, attach string) error 
 	if len(r.Scenes) > 0 {
 		lines(w, s, "", "ms: from the start to the end of the first frame, natively/through the capsule")
 	}
-	if len(r.Findings) > 0 {
-		fmt.Fprintf(w, "\n%s\n", s.Bold("Findings"))
-	}
-	for _, f := range r.Findings {
-		lead := fmt.Sprintf("  %-8s ", f.Severity)
-		text := table.Break(fault.Printable(f.What), s.Width, len(lead))
-		for j, part := range text {
-			if j == 0 {
-				fmt.Fprintf(w, "  %s%s%s\n", s.Color(string(f.Severity)), strings.Repeat(" ", len(lead)-2-len(f.Severity)), part)
-			} else {
-				fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", len(lead)), part)
-			}
-		}
-		if f.Hint != "" {
-			lines(w, s, strings.Repeat(" ", len(lead)-3)+"-> ", f.Hint)
+}
+
+func printFinding(w io.Writer, s table.Style, f *report.Finding) {
+	lead := fmt.Sprintf("  %-8s ", f.Severity)
+	for j, part := range table.Break(fault.Printable(f.What), s.Width, len(lead)) {
+		if j == 0 {
+			fmt.Fprintf(w, "  %s%s%s\n", s.Color(string(f.Severity)), strings.Repeat(" ", len(lead)-2-len(f.Severity)), part)
+		} else {
+			fmt.Fprintf(w, "%s%s\n", strings.Repeat(" ", len(lead)), part)
 		}
 	}
-	fmt.Fprintln(w)
-	lines(w, s, "", summary(r))
-	lines(w, s, "", attach)
-	return w.Flush()
+	if f.Hint != "" {
+		lines(w, s, strings.Repeat(" ", len(lead)-3)+"-> ", f.Hint)
+	}
 }
 
 // missed are the scenes that have no row in a table, by the reason, which are in the order of the scenes.
