@@ -68,17 +68,9 @@ func Symbols(r io.ReaderAt, size int64) (defined, undefined []Symbol, err error)
 			return nil, nil, fmt.Errorf("symbol %d: %w", i, err)
 		}
 		if versym != nil {
-			v := m.order.Uint16(versym[i*2:])
-			if n := int(v & verIndexMask); n > verGlobal {
-				if n >= len(versions) || !versions[n].known {
-					return nil, nil, corrupt("symbol %s has the unknown version index %d", s.Name, n)
-				}
-				s.Version = versions[n].name
-				if !isDefined {
-					s.Library = versions[n].library
-				}
+			if err := s.setVersion(m.order.Uint16(versym[i*2:]), versions); err != nil {
+				return nil, nil, err
 			}
-			s.Default = v&verHidden == 0
 		}
 		if isDefined {
 			defined = append(defined, s)
@@ -87,6 +79,23 @@ func Symbols(r io.ReaderAt, size int64) (defined, undefined []Symbol, err error)
 		}
 	}
 	return defined, undefined, nil
+}
+
+// setVersion takes what DT_VERSYM says of the symbol.
+func (s *Symbol) setVersion(entry uint16, versions []version) error {
+	s.Default = entry&verHidden == 0
+	n := int(entry & verIndexMask)
+	if n <= verGlobal {
+		return nil
+	}
+	if n >= len(versions) || !versions[n].known {
+		return corrupt("symbol %s has the unknown version index %d", s.Name, n)
+	}
+	s.Version = versions[n].name
+	if s.Section == elf.SHN_UNDEF {
+		s.Library = versions[n].library
+	}
+	return nil
 }
 
 func (m *image) symbolSize() uint64 {

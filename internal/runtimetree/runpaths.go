@@ -22,29 +22,33 @@ func (t *Tree) RunPaths() []string {
 			if !strings.Contains(n, ".so") {
 				continue
 			}
-			p := under(dir, n)
-			if i, err := t.Root.Lstat(p); err != nil || i.Mode&fs.ModeSymlink != 0 { // its file has its own turn
-				continue
-			}
-			f, err := t.read(p)
-			if err != nil {
-				continue // no library: a linker script, a directory
-			}
-			for _, d := range slices.Concat(f.RPath, f.RunPath) {
-				if !path.IsAbs(d) || strings.Contains(d, "$") {
-					continue
-				}
-				canonical, err := t.Root.Resolve(d)
-				if err != nil {
-					continue
-				}
-				if i, err := t.Root.Stat(canonical); err != nil || !i.Mode.IsDir() {
-					continue
-				}
-				if host := t.Root.HostPath(canonical); !slices.Contains(known, host) {
+			for _, host := range t.namedBy(under(dir, n)) {
+				if !slices.Contains(known, host) {
 					known, out = append(known, host), append(out, host)
 				}
 			}
+		}
+	}
+	return out
+}
+
+// namedBy returns the directories that a library's file names, by their outside paths. A link names none, for its file has a
+// turn of its own; nor does what is no library: a linker script, a directory.
+func (t *Tree) namedBy(file string) []string {
+	if i, err := t.Root.Lstat(file); err != nil || i.Mode&fs.ModeSymlink != 0 {
+		return nil
+	}
+	f, err := t.read(file)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, d := range slices.Concat(f.RPath, f.RunPath) {
+		if !path.IsAbs(d) || strings.Contains(d, "$") {
+			continue
+		}
+		if i, err := t.Root.Stat(d); err == nil && i.Mode.IsDir() {
+			out = append(out, t.Root.HostPath(i.Path))
 		}
 	}
 	return out
