@@ -12,10 +12,11 @@ import (
 
 func buildCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "build [flags]",
-		Short: "Generate what a launch needs, without launching",
-		Long:  "build fills the cache that the next launch uses, and prints where it is.",
-		Args:  noArgs,
+		Use:               "build [flags]",
+		Short:             "Generate what a launch needs, without launching",
+		Long:              "build fills the cache that the next launch uses, and prints where it is.",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {
@@ -41,9 +42,10 @@ func buildCommand(f *flags) *cobra.Command {
 
 func versionCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArgs,
+		Use:               "version",
+		Short:             "Print the version",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.json {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": run.Version, "go": goruntime.Version()})

@@ -20,7 +20,7 @@ func cdiCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cdi COMMAND",
 		Short: "Describe the GPUs for container engines (Container Device Interface)",
-		Args:  noArgs,
+		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(cdiGenerate(f), cdiList(f))
@@ -41,8 +41,9 @@ func cdiGenerate(f *flags) *cobra.Command {
 		Long: "generate writes a specification with the devices " + cdi.Kind + "=all and one for each GPU, by index, PCI\n" +
 			"address and UUID. An engine that is asked for one gives the container the GPU's nodes, and runs the hook\n" +
 			"that brings the host's drivers. Run it again when a GPU or its driver's nodes change.",
-		Example: "  capsule-run cdi generate --output " + cdi.Dirs[0] + "/" + cdi.Name + "\n  podman run --device " + cdi.Kind + "=all …",
-		Args:    noArgs,
+		Example:           "  capsule-run cdi generate --output " + cdi.Dirs[0] + "/" + cdi.Name + "\n  podman run --device " + cdi.Kind + "=all …",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return generateCDI(cmd, f, &g)
 		},
@@ -116,9 +117,10 @@ func generateCDI(cmd *cobra.Command, f *flags, g *cdiFlags) error {
 func cdiList(f *flags) *cobra.Command {
 	var g cdiFlags
 	c := &cobra.Command{
-		Use:   "list [flags]",
-		Short: "List the devices that engines find by CDI",
-		Args:  noArgs,
+		Use:               "list [flags]",
+		Short:             "List the devices that engines find by CDI",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			devices, problems, err := cdi.List(g.dirs, cdi.Kind)
 			if err != nil {
@@ -140,6 +142,7 @@ func cdiList(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVar(&g.dirs, "spec-dir", cdi.Dirs, "`DIR` with specifications; may be repeated")
+	directories(c, "spec-dir")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }

@@ -16,7 +16,7 @@ var common = []struct {
 }{
 	{"runtime", func(c *cobra.Command, f *flags) error {
 		c.Flags().StringVar(&f.runtime, "runtime", "", "`DIR`, archive or OCI image layout of the runtime, or its name")
-		return nil
+		return c.RegisterFlagCompletionFunc("runtime", runtimeNames)
 	}},
 	{"host", func(c *cobra.Command, f *flags) error {
 		c.Flags().StringVar(&f.host, "host", "", "root `DIR` of the host that has the GPU stack (default /)")

@@ -39,9 +39,8 @@ func (d *desktopFlags) add(c *cobra.Command) {
 	f.BoolVar(&d.dieWithParent, "die-with-parent", false, "end (SIGKILL) when whoever started capsule-run ends")
 	f.BoolVar(&d.waitChildren, "wait-children", false, "end only after all that the program has started")
 	f.IntSliceVar(&d.passFDs, "pass-fd", nil, "fail if descriptor `N` is not open for the program; may be repeated")
-	if err := c.MarkFlagDirname("home"); err != nil {
-		panic(err)
-	}
+	directories(c, "home")
+	among(c, "pass-fd")
 	help := c.HelpFunc()
 	c.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if cmd != c {

@@ -34,8 +34,9 @@ func doctorCommand(f *flags, status *int) *cobra.Command {
 			"pictures and the devices, and says what is wrong and what to do. Without a runtime the host's own tree\n" +
 			"stands in for one. The report names no home directory, user or host: it can be shown to others. The exit\n" +
 			"status is 0 if everything that works natively works the same through the capsule, 1 if something does not.",
-		Example: "  capsule-run doctor --runtime ./debian11-runtime\n  capsule-run doctor --runtime ./debian11-runtime --html report.html",
-		Args:    noArgs,
+		Example:           "  capsule-run doctor --runtime ./debian11-runtime\n  capsule-run doctor --runtime ./debian11-runtime --html report.html",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if html == "-" && f.json {
 				return usage("--json and --html - both write to standard output", "give --html the name of a file")

@@ -26,7 +26,7 @@ func hookCommand() *cobra.Command {
 				return cmd.Help()
 			}
 			return usage(fmt.Sprintf("unknown stage %q", args[0]),
-				"the stages are "+strings.Join(hook.Stages, ", ")+"; hook --help lists the commands")
+				mistyped(cmd, args[0], "the stages are "+strings.Join(hook.Stages, ", ")+"; hook --help lists the commands"))
 		},
 	}
 	return c

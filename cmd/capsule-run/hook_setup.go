@@ -44,6 +44,10 @@ func (f *hookFlags) add(c *cobra.Command) *cobra.Command {
 	f.Version = run.Version
 	f.Verbose = func(string, ...any) {}
 	c.Flags().StringVar(&f.Stage, "stage", hook.CreateRuntime, "`STAGE` at which the engine calls the hook")
+	among(c, "stage", hook.Stages...)
+	among(c, "mode", config.ModeRequired, config.ModeOptional)
+	among(c, "gpu", "all")
+	directories(c, "host", "cache")
 	return c
 }
 
@@ -146,9 +150,10 @@ func (f *hookFlags) hooksDir() (dir string, user bool, err error) {
 func hookInstallCommand() *cobra.Command {
 	f := &hookFlags{}
 	c := &cobra.Command{
-		Use:   "install [flags]",
-		Short: "Let Podman call the hook, by a file of a hooks.d directory",
-		Args:  noArgs,
+		Use:               "install [flags]",
+		Short:             "Let Podman call the hook, by a file of a hooks.d directory",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, user, err := f.hooksDir()
 			if err != nil {
@@ -189,6 +194,7 @@ func hookInstallCommand() *cobra.Command {
 	f.add(c)
 	c.Flags().StringVar(&f.when, "when", setup.WhenAnnotation,
 		"call the hook for containers with an annotation dev.capsule.gpu (`annotation`), or always")
+	among(c, "when", setup.WhenAnnotation, setup.WhenAlways)
 	f.places(c)
 	return c
 }
@@ -212,14 +218,16 @@ func (f *hookFlags) places(c *cobra.Command) {
 	c.Flags().BoolVar(&f.root, "root", false, "for all users: "+systemHooks+" (default as root)")
 	c.Flags().BoolVar(&f.user, "user", false, "for this user's Podman: ~/.config/"+userHooks+" (default otherwise)")
 	c.Flags().StringVar(&f.dir, "dir", "", "another hooks `DIR`, such as /etc/containers/oci/hooks.d")
+	directories(c, "dir")
 }
 
 func hookUninstallCommand() *cobra.Command {
 	f := &hookFlags{}
 	c := &cobra.Command{
-		Use:   "uninstall [flags]",
-		Short: "Take back what hook install wrote",
-		Args:  noArgs,
+		Use:               "uninstall [flags]",
+		Short:             "Take back what hook install wrote",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, _, err := f.hooksDir()
 			if err != nil {

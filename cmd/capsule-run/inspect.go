@@ -16,8 +16,9 @@ func inspectCommand(f *flags) *cobra.Command {
 		Long: "inspect shows the machine's GPUs with their device nodes, the host's drivers for each of them and for\n" +
 			"each API, how they were found, and what is missing and why. With --runtime it shows the runtime too,\n" +
 			"and where the capsule would begin.",
-		Example: "  capsule-run inspect\n  capsule-run inspect --runtime ./debian11-runtime\n  capsule-run inspect --json | jq '.devices.gpus[].name'",
-		Args:    noArgs,
+		Example:           "  capsule-run inspect\n  capsule-run inspect --runtime ./debian11-runtime\n  capsule-run inspect --json | jq '.devices.gpus[].name'",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {

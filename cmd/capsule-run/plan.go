@@ -18,10 +18,11 @@ import (
 
 func planCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "plan [flags]",
-		Short:   "Tell for every library which side it comes from, and why",
-		Example: "  capsule-run plan --runtime ./debian11-runtime\n  capsule-run plan --runtime ./debian11-runtime --json | jq '.architectures[].symbols.polyfills'",
-		Args:    noArgs,
+		Use:               "plan [flags]",
+		Short:             "Tell for every library which side it comes from, and why",
+		Example:           "  capsule-run plan --runtime ./debian11-runtime\n  capsule-run plan --runtime ./debian11-runtime --json | jq '.architectures[].symbols.polyfills'",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {

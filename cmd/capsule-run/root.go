@@ -47,6 +47,10 @@ func execute(args []string) int {
 		root.AddCommand(c(f))
 	}
 	addCommon(root, f)
+	completion(root)
+	if isCompletion(args) {
+		plain(root)
+	}
 	root.SetArgs(args)
 	out := &output{to: os.Stdout}
 	root.SetOut(out)
@@ -69,7 +73,7 @@ func execute(args []string) int {
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usage(fmt.Sprintf("%s takes no argument, and got %q", cmd.CommandPath(), args[0]),
-			"capsule-run "+cmd.Name()+" --help lists the flags; without \""+cmd.Name()+"\" it runs a command")
+			cmd.CommandPath()+" --help lists the flags")
 	}
 	return nil
 }
@@ -111,20 +115,22 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 			}
 			*status, err = start(o)
 			o.Done()
+			if err != nil && o.Runtime == "" && len(args) > 0 && cmd.ArgsLenAtDash() < 0 { // perhaps no program was meant
+				err = fault.WithExit(fault.WithHint(err, mistyped(cmd, args[0], fault.Hint(err))), fault.ExitCode(err))
+			}
 			return err
 		},
 	}
 	// What follows the command belongs to it: capsule-run --runtime R ./game --fullscreen.
 	c.Flags().SetInterspersed(false)
-	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(err.Error(), cmd.CommandPath()+" --help lists the flags")
-	})
+	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.Flags().StringArrayVar(&f.binds, "bind", nil, "show a path of the host: `SRC[:DST[:ro|rw]]`; may be repeated")
 	c.Flags().StringArrayVar(&f.setenv, "setenv", nil, "set `NAME=VALUE` for the program; may be repeated")
 	f.desktop.add(c)
 	c.Flags().StringVar(&f.mountAPI, "mount-api", "auto", "kernel interface for mounts: auto, new or old")
 	_ = c.Flags().MarkHidden("mount-api") // for finding kernel faults
+	among(c, "setenv")
 	c.Flags().BoolVar(&bare, "bare", false, "run the program in the host's tree, without a capsule")
 	_ = c.Flags().MarkHidden("bare") // for the doctor
 	c.Version = run.Version
@@ -137,14 +143,15 @@ func rootCommand(f *flags, status *int) *cobra.Command {
 // helpCommand is Cobra's, which would take a line of a help that is to fit a screen: `capsule-run help plan`.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "manual [COMMAND]",
-		Aliases: []string{"help"},
-		Short:   "Help about any command",
-		Hidden:  true,
+		Use:               "manual [COMMAND]",
+		Aliases:           []string{"help"},
+		Short:             "Help about any command",
+		Hidden:            true,
+		ValidArgsFunction: commandNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || about == cmd.Root() && len(rest) > 0 {
-				return usage(fmt.Sprintf("there is no command %q", args[0]), "capsule-run --help lists them")
+				return usage(fmt.Sprintf("there is no command %q", args[0]), mistyped(cmd.Root(), args[0], "capsule-run --help lists them"))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

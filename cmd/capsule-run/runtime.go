@@ -25,12 +25,7 @@ func runtimeCommand(f *flags) *cobra.Command {
 		Example: "  capsule-run runtime add sniper ./com.valvesoftware.SteamRuntime.Platform-sniper-runtime.tar.gz\n" +
 			"  capsule-run --runtime sniper -- ./game\n" +
 			"  podman save --format oci-archive debian:11 -o debian11.tar && capsule-run runtime add debian11.tar",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Sprintf("runtime: unknown command %q", args[0]), "it is add, list or remove")
-			}
-			return nil
-		},
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(runtimeAdd(f), runtimeList(f), runtimeRemove(f))
@@ -87,9 +82,10 @@ func nameOf(source string) string {
 
 func runtimeList(f *flags) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "list [flags]",
-		Short: "List what is unpacked",
-		Args:  noArgs,
+		Use:               "list [flags]",
+		Short:             "List what is unpacked",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, _, _, err := f.runtimes()
 			if err != nil {
@@ -125,8 +121,9 @@ func runtimeList(f *flags) *cobra.Command {
 func runtimeRemove(f *flags) *cobra.Command {
 	unused := false
 	c := &cobra.Command{
-		Use:   "remove NAME…",
-		Short: "Remove runtimes that no program runs in",
+		Use:               "remove NAME…",
+		Short:             "Remove runtimes that no program runs in",
+		ValidArgsFunction: otherRuntimes,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) != unused {
 				return usage("runtime remove takes names, or --unused", "capsule-run runtime list shows them")

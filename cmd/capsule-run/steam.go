@@ -22,9 +22,9 @@ func steamCommand(f *flags, status *int) *cobra.Command {
 		Long: "steam install makes the Steam client offer capsule-run among a game's compatibility tools. The client then calls\n" +
 			"steam run and steam waitforexitandrun; what the configuration says for the game's number counts (docs/steam.md).",
 		Example: "  capsule-run steam install\n  capsule-run steam uninstall",
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(fmt.Sprintf("steam: unknown verb %q", args[0]), "the Steam client calls run and waitforexitandrun; people call install and uninstall")
+				return usage(fmt.Sprintf("steam: unknown verb %q", args[0]), mistyped(cmd, args[0], "the Steam client calls run and waitforexitandrun; people call install and uninstall"))
 			}
 			return nil
 		},
@@ -50,9 +50,10 @@ func steamCommand(f *flags, status *int) *cobra.Command {
 func steamSetup(name, short string, do func(dir string) (string, error)) *cobra.Command {
 	dir := ""
 	c := &cobra.Command{
-		Use:   name + " [flags]",
-		Short: short,
-		Args:  noArgs,
+		Use:               name + " [flags]",
+		Short:             short,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if dir == "" {
@@ -71,9 +72,7 @@ func steamSetup(name, short string, do func(dir string) (string, error)) *cobra.
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the client's `DIR` compatibilitytools.d (default: that of ~/.steam/root)")
-	if err := c.MarkFlagDirname("dir"); err != nil {
-		panic(err) // the flag's name is misspelt above
-	}
+	directories(c, "dir")
 	return c
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -65,7 +67,15 @@ func parse(name, text string, system bool) (*file, error) {
 	f := &file{name: name}
 	meta, err := tomlfile.Decode(name, text, f)
 	if err != nil {
+		if key := tomlfile.UnknownKey(err); len(key) > 0 {
+			known = fault.DidYouMean(key[len(key)-1], keys(system), "", known)
+		}
 		return nil, wrong(err, known)
+	}
+	for _, key := range meta.Keys() { // the decoder passes over what is no table where a Go map is to have one
+		if isTable(key) && meta.Type(key...) != "Hash" {
+			return nil, wrong(fmt.Errorf("%s:%d: %s: not a table", name, tomlfile.Line(text, key), key), known)
+		}
 	}
 	if f.Hook != nil && !system {
 		return nil, wrong(fmt.Errorf("%s:%d: [hook] is for %s alone", name, tomlfile.Line(text, toml.Key{"hook"}), SystemFile),
@@ -83,6 +93,29 @@ func parse(name, text string, system bool) (*file, error) {
 		f.order = append(f.order, key[1])
 	}
 	return f, nil
+}
+
+// isTable knows the keys whose values Go maps hold.
+func isTable(key toml.Key) bool {
+	if len(key) == 1 && key[0] == "game" {
+		return true
+	}
+	return (len(key) == 1 || len(key) == 3 && key[0] == "game") && slices.Contains([]string{"setenv", "boundaries"}, key[len(key)-1])
+}
+
+// keys are those that a file may have, for who has mistyped one.
+func keys(system bool) []string {
+	names := []string{"game"}
+	types := []reflect.Type{reflect.TypeFor[Options]()}
+	if system {
+		names, types = append(names, "hook"), append(types, reflect.TypeFor[Hook]())
+	}
+	for _, t := range types {
+		for i := range t.NumField() {
+			names = append(names, t.Field(i).Tag.Get("toml"))
+		}
+	}
+	return names
 }
 
 // read returns the text of a regular file that was named explicitly. It does not wait for a pipe's writer.

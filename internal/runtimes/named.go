@@ -100,6 +100,18 @@ func (s *Store) List() ([]Entry, error) {
 	return entries, nil
 }
 
+// Names returns the names that there are, sorted.
+func (s *Store) Names() []string {
+	links, _ := os.ReadDir(filepath.Join(s.dir, "names")) // none is as good as an empty one
+	var names []string
+	for _, l := range links {
+		if validName(l.Name()) {
+			names = append(names, l.Name())
+		}
+	}
+	return names
+}
+
 func (s *Store) entries() ([]Entry, error) {
 	names := map[string][]string{}
 	links, err := os.ReadDir(filepath.Join(s.dir, "names"))

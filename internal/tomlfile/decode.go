@@ -28,7 +28,21 @@ func Decode(name, text string, v any) (toml.MetaData, error) {
 		return meta, fmt.Errorf("%s:1: %w", name, err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return meta, fmt.Errorf("%s:%d: unknown key %q", name, Line(text, unknown[0]), unknown[0])
+		return meta, &unknownKey{fmt.Errorf("%s:%d: unknown key %q", name, Line(text, unknown[0]), unknown[0]), unknown[0]}
 	}
 	return meta, nil
+}
+
+type unknownKey struct {
+	error
+	key toml.Key
+}
+
+// UnknownKey is the key that an error of Decode's is about, if nobody knows it.
+func UnknownKey(err error) toml.Key {
+	var u *unknownKey
+	if errors.As(err, &u) {
+		return u.key
+	}
+	return nil
 }
