@@ -30,7 +30,7 @@ for group; do
 	build) want="$want $build" ;;
 	demo) want="$want $build $mesa $trees x11-apps=xwd" ;;
 	# The engines are for the hook and CDI; systemd checks the units.
-	test) want="$want $build $mesa $trees binutils=readelf strace=strace gdb=gdb linux-perf=perf xauth=xauth x11-utils=xwininfo
+	test) want="$want $build $mesa $trees binutils=readelf xz-utils=xz strace=strace gdb=gdb linux-perf=perf xauth=xauth x11-utils=xwininfo
 		util-linux=unshare mount=mount mesa-utils=glxinfo vulkan-tools=vulkaninfo git=git weston=weston xwayland=Xwayland
 		flatpak=flatpak pipewire=pipewire pipewire-bin=pw-record pipewire-pulse=pipewire-pulse wireplumber=wireplumber xdg-desktop-portal xdg-desktop-portal-gtk fuse3=fusermount3
 		libglib2.0-bin=gdbus podman=podman runc=runc
