@@ -26,8 +26,12 @@ func TestAddressSanitizer(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Run() // its exit status counts the differences of malloc
-	if strings.Contains(stderr.String(), "AddressSanitizer") {
-		t.Errorf("%s", &stderr)
+	for line := range strings.Lines(stderr.String()) {
+		// GCC 14's says that it does not know the conversions of C23, %b and %w8d.
+		if strings.Contains(line, "AddressSanitizer") && !strings.Contains(line, "WARNING: unexpected format specifier in scanf interceptor: %") {
+			t.Errorf("%s", &stderr)
+			break
+		}
 	}
 	for line := range strings.Lines(stdout.String()) {
 		about := strings.Fields(line)
