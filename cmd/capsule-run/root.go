@@ -224,7 +224,7 @@ func (f *flags) options() (*run.Options, error) {
 	}
 	if f.verbose {
 		o.Verbose = func(format string, args ...any) { fmt.Fprintf(os.Stderr, "capsule-run: "+format+"\n", args...) }
-	} else if isTerminal(os.Stderr) {
+	} else if isTerminal(os.Stderr) && os.Getenv("TERM") != "dumb" { // which cannot clear a line
 		o.Progress = os.Stderr
 	}
 	return o, nil

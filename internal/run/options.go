@@ -61,15 +61,35 @@ func (o *Options) Show(format string, args ...any) { o.progress(format, args...)
 func (o *Options) progress(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	o.verbose("%s", text)
-	o.show(text)
+	o.show("capsule-run: " + text + " …")
 }
 
 // show puts one line on a terminal, which the next one replaces.
 func (o *Options) show(text string) {
 	if o.Progress != nil {
-		fmt.Fprintf(o.Progress, "\r\x1b[Kcapsule-run: %s …", text)
+		fmt.Fprintf(o.Progress, "\r\x1b[K%s", o.fitting(text, 0))
 		o.showing = true
 	}
+}
+
+// fitting cuts a text to what a line of the terminal has room for beside others, in columns: a line that is broken cannot
+// be cleared again.
+func (o *Options) fitting(text string, others int) string {
+	letters := []rune(fault.OneLine(text))
+	room := max(o.columns()-1-others, len("capsule-run: "))
+	if len(letters) > room {
+		letters = append(letters[:room-1], '…')
+	}
+	return string(letters)
+}
+
+// columns of the terminal; 80 where it does not know.
+func (o *Options) columns() int {
+	size, err := unix.IoctlGetWinsize(int(o.Progress.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 {
+		return 80
+	}
+	return int(size.Col)
 }
 
 // wishes are the options that the shared stages know.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/docker/go-units"
 
@@ -53,16 +55,30 @@ func (o *Options) Release() {
 	}
 }
 
-// Unpacking shows on the terminal how far the unpacking of an archive is, every tenth of a second.
+// Unpacking shows a bar on the terminal while an archive is unpacked, every tenth of a second.
 func (o *Options) Unpacking() runtimes.Progress {
 	var shown time.Time
 	return func(what string, done, total int64) {
 		if shown.IsZero() {
 			o.verbose("unpacking %s", what)
 		}
-		if now := time.Now(); now.Sub(shown) >= 100*time.Millisecond {
+		if now := time.Now(); o.Progress != nil && now.Sub(shown) >= 100*time.Millisecond {
 			shown = now
-			o.show(fmt.Sprintf("unpacking %s: %s of %s", filepath.Base(what), units.BytesSize(float64(done)), units.BytesSize(float64(total))))
+			o.show(o.bar("capsule-run: unpacking "+filepath.Base(what), done, total))
 		}
 	}
+}
+
+// bar is a line that tells how much of what, in bytes, is done.
+func (o *Options) bar(what string, done, total int64) string {
+	const least, most = 10, 40 // its own width in columns
+	percent := min(100*done/max(total, 1), 100)
+	amount := fmt.Sprintf(" %3d%% of %s", percent, units.BytesSize(float64(total)))
+	what = o.fitting(what, len(amount)+len(" []")+least)
+	width := min(o.columns()-1-utf8.RuneCountInString(what)-len(" []")-len(amount), most)
+	if width < least { // on a narrow terminal
+		return what + amount
+	}
+	full := int(percent) * width / 100
+	return what + " [" + strings.Repeat("#", full) + strings.Repeat("-", width-full) + "]" + amount
 }
