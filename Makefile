@@ -108,7 +108,8 @@ install: build
 	$(READABLE) $(HERE) completion bash >$(SHARE)/bash-completion/completions/capsule-run
 	$(READABLE) $(HERE) completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
 	$(READABLE) $(HERE) completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
-	install -m 644 README.md docs/*.md docs/*.svg $(SHARE)/doc/capsule-run
+	install -m 644 docs/*.md docs/*.svg $(SHARE)/doc/capsule-run
+	$(READABLE) sed 's#](docs/#](#g' README.md >$(SHARE)/doc/capsule-run/README.md
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(READABLE) for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/capsule-cdi.$$unit; done

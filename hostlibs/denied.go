@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
@@ -66,6 +67,9 @@ func (d *discovery) noStack() error {
 		return fault.WithHint(fmt.Errorf("%w; of what was looked for, %s may not be read", err, strings.Join(denied[:min(len(denied), 3)], ", ")),
 			"let this user read it, or give --host another root")
 	}
-	return fault.WithHint(err,
-		"install the host's graphics drivers (Debian: libgl1 libegl1 libgl1-mesa-dri mesa-vulkan-drivers), or give --host")
+	packages := "libgl1 libegl1 libgl1-mesa-dri mesa-vulkan-drivers"
+	if d.arch == arch.I386 {
+		packages = "libgl1:i386 libegl1:i386 libgl1-mesa-dri:i386 mesa-vulkan-drivers:i386, after dpkg --add-architecture i386"
+	}
+	return fault.WithHint(err, "install the host's graphics drivers (Debian: "+packages+"), or give --host")
 }

@@ -69,6 +69,11 @@ var AArch64 = &Arch{
 // All lists the supported architectures. A tree for several is one of the first of them: 64-bit before 32-bit.
 var All = []*Arch{X8664, AArch64, I386}
 
+// Of returns the architectures whose programs a machine runs by itself, by Go's name of it. Its own is the first.
+func Of(goarch string) []*Arch {
+	return map[string][]*Arch{"amd64": {X8664, I386}, "arm64": {AArch64}, "386": {I386}}[goarch]
+}
+
 // ByELF returns the supported architecture of an ELF header, or nil.
 func ByELF(m elf.Machine, c elf.Class) *Arch {
 	for _, a := range All {

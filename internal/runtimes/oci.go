@@ -96,7 +96,10 @@ func (l *layout) manifest(tag string) (ispec.Descriptor, error) {
 			fit = append(fit, d)
 		}
 	}
-	found, err := l.platform(fit, 0)
+	found, err := l.platform(fit, goruntime.GOARCH, 0)
+	if err == nil && len(found) == 0 && goruntime.GOARCH == "amd64" { // a runtime of 32-bit programs alone
+		found, err = l.platform(fit, "386", 0)
+	}
 	if err != nil {
 		return ispec.Descriptor{}, err
 	}
@@ -121,12 +124,12 @@ func (l *layout) manifest(tag string) (ispec.Descriptor, error) {
 	return ispec.Descriptor{}, fault.WithHint(err, hint)
 }
 
-// platform keeps the manifests of images for this machine, and looks into indices for them. A descriptor that names no
+// platform keeps the manifests of images for Linux on arch, and looks into indices for them. A descriptor that names no
 // platform fits.
-func (l *layout) platform(from []ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+func (l *layout) platform(from []ispec.Descriptor, arch string, depth int) ([]ispec.Descriptor, error) {
 	var out []ispec.Descriptor
 	for _, d := range from {
-		if p := d.Platform; p != nil && (p.OS != "linux" || p.Architecture != goruntime.GOARCH) {
+		if p := d.Platform; p != nil && (p.OS != "linux" || p.Architecture != arch) {
 			continue
 		}
 		if d.MediaType != ispec.MediaTypeImageIndex && d.MediaType != dockerList {
@@ -143,7 +146,7 @@ func (l *layout) platform(from []ispec.Descriptor, depth int) ([]ispec.Descripto
 		if err := l.json(d, &index); err != nil {
 			return nil, err
 		}
-		inner, err := l.platform(index.Manifests, depth+1)
+		inner, err := l.platform(index.Manifests, arch, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -147,6 +147,35 @@ func TestArchivedTags(t *testing.T) {
 	}
 }
 
+// What docker save writes is no tree to run programs in.
+func TestDockerArchive(t *testing.T) {
+	for _, c := range []struct {
+		manifest string
+		refused  bool
+	}{
+		{`[{"Config":"c.json","RepoTags":["x:1"],"Layers":["1/layer.tar"]}]`, true}, {`[{"Layers":[]}]`, false}, {`{"Layers":["1"]}`, false}, {``, false},
+	} {
+		dir := t.TempDir()
+		must(t, os.Mkdir(dir+"/1", 0o755))
+		must(t, os.WriteFile(dir+"/1/layer.tar", archive(t, small...), 0o644))
+		must(t, os.WriteFile(dir+"/manifest.json", []byte(c.manifest), 0o644))
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		must(t, w.AddFS(os.DirFS(dir)))
+		must(t, w.Close())
+		s := Open(t.TempDir())
+		h, err := s.Acquire(write(t, "docker.tar", b.Bytes()), nil)
+		if c.refused != (errors.Is(err, ErrArchive) && strings.Contains(fault.Hint(err), "--format oci-archive")) || c.refused == (h != nil) {
+			t.Errorf("%s: %v, hint %q", c.manifest, err, fault.Hint(err))
+		}
+		if h != nil {
+			h.Close()
+		} else {
+			empty(t, s)
+		}
+	}
+}
+
 // What is unpacked is what was asked for: not what has taken its place meanwhile.
 func TestReplaced(t *testing.T) {
 	s := Open(t.TempDir())

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -160,6 +161,21 @@ func checkArchive(path string) error {
 
 // isTar knows a header of POSIX.1-2017, pax, "ustar Header Block": "ustar" at 257, which GNU tar writes too.
 func isTar(head []byte) bool { return string(head[257:262]) == "ustar" }
+
+const hintDocker = "save it as an OCI image: podman save --format oci-archive, skopeo copy docker-archive:FILE oci-archive:NEW, " +
+	"or docker save of Docker 25 or newer"
+
+// isDockerArchive knows what docker save up to 24 writes, and podman save where no format is asked for, by the list of
+// images in it.
+func isDockerArchive(dir string) bool {
+	f, err := os.OpenFile(filepath.Join(dir, "manifest.json"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var images []struct{ Layers []string }
+	return json.NewDecoder(io.LimitReader(f, maxJSON)).Decode(&images) == nil && len(images) > 0 && len(images[0].Layers) > 0
+}
 
 // isLayout knows an OCI image layout by the file that must be in it (image-spec 1.1, image-layout.md).
 func isLayout(dir string) bool {

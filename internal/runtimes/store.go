@@ -239,6 +239,8 @@ func (s *Store) fill(src *source, progress Progress) error {
 			if err := s.unpackInner(src, tree, progress); err != nil {
 				return err
 			}
+		} else if isDockerArchive(tree) {
+			return fault.WithHint(fmt.Errorf("%s %w: it is an image in Docker's own format", src.path, ErrArchive), hintDocker)
 		} else if src.tag != "" {
 			return errNoTags(src.path + ":" + src.tag)
 		}

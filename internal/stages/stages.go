@@ -6,7 +6,10 @@ package stages
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
+	goruntime "runtime"
+	"slices"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/configs"
@@ -150,6 +153,16 @@ func DeviceRules(dirs ...string) (*configs.Devices, error) {
 	return rules, nil
 }
 
+// noStack says what to do where the host has no stack for the runtime's architecture. If the machine is of another one,
+// most often the wrong image was fetched.
+func noStack(a *arch.Arch, goarch, hint string) string {
+	if own := arch.Of(goarch); len(own) > 0 && !slices.Contains(own, a) {
+		return fmt.Sprintf("the runtime is for %s, and this machine is %s: get the runtime for this one (podman pull --arch %s), "+
+			"or give --host a tree with drivers for %s", a.Name, own[0].Name, goarch, a.Name)
+	}
+	return hint
+}
+
 // discover looks for a stack for each architecture of the runtime. The main one must have one; for another the runtime's
 // programs are without GPU where the host has none.
 func (s *Story) discover(w *Wishes) error {
@@ -170,6 +183,9 @@ func (s *Story) discover(w *Wishes) error {
 		if tree != s.Tree && errors.Is(err, hostlibs.ErrNoStack) {
 			w.Verbose("the host has no graphics stack for %s", tree.Arch.Name)
 			continue
+		}
+		if errors.Is(err, hostlibs.ErrNoStack) {
+			return fault.WithHint(err, noStack(tree.Arch, goruntime.GOARCH, fault.Hint(err)))
 		}
 		if err != nil {
 			return err

@@ -56,6 +56,17 @@ func TestDebianPackage(t *testing.T) {
 					t.Errorf("%s begins with %.40q", page, text)
 				}
 			}
+			// The links between the documents lead to files beside them.
+			docs := root + "/usr/share/doc/capsule-run/"
+			links := regexp.MustCompile(`\]\(([^):#]+)[#)]`).FindAllStringSubmatch(readFile(t, docs+"README.md")+readFile(t, docs+"getting-started.md"), -1)
+			for _, link := range links {
+				if _, err := os.Stat(docs + link[1]); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(links) < 10 {
+				t.Errorf("README.md has the links %v", links)
+			}
 			if r := in("1000", "capsule-hook"); r.status != 2 || !strings.Contains(r.stderr, "hook install") {
 				t.Errorf("capsule-hook by itself, exit status %d:\n%s", r.status, r.both())
 			}
