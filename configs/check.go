@@ -11,6 +11,7 @@ import (
 // checker refuses what would only fail, or be overlooked, when a host is searched.
 type checker struct {
 	file string
+	text string
 	at   []header
 }
 
@@ -28,12 +29,16 @@ func (r *Rules) check(c *checker) error {
 	}
 	for _, d := range r.Directories {
 		if !path.IsAbs(d) && !strings.HasPrefix(d, "$HOME/") {
-			return c.wrong(1, "directories: %q is not an absolute path, nor below $HOME", d)
+			return c.wrong(c.key("directories"), "directories: %q is not an absolute path, nor below $HOME", d)
 		}
 	}
-	for _, l := range slices.Concat(r.Libc, r.Interop) {
+	for i, l := range slices.Concat(r.Libc, r.Interop) {
+		key := "libc"
+		if i >= len(r.Libc) {
+			key = "interop"
+		}
 		if l == "" || strings.ContainsAny(l, "/\x00") {
-			return c.wrong(1, "%q is not a SONAME", l)
+			return c.wrong(c.key(key), "%s: %q is not a SONAME", key, l)
 		}
 	}
 	for i := range r.Families {

@@ -118,9 +118,13 @@ func replaceNodes(to, from []Nodes) []Nodes {
 }
 
 func (d *Devices) check(c *checker) error {
-	for _, l := range slices.Concat(d.Mesa, d.Software) {
+	for i, l := range slices.Concat(d.Mesa, d.Software) {
+		key := "mesa"
+		if i >= len(d.Mesa) {
+			key = "software"
+		}
 		if !fileName(l) {
-			return c.wrong(1, "library %q is not a pattern for a file name", l)
+			return c.wrong(c.key(key), "library %q is not a pattern for a file name", l)
 		}
 	}
 	driver := map[string]string{}

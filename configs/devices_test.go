@@ -43,6 +43,7 @@ func TestParseDevicesErrors(t *testing.T) {
 		{family + family, "x.toml:4: kernel driver d belongs to F and to F"},
 		{family + "extend = true\nremove = true\n", "x.toml:1: family F: extend and remove exclude each other"},
 		{"mesa = [\"a/b\"]\n", "x.toml:1: library \"a/b\""},
+		{"mesa = []\n\nsoftware = [\"a/b\"]\n", "x.toml:3: library \"a/b\""},
 		{family + "libraries = [\"a/b\"]\n", "not a pattern for a file name"},
 		{family + "libraries = [\"[\"]\n", "not a pattern for a file name"},
 		{node + "path = \"/etc/x\"\n", "x.toml:4: family F: node \"/etc/x\" is not a path below /dev"},

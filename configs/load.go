@@ -17,8 +17,8 @@ type ruleset[T any] interface {
 
 // parse reads one file. The error names it and the line; an unknown key is an error.
 func parse[T any, P ruleset[T]](s Source) (P, *checker, error) {
-	out, c := P(new(T)), &checker{file: s.Name, at: headers(string(s.Text))}
-	_, err := tomlfile.Decode(s.Name, string(s.Text), out)
+	out, c := P(new(T)), &checker{file: s.Name, text: string(s.Text), at: headers(string(s.Text))}
+	_, err := tomlfile.Decode(s.Name, c.text, out)
 	if err == nil {
 		err = out.check(c)
 	}
