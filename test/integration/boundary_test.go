@@ -29,7 +29,12 @@ func TestDriverBoundary(t *testing.T) {
 						t.Errorf("%s does not say %s:\n%s", argv[0], mesa, tail(out))
 					}
 				}
-				l.argv = []string{"vkcube", "--c", "50"}
+				// What libGLX takes where the X server names no vendor, a link to one's library.
+				l.argv, l.env = []string{"glxinfo", "-B"}, []string{"__GLX_VENDOR_LIBRARY_NAME=indirect"}
+				if out := l.ok(t).stdout; !strings.Contains(out, mesa) {
+					t.Errorf("libGLX_indirect is not of %s:\n%s", mesa, tail(out))
+				}
+				l.argv, l.env = []string{"vkcube", "--c", "50"}, nil
 				l.ok(t)
 				l.argv = []string{dir + "/bin/maps"}
 				maps := l.ok(t).stdout
