@@ -96,12 +96,12 @@ func (l launch) command(ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
-// run runs to the end, or for l.limit (a minute by default); a run that is cut off has status -1.
+// run runs to the end, or for l.limit (three minutes by default); a run that is cut off has status -1.
 func (l launch) run(t *testing.T) result {
 	t.Helper()
 	limit := l.limit
 	if limit == 0 {
-		limit = time.Minute
+		limit = 3 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
