@@ -18,7 +18,7 @@ var memoryErrors = regexp.MustCompile(`Invalid |ninitialised|overlap|Mismatched 
 // Memcheck finds no wrong access: of a driver's frames, and of a C++ library of the host that uses all of libc.
 func TestMemcheck(t *testing.T) {
 	dir, bind := probes(t)
-	l := launch{runtime: trees.Tree(t, "piglit12"), host: trees.Tree(t, "fullpiglit12"), flags: bind, limit: 5 * time.Minute}
+	l := launch{runtime: trees.Tree(t, "piglit12"), host: trees.Tree(t, "fullpiglit12"), flags: bind, limit: 10 * time.Minute}
 	l.argv = []string{"valgrind", dir + "/bin/egl_small"}
 	r := l.ok(t)
 	if !strings.Contains(r.stderr, "ERROR SUMMARY: 0 errors") || !regexp.MustCompile(`usage: [0-9,]{5,} allocs`).MatchString(r.stderr) {
@@ -42,7 +42,7 @@ func TestMemcheck(t *testing.T) {
 // valgrind's simulated processor runs stubs, proxies and libcapsule, and its DRD finds no race in the latter.
 func TestValgrind(t *testing.T) {
 	dir, bind := probes(t)
-	l := launch{runtime: trees.Tree(t, "piglit12"), host: trees.Tree(t, "fullpiglit12"), flags: bind}
+	l := launch{runtime: trees.Tree(t, "piglit12"), host: trees.Tree(t, "fullpiglit12"), flags: bind, limit: 10 * time.Minute} // DRD needs half a minute of a processor
 	l.argv = []string{dir + "/bin/egl_small"}
 	picture := regexp.MustCompile(`checksum=\w+`)
 	want := picture.FindString(l.ok(t).stdout)
