@@ -60,7 +60,11 @@ func storeIn(dir string) (*build.Store, error) {
 		return nil, fault.WithHint(fmt.Errorf("cache %s is no absolute path", dir), hint)
 	}
 	builds := filepath.Join(dir, "builds")
-	if err := os.MkdirAll(builds, 0o755); err != nil {
+	err := os.MkdirAll(dir, 0o755) // in which others may read the log
+	if err == nil {
+		err = os.MkdirAll(builds, 0o700)
+	}
+	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("create the cache: %w", err), hint)
 	}
 	for _, d := range []string{dir, builds} {
@@ -68,6 +72,7 @@ func storeIn(dir string) (*build.Store, error) {
 			return nil, fault.Advise(err, hint)
 		}
 	}
+	_ = os.Chmod(builds, 0o700) // earlier releases made it for all to read, and so to lock
 	store := build.NewStore(builds)
 	store.Keep = keep
 	return store, nil

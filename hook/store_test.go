@@ -16,8 +16,16 @@ func TestStoreIn(t *testing.T) {
 	if err := os.MkdirAll(loose+"/other/builds", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storeIn(loose + "/cache"); err != nil {
-		t.Fatal(err)
+	for range 2 { // who may read builds may lock them
+		if _, err := storeIn(loose + "/cache"); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(loose + "/cache/builds"); err != nil || st.Mode().Perm() != 0o700 {
+			t.Errorf("%v, %v", st, err)
+		}
+		if err := os.Chmod(loose+"/cache/builds", 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Chmod(loose, 0o777); err != nil {
 		t.Fatal(err)

@@ -160,13 +160,9 @@ func (s *Store) generations(key string) []string {
 }
 
 func (s *Store) open(dir string) (*Built, error) {
-	lock, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	lock, err := hold(dir)
 	if err != nil {
 		return nil, err
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	b := &Built{Dir: dir, lock: lock}
 	if err := b.read(); err != nil {
@@ -174,6 +170,20 @@ func (s *Store) open(dir string) (*Built, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// hold locks a generation against its removal. It does not wait: one that is being removed is none, and anybody who may open the
+// directory could hold a lock on it for ever.
+func hold(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return lock, nil
 }
 
 func (b *Built) read() error {
@@ -210,6 +220,11 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 	if err != nil {
 		return nil, err
 	}
+	lock, err := hold(dir) // as long as it is nobody else's to open
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
 	s.prune(parent)
 	s.collect(key)
 	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
@@ -218,16 +233,22 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 		root = generation
 	}
 	if err := s.fill(dir, root, plan, record); err != nil {
+		lock.Close()
 		os.RemoveAll(dir)
 		os.Remove(parent) // only if it is empty: nothing half done stays
 		return nil, err
 	}
-	if err := publish(dir, generation); err != nil {
+	b := &Built{Dir: generation, lock: lock}
+	if err = publish(dir, generation); err == nil {
+		err = b.read()
+	}
+	if err != nil {
+		lock.Close()
 		os.RemoveAll(dir)
 		os.RemoveAll(generation)
 		return nil, err
 	}
-	return s.open(generation)
+	return b, nil
 }
 
 // newDir makes a directory for a build. Another process may remove the empty entry in between.

@@ -246,6 +246,41 @@ func TestLookupAny(t *testing.T) {
 	}
 }
 
+// Whoever may open the cache's directories may lock them. Nobody waits for that: another build is made.
+func TestNobodyWaitsForALock(t *testing.T) {
+	s, p := store(t), plan(t)
+	for range 3 {
+		b, err := s.Build("key", p, build.Record{Launch: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		dir, err := os.Open(b.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		found := make(chan *build.Built, 2)
+		go func() {
+			found <- s.Lookup("key")
+			found <- s.LookupAny("key", func(*build.Built) bool { return true })
+		}()
+		for range 2 {
+			select {
+			case b := <-found:
+				if b != nil {
+					t.Errorf("%s is locked, and used", b.Dir)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("waited for the lock")
+			}
+		}
+	}
+}
+
 // build makes an entry and makes it look as if it had last been used that long ago.
 func used(t *testing.T, s *build.Store, key string, ago time.Duration) *build.Built {
 	t.Helper()

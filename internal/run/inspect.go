@@ -143,7 +143,7 @@ func inspectBare(o *Options, rules inspection.Rules, none error) (*inspection.Re
 
 // Devices finds the GPUs of the machine that the host's root belongs to.
 func Devices(o *Options) (*hostgpu.Devices, error) {
-	if _, err := os.Stat(o.Host); err != nil {
+	if _, err := os.Stat(o.Host + "/."); err != nil { // a directory
 		return nil, hostError(err)
 	}
 	return stages.Devices(o.Host, configs.UserDevicesDir(o.Getenv))
