@@ -28,25 +28,23 @@ struct capsule_path_rule {
     int link;
 };
 
-/* The rules, and what tells quickly that a path needs none of them. */
+/* The rules, and what tells quickly that a path needs none of them. Of a GPU stack's rules none has more names; a build
+ * that stands for /run/capsule may lie deeper. */
+#define CAPSULE_PATH_LEVELS 6
 struct capsule_path_rules {
     const struct capsule_path_rule *rules;
     size_t count;
-    size_t headroom;   /* the most that a path grows by a rule without link, in bytes */
-    uint64_t lengths;  /* bit n: there is a from of n bytes; bit 63: of 63 or more */
-    /* Bit capsule_name_bit(c): there is a from with the component c, with c as the first one, as the second one, as the
-     * only one. */
-    uint64_t names, first, second, only;
+    size_t headroom;      /* the most that a path grows by a rule without link, in bytes */
+    uint64_t names, ends; /* bit capsule_name_bit(c): there is a from with the component c, one that ends with it */
+    /* The same by depth; what is deeper than the last counts as the end. */
+    struct capsule_path_level {
+        uint64_t any, last;
+    } levels[CAPSULE_PATH_LEVELS];
 };
 
 static inline unsigned capsule_name_bit(const char *component, size_t length)
 {
     return ((unsigned char)component[0] * 31u + (unsigned)length) & 63;
-}
-
-static inline unsigned capsule_length_bit(size_t length)
-{
-    return length < 63 ? (unsigned)length : 63;
 }
 
 typedef int iterate_function(int (*)(struct dl_phdr_info *, size_t, void *), void *);

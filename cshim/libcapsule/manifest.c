@@ -133,20 +133,19 @@ static size_t path_length(const char *path)
 
 static void add_names(struct capsule_path_rules *all, const char *path, size_t length)
 {
-    uint64_t first = 0, bit = 0;
-    for (size_t i = 0, end, count = 0; i < length; i = end) {
+    for (size_t i = 0, end, depth = 0; i < length; i = end, depth++) {
         for (end = ++i; end < length && path[end] != '/';)
             end++;
-        bit = (uint64_t)1 << capsule_name_bit(path + i, end - i);
+        uint64_t bit = (uint64_t)1 << capsule_name_bit(path + i, end - i);
         all->names |= bit;
-        if (++count == 1)
-            first = bit;
-        if (count == 2)
-            all->second |= bit;
-        if (count == 1 && end == length)
-            all->only |= bit;
+        if (end == length)
+            all->ends |= bit;
+        if (depth >= CAPSULE_PATH_LEVELS)
+            continue;
+        all->levels[depth].any |= bit;
+        if (end == length || depth == CAPSULE_PATH_LEVELS - 1)
+            all->levels[depth].last |= bit;
     }
-    all->first |= first;
 }
 
 /* The length of /run/capsule, or of the build that stands for it (capsule/build/inplace.go): the host's libraries are two
@@ -178,7 +177,6 @@ struct capsule_path_rules manifest_path_rules(void)
         *rule = (struct capsule_path_rule){from, to, from_len, to_len, link};
         if (!rule->link && to_len > from_len + all.headroom)
             all.headroom = to_len - from_len;
-        all.lengths |= (uint64_t)1 << capsule_length_bit(from_len);
         add_names(&all, from, from_len);
     }
     return all;

@@ -30,8 +30,6 @@ struct name {
 static rule_t *find_rule(const char *name, size_t length)
 {
     const struct capsule_path_rules *all = &base()->paths;
-    if (!(all->lengths >> capsule_length_bit(length) & 1))
-        return NULL;
     for (size_t i = 0; i < all->count; i++) {
         rule_t *rule = &all->rules[i];
         if (rule->from_len == length && !memcmp(rule->from, name, length))
@@ -91,7 +89,7 @@ static bool append(struct name *n, const char *path)
             continue;
         }
         n->length = (size_t)(to - n->text);
-        if (n->rule)
+        if (n->rule || !(base()->paths.ends >> capsule_name_bit(component, length) & 1))
             continue;
         rule_t *rule = find_rule(n->text, n->length);
         if (rule && !rule->link)
@@ -136,18 +134,25 @@ __attribute__((no_sanitize("address"))) static inline const char *find_dot(const
     return text;
 }
 
-/* Most absolute paths need no more than this: no rule begins as they do, none of their names begins with a dot, and none
- * has the ".so" of a library. It calls nothing, because right after a system call a processor that guards itself
- * predicts no indirect call. */
+/* "." or ".." as a whole name, which begins at dot. */
+static inline bool is_step(const char *dot)
+{
+    dot += dot[1] == '.';
+    return !dot[1] || dot[1] == '/';
+}
+
+/* Most absolute paths need no more than this: no rule begins as they do, none of their names is "." or "..", and none has
+ * the ".so" of a library. It calls nothing, because right after a system call a processor that guards itself predicts no
+ * indirect call. */
 static inline bool surely_unmapped(const char *path)
 {
-    const struct capsule_path_rules *all = &base()->paths;
-    const char *after = path;
-    uint64_t first = next_bit(&after);
-    if (all->first & first && (all->only & first || all->second & next_bit(&after)))
-        return false;
+    const char *at = path;
+    uint64_t bit;
+    for (const struct capsule_path_level *level = base()->paths.levels; (bit = next_bit(&at)) & level->any; level++)
+        if (bit & level->last)
+            return false;
     for (const char *dot = path; *(dot = find_dot(dot)); dot++)
-        if (dot[-1] == '/' || (dot[1] == 's' && dot[2] == 'o'))
+        if ((dot[-1] == '/' && is_step(dot)) || (dot[1] == 's' && dot[2] == 'o'))
             return false;
     return true;
 }

@@ -33,6 +33,7 @@ func TestPathMapping(t *testing.T) {
 	} {
 		host := copyDir(t, c.host)
 		put(t, host+"/usr/share/drirc.d/capsule-test.conf", "of the host\n", 0o644)
+		put(t, host+"/usr/lib/.data/file", "of the host\n", 0o644)
 		put(t, host+"/usr/share/drirc.d/capsule-program.conf", "#!/bin/sh\nexit $(($# + ${CAPSULE_TEST:-0}))\n", 0o755)
 		put(t, host+"/usr/share/capsule-unmapped", "of the host\n", 0o644)
 		must(t, os.RemoveAll(host+"/etc/drirc"))
@@ -48,7 +49,7 @@ func TestPathMapping(t *testing.T) {
 			t.Run(r, func(t *testing.T) {
 				runtime := copyOf(t, r)
 				for _, file := range []string{"drirc.d/capsule-test.conf", "drirc.d/capsule-program.conf", "drirc.d/only-here.conf",
-					"capsule-unmapped", "capsule-unmapped.d/a.conf"} {
+					"drirc.d/..data", "drirc.d/...", "drirc.d/.data/capsule-test.conf", "capsule-unmapped", "capsule-unmapped.d/a.conf"} {
 					put(t, runtime+"/usr/share/"+file, "of the runtime\n", 0o755)
 				}
 				put(t, runtime+"/etc/drirc", "of the runtime\n", 0o644)
