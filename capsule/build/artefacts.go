@@ -31,7 +31,7 @@ const (
 	ProxyDir   = "proxy"
 	LdSoCache  = "ld.so.cache"
 	PlanFile   = "plan.json"
-	InputsFile = "inputs.json"
+	RecordFile = "record"
 )
 
 // Write puts a plan's files below dir, which must exist and be empty. What is there after an error is incomplete;

@@ -32,7 +32,7 @@ const (
 // stamp notes the last use of a generation, in the time of its record's file: the directory's own is when it was made.
 func stamp(dir string, info fs.FileInfo) {
 	if now := time.Now(); now.Sub(info.ModTime()) > stampEvery {
-		os.Chtimes(filepath.Join(dir, InputsFile), now, now) // of no consequence where it cannot be
+		os.Chtimes(filepath.Join(dir, RecordFile), now, now) // of no consequence where it cannot be
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *Store) lastUse(key string) time.Time {
 	dir := filepath.Join(s.dir, key)
 	later(dir)
 	for _, name := range s.generations(key) {
-		later(filepath.Join(dir, name, InputsFile))
+		later(filepath.Join(dir, name, RecordFile))
 	}
 	return last
 }

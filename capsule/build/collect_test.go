@@ -28,7 +28,7 @@ func TestCollectKeepsWhatIsMapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-2 * build.MaxAge)
-	for _, name := range []string{b.Dir + "/" + build.InputsFile, b.Dir, s.Dir() + "/mapped"} {
+	for _, name := range []string{b.Dir + "/" + build.RecordFile, b.Dir, s.Dir() + "/mapped"} {
 		if err := os.Chtimes(name, old, old); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestCollectKeepsWhatIsMapped(t *testing.T) {
 	} else {
 		b.Close()
 	}
-	for _, name := range []string{b.Dir + "/" + build.InputsFile, b.Dir, s.Dir() + "/mapped"} { // Lookup is a use
+	for _, name := range []string{b.Dir + "/" + build.RecordFile, b.Dir, s.Dir() + "/mapped"} { // Lookup is a use
 		os.Chtimes(name, old, old)
 	}
 	if err := unix.Munmap(text); err != nil {

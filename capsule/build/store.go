@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ import (
 // key, with one generation per build and a link "current" to the newest complete one:
 //
 //	<key>/current -> g-1a2b3c
-//	<key>/g-1a2b3c/{<triplet>,ld.so.cache,plan.json,inputs.json}
+//	<key>/g-1a2b3c/{<triplet>,ld.so.cache,plan.json,record}
 //
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
@@ -81,14 +80,6 @@ func Key(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
-}
-
-// Record is what a later launch needs, without planning again.
-type Record struct {
-	// Inputs are the paths that discover and inspect consulted: the build is valid while none has changed.
-	Inputs []rootfs.Access `json:"inputs"`
-	// Launch is what the launcher wants back: its own JSON.
-	Launch json.RawMessage `json:"launch"`
 }
 
 // Built is a complete generation, held until Close.
@@ -187,7 +178,7 @@ func hold(dir string) (*os.File, error) {
 }
 
 func (b *Built) read() error {
-	f, err := os.Open(filepath.Join(b.Dir, InputsFile))
+	f, err := os.Open(filepath.Join(b.Dir, RecordFile))
 	if err != nil {
 		return err
 	}
@@ -201,7 +192,7 @@ func (b *Built) read() error {
 		return err
 	}
 	stamp(b.Dir, info)
-	return json.Unmarshal(text, &b.Record)
+	return b.Record.decode(text)
 }
 
 // Build writes the plan's artefacts as the current generation of key. On an error nothing of it stays.
@@ -276,11 +267,7 @@ func (s *Store) fill(dir, root string, plan *capsule.Plan, record Record) error 
 	if err := Write(plan, dir, root); err != nil {
 		return err
 	}
-	text, err := json.Marshal(record)
-	if err != nil {
-		return fmt.Errorf("encode inputs: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, InputsFile), text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, RecordFile), record.encode(), 0o644); err != nil {
 		return fmt.Errorf("write artefact: %w", err)
 	}
 	if root != "" {

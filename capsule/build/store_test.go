@@ -106,7 +106,7 @@ func TestDamagedEntryIsBuiltAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
-	if err := os.WriteFile(filepath.Join(b.Dir, build.InputsFile), []byte(`{"inputs":[`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.Dir, build.RecordFile), []byte(`{"inputs":[`), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if s.Lookup("key") != nil {
@@ -127,7 +127,7 @@ func TestRacingBuildsAreEachWhole(t *testing.T) {
 				return
 			}
 			defer b.Close()
-			for _, f := range []string{build.PlanFile, build.InputsFile, build.LdSoCache, "x86_64-linux-gnu/lib/libcapsule.so", "x86_64-linux-gnu/proxy/libc.so.6"} {
+			for _, f := range []string{build.PlanFile, build.RecordFile, build.LdSoCache, "x86_64-linux-gnu/lib/libcapsule.so", "x86_64-linux-gnu/proxy/libc.so.6"} {
 				if _, err := os.Stat(filepath.Join(b.Dir, f)); err != nil {
 					t.Error(err)
 				}
@@ -289,7 +289,7 @@ func used(t *testing.T, s *build.Store, key string, ago time.Duration) *build.Bu
 		t.Fatal(err)
 	}
 	then := time.Now().Add(-ago)
-	for _, name := range []string{b.Dir + "/" + build.InputsFile, b.Dir, filepath.Dir(b.Dir)} {
+	for _, name := range []string{b.Dir + "/" + build.RecordFile, b.Dir, filepath.Dir(b.Dir)} {
 		if err := os.Chtimes(name, then, then); err != nil {
 			t.Fatal(err)
 		}
