@@ -183,17 +183,17 @@ func hookInstallCommand() *cobra.Command {
 				fmt.Fprintf(out, "Podman reads that directory where containers.conf names it (%s):\n", confFile(user))
 				fmt.Fprintf(out, "  [engine]\n  hooks_dir = [%q, %q]\n", systemHooks, dir)
 			}
-			ask := ""
+			asking := ""
 			if f.when == setup.WhenAnnotation {
-				ask = "--annotation dev.capsule.gpu=all "
+				asking = "--annotation " + ask.Annotation + "=" + ask.All + " "
 			}
-			fmt.Fprintf(out, "try it: podman run --rm %sIMAGE COMMAND\n", ask)
+			fmt.Fprintf(out, "try it: podman run --rm %sIMAGE COMMAND\n", asking)
 			return nil
 		},
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.when, "when", setup.WhenAnnotation,
-		"call the hook for containers with an annotation dev.capsule.gpu (`annotation`), or always")
+		"call the hook for containers with an annotation "+ask.Annotation+" (`annotation`), or always")
 	among(c, "when", setup.WhenAnnotation, setup.WhenAlways)
 	f.places(c)
 	return c
@@ -261,7 +261,7 @@ func hookInjectCommand() *cobra.Command {
 				return usage(fmt.Sprintf("inject takes one file, and got %s", cmp.Or(strings.Join(args, " "), "none")), oci.HintConfig)
 			}
 			if f.GPU == "" {
-				f.GPU = "all"
+				f.GPU = ask.All
 			}
 			e, err := f.entry()
 			if err != nil {

@@ -15,12 +15,13 @@ import (
 
 	"github.com/capsule-run/capsule-run/hook"
 	"github.com/capsule-run/capsule-run/hook/confine"
+	"github.com/capsule-run/capsule-run/hook/setup"
 	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
-// Name is the hook's own name.
-const Name = "capsule-hook"
+// Name is the hook's own name, by which it knows the calls that package setup writes down.
+const Name = setup.Name
 
 // Args returns the command line of a call by an engine without the program's name: of capsule-hook, or of `capsule-run hook`
 // with a stage; else ok is false.
