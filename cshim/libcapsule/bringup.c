@@ -41,11 +41,17 @@ static bool load_manifest(void)
     return manifest_load(path);
 }
 
+/* ld.so tells auditors (LD_AUDIT) that a namespace is about to grow, by its first object. Before 2.35 it looks for one in an
+ * empty namespace too, and follows the null pointer (elf/dl-load.c, _dl_map_object_from_fd). With this bit, by which it
+ * opens the auditors themselves (include/dlfcn.h, __RTLD_AUDIT), it does not tell. */
+#define OPEN_UNTOLD 0x08000000
+
 /* The capsule root must be the first object of the namespace: its search list is the first scope of every object
  * loaded there later (glibc elf/dl-object.c), which is how proxies find capsule_proxy_init. */
 static struct capsule_root_interface *load_root(void)
 {
-    void *root = dlmopen(LM_ID_NEWLM, manifest_root_path(), RTLD_NOW | RTLD_LOCAL);
+    int untold = dlsym(RTLD_DEFAULT, "_dl_find_object") ? 0 : OPEN_UNTOLD;
+    void *root = dlmopen(LM_ID_NEWLM, manifest_root_path(), RTLD_NOW | RTLD_LOCAL | untold);
     if (!root) {
         failure_set("the capsule cannot be made: %s", dlerror());
         return NULL;

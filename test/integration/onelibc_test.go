@@ -96,6 +96,20 @@ func TestHookInPreload(t *testing.T) {
 	})
 }
 
+// An auditor is told of each object and each binding, also in the capsule. glibc before 2.35 looks for a namespace's first
+// object in an empty one.
+func TestAuditor(t *testing.T) {
+	dir, bind := probes(t)
+	display := xvfb.Start(t)
+	eachPair(t, func(t *testing.T, l launch) {
+		l.display, l.flags, l.argv = display, bind, []string{dir + "/bin/frames", "2"}
+		l.env = []string{"LD_AUDIT=" + dir + "/bin/audit.so"}
+		if r := l.ok(t); strings.Count(r.stderr, "the auditor has seen the capsule\n") != 1 {
+			t.Errorf("what the auditor said: %q", r.stderr)
+		}
+	})
+}
+
 // dlclose of every stub, then a clean exit: drivers' exit handlers still need what was closed.
 func TestDlclose(t *testing.T) {
 	dir, bind := probes(t)

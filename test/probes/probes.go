@@ -71,6 +71,7 @@ var All = []Probe{
 		[]string{"-std=gnu11", "-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest"}},
 	{"bin/dl_rounds", "sdk11", "gcc", []string{"stress/dl_rounds.c"}, []string{"-ldl"}},
 	{"bin/hook_swap.so", "sdk11", "gcc", []string{"gl/hook_swap.c"}, []string{"-shared", "-fPIC", "-ldl"}},
+	{"bin/audit.so", "sdk11", "gcc", []string{"gl/audit.c"}, []string{"-shared", "-fPIC", "-Wno-unused-parameter"}},
 	{"bin/one_libc", "sdk11", "gcc", oneLibcSources, oneLibcFlags},
 	{"bin/unwind", "sdk11", "g++", []string{"cxx/unwind.cc"},
 		[]string{"-Iinclude", "-pthread", "-L/out/standin", "-lcapsuletest", "-ldl"}},
