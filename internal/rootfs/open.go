@@ -89,6 +89,9 @@ func (r *Root) resolveAs(p string, typ uint32) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: r.outside(p), Err: err}
 }
 
+// resolve keeps the kernel inside the root, and from following a link that we have not seen.
+const resolve = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
+
 // noOpenat2 is set once the kernel (before 5.6) or a seccomp filter has refused openat2.
 var noOpenat2 atomic.Bool
 
@@ -98,7 +101,7 @@ func (r *Root) open(canonical string, flags int) (*os.File, error) {
 	if !noOpenat2.Load() {
 		fd, err := unix.Openat2(int(r.fd.Fd()), rel, &unix.OpenHow{
 			Flags:   uint64(flags | unix.O_CLOEXEC),
-			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+			Resolve: resolve,
 		})
 		if err == nil {
 			return os.NewFile(uintptr(fd), name), nil

@@ -353,3 +353,26 @@ func TestOpenAtKeepsOutOfProc(t *testing.T) {
 		}
 	}
 }
+
+// A directory of somebody else's tree that becomes a link after it was looked at leads nowhere: not even what lies there is told.
+func TestReplacedDirectoryTellsNothing(t *testing.T) {
+	outside := makeTree(t, "secret = x", "link -> text")
+	for _, name := range []string{"secret", "link", "missing"} {
+		dir := makeTree(t, "d/a = 1")
+		f, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := OpenAt(f, dir)
+		defer r.Close()
+		if _, err := r.Stat("/d/a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.RemoveAll(dir+"/d"), os.Symlink(outside, dir+"/d")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Lstat("/d/" + name); !errors.Is(err, syscall.ELOOP) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

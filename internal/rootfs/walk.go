@@ -99,12 +99,9 @@ func (r *Root) examine(canonical string) *node {
 		}
 		return &node{virtual: true, absent: true}
 	}
-	// No component before the last is a link, as far as we saw. Should one become a link meanwhile, what is learned
-	// here is wrong, but nothing is opened by it: open resolves again, inside the root.
-	var st unix.Stat_t
-	rel := r.relative(canonical)
 	n := &node{seen: now()}
-	if err := unix.Fstatat(int(r.fd.Fd()), rel, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	st, target, err := r.look(r.relative(canonical))
+	if err != nil {
 		if err == unix.ENOENT || err == unix.ENOTDIR {
 			n.absent = true
 			if l := r.implied(canonical); l != nil {
@@ -117,15 +114,30 @@ func (r *Root) examine(canonical string) *node {
 	}
 	n.dev, n.ino, n.size, n.mode = st.Dev, st.Ino, st.Size, st.Mode
 	n.mtime, n.ctime = st.Mtim.Nano(), st.Ctim.Nano()
-	if n.is(unix.S_IFLNK) {
-		b := make([]byte, maxPath)
-		k, err := unix.Readlinkat(int(r.fd.Fd()), rel, b)
-		if err != nil {
-			n.err = err
-		}
-		n.target = string(b[:max(k, 0)])
-	}
+	n.target = target
 	return n
+}
+
+// look says what lies at a path below the root, and the text of a link. No component before the last is a link, as far as we saw.
+// Should one become a link meanwhile, the kernel refuses the path in somebody else's tree, where it might lead to what
+// others must not even ask for. In one of our own, what is learned is wrong then, but nothing is opened by it: open
+// resolves again, inside the root.
+func (r *Root) look(rel string) (st unix.Stat_t, target string, err error) {
+	dir, name := int(r.fd.Fd()), rel
+	if r.guest && !noOpenat2.Load() {
+		dir, err = unix.Openat2(dir, rel, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: resolve})
+		if err != nil {
+			return st, "", err
+		}
+		defer unix.Close(dir)
+		name = ""
+	}
+	if err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return st, "", err
+	}
+	b := make([]byte, maxPath)
+	k, err := unix.Readlinkat(dir, name, b)
+	return st, string(b[:max(k, 0)]), err
 }
 
 // searchError says in which directory the search for a path ended.
