@@ -122,9 +122,9 @@ func (m *maker) api(f *configs.Family) (*API, error) {
 	var listed []*hostlibs.Library // one may have several of the names
 	for _, name := range f.FrontEnds {
 		switch l := m.frontEnd(f.Name, name); {
+		case slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
 		case l == nil:
 			out.Missing = append(out.Missing, Missing{name, notOnHost})
-		case slices.ContainsFunc(runtimes, func(p *Part) bool { return p.Soname == name }):
 		case out.Boundary == capsule.BoundaryDriver && m.side(l.Name) == "unused":
 			out.Missing = append(out.Missing, Missing{name, "not in the runtime, whose loaders are used"})
 		case !slices.Contains(listed, l):

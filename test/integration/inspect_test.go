@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ type inspected struct {
 		APIs []struct {
 			API, Boundary string
 			FrontEnds     []struct{ Soname, Side, Version string } `json:"front_ends"`
+			Missing       []struct{ What string }
 		} `json:"apis"`
 		GPUs []struct {
 			GPU  int
@@ -83,6 +85,18 @@ func TestInspectBoundaries(t *testing.T) {
 	}
 	if !seen["driver"] || !seen["frontend"] {
 		t.Errorf("boundaries seen: %v", seen)
+	}
+	// A host that has drivers alone, as NixOS: what the runtime has is not missing.
+	bare := copyOf(t, "host13")
+	loaders, err := filepath.Glob(bare + "/usr/lib/x86_64-linux-gnu/libvulkan.so*")
+	must(t, err)
+	for _, l := range loaders {
+		must(t, os.Remove(l))
+	}
+	for _, api := range inspect(t, "--runtime", runtime, "--host", bare).Architectures[0].APIs {
+		if api.API == "Vulkan" && (api.Boundary != "driver" || len(api.FrontEnds) != 1 || len(api.Missing) != 0 || len(loaders) == 0) {
+			t.Errorf("Vulkan: %+v", api)
+		}
 	}
 }
 
