@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,15 +20,37 @@ func (f *flags) configuration(cwd string) (*config.Config, error) {
 	if err != nil || !f.verbose {
 		return c, err
 	}
-	flag := map[string]bool{"runtime": f.runtime != "", "host": f.host != "", "isolation": f.isolation != ""}
 	for _, o := range c.Origins {
 		note := ""
-		if o.Overridden || flag[o.Key] {
+		if o.Overridden || f.overrides(o.Key) {
 			note = "; overridden"
 		}
 		fmt.Fprintf(os.Stderr, "capsule-run: %s = %q (%s%s)\n", o.Key, o.Value, o.From, note)
 	}
 	return c, nil
+}
+
+// overrides says whether a flag takes the place of a key's value.
+func (f *flags) overrides(key string) bool {
+	table, name, _ := strings.Cut(key, ".")
+	begins := func(text string) bool { return strings.HasPrefix(text, name+"=") }
+	switch table {
+	case "runtime":
+		return f.runtime != ""
+	case "host":
+		return f.host != ""
+	case "isolation":
+		return f.isolation != ""
+	case "boundary":
+		return slices.ContainsFunc(f.boundaries, func(text string) bool { return !strings.Contains(text, "=") })
+	case "boundaries":
+		return slices.ContainsFunc(f.boundaries, begins)
+	case "setenv":
+		return slices.ContainsFunc(f.setenv, begins)
+	case "home", "shell", "unshare-net", "unshare-pid", "die-with-parent", "wait-children":
+		return f.desktop.given(table)
+	}
+	return false
 }
 
 // section says what the sections for games are matched against. Number 0 is what Steam gives to games that are not from it.

@@ -45,7 +45,7 @@ func runtimeAdd(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "add [NAME] SOURCE",
 		Short: "Unpack an archive or an OCI image layout, and name it",
-		Long:  "add unpacks SOURCE, an archive or an OCI image layout (:TAG behind it says which of several images). NAME is the archive's without its ending\nunless it is given.",
+		Long:  "add unpacks SOURCE, an archive or an OCI image layout (:TAG behind it says which of several\nimages). NAME is the archive's without its ending unless it is given.",
 		Args:  counted("runtime add", 1, 2, "as in: capsule-run runtime add sniper ./sniper.tar.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, progress, done, err := f.runtimes()
