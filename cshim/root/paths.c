@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "polyfill.h"
+#include "unmapped.h"
 
 typedef const struct capsule_path_rule rule_t;
 
@@ -97,64 +98,6 @@ static bool append(struct name *n, const char *path)
         else if (rule && !follow(n, rule))
             return false;
     }
-}
-
-/* The bit of the next name, whose end path is moved to. */
-static inline uint64_t next_bit(const char **path)
-{
-    const char *from = *path;
-    while (*from == '/')
-        from++;
-    const char *end = from;
-    while (*end && *end != '/')
-        end++;
-    *path = end;
-    return end == from ? 0 : (uint64_t)1 << capsule_name_bit(from, (size_t)(end - from));
-}
-
-typedef uintptr_t __attribute__((may_alias)) word_t;
-#define EACH_BYTE(value) ((uintptr_t)-1 / 0xff * (value))
-
-/* Not 0 if a byte of the word is 0. */
-static inline uintptr_t has_zero(uintptr_t word)
-{
-    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
-}
-
-/* The first dot, or the end of the text: by aligned words, which never reach into a page that the text does not. */
-__attribute__((no_sanitize("address"))) static inline const char *find_dot(const char *text)
-{
-    for (; (uintptr_t)text % sizeof(word_t); text++)
-        if (!*text || *text == '.')
-            return text;
-    while (!has_zero(*(const word_t *)text) && !has_zero(*(const word_t *)text ^ EACH_BYTE('.')))
-        text += sizeof(word_t);
-    while (*text && *text != '.')
-        text++;
-    return text;
-}
-
-/* "." or ".." as a whole name, which begins at dot. */
-static inline bool is_step(const char *dot)
-{
-    dot += dot[1] == '.';
-    return !dot[1] || dot[1] == '/';
-}
-
-/* Most absolute paths need no more than this: no rule begins as they do, none of their names is "." or "..", and none has
- * the ".so" of a library. It calls nothing, because right after a system call a processor that guards itself predicts no
- * indirect call. */
-static inline bool surely_unmapped(const char *path)
-{
-    const char *at = path;
-    uint64_t bit;
-    for (const struct capsule_path_level *level = base()->paths.levels; (bit = next_bit(&at)) & level->any; level++)
-        if (bit & level->last)
-            return false;
-    for (const char *dot = path; *(dot = find_dot(dot)); dot++)
-        if ((dot[-1] == '/' && is_step(dot)) || (dot[1] == 's' && dot[2] == 'o'))
-            return false;
-    return true;
 }
 
 /* Can a relative path lead to what a rule maps? Its first name is then one of the rule's, or it climbs. */
