@@ -102,6 +102,7 @@ func generateCDI(cmd *cobra.Command, f *flags, g *cdiFlags) error {
 		}
 		return err
 	}
+	forEverybody()
 	changed, err := cdi.Write(spec, g.output)
 	if err != nil {
 		return err

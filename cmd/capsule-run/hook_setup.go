@@ -147,6 +147,14 @@ func (f *hookFlags) hooksDir() (dir string, user bool, err error) {
 	return dir, user, err
 }
 
+// forEverybody lets all users read the directories that root makes from now on. Podman gives up every container of a user who may
+// not read a directory of hooks, and root's umask may be 077.
+func forEverybody() {
+	if os.Geteuid() == 0 {
+		unix.Umask(0o022)
+	}
+}
+
 func hookInstallCommand() *cobra.Command {
 	f := &hookFlags{}
 	c := &cobra.Command{
@@ -173,6 +181,9 @@ func hookInstallCommand() *cobra.Command {
 			text, err := e.File(f.when)
 			if err != nil {
 				return usage(err.Error(), "capsule-run hook install --help lists the flags")
+			}
+			if !user {
+				forEverybody()
 			}
 			if err := setup.Install(dir, text); err != nil {
 				return placeError(err)
