@@ -171,17 +171,34 @@ func onTerminal(t *testing.T, argv ...string) (launcher int, tty *os.File, said 
 	slave.Close()
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	ch := lines(master)
+	var early []string // what the game says before the shell comes to telling of the launcher
 	for l := range ch {
 		if n, _ := fmt.Sscanf(l, "[launcher %d", &launcher); n == 1 {
 			until(t, func() bool {
 				there, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/3", launcher))
 				return there != inherited.Name()
 			})
-			return launcher, master, ch
+			return launcher, master, following(early, ch)
 		}
+		early = append(early, l)
 	}
 	t.Fatal("the launcher did not start")
 	return
+}
+
+// following has the lines of ch behind those that have been read of it.
+func following(early []string, ch <-chan string) <-chan string {
+	all := make(chan string, 1000)
+	go func() {
+		defer close(all)
+		for _, l := range early {
+			all <- l
+		}
+		for l := range ch {
+			all <- l
+		}
+	}()
+	return all
 }
 
 // game tells of each signal. (A shell would not do: bash forgets a signal that comes while its trap runs.)
