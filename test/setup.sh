@@ -16,7 +16,8 @@ mesa="libgl1 libegl1 libgles2 libglx-mesa0 libegl-mesa0 libgl1-mesa-dri libgbm1 
 aarch64=
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
 	aarch64="gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross qemu-user-static=qemu-aarch64-static"
-trees="mmdebstrap=mmdebstrap bubblewrap=bwrap debian-archive-keyring xvfb=Xvfb"
+# mmdebstrap asks arch-test whether this machine runs programs of another architecture (i386, arm64).
+trees="mmdebstrap=mmdebstrap arch-test=arch-test bubblewrap=bwrap debian-archive-keyring xvfb=Xvfb"
 
 usage() {
 	echo "usage: test/setup.sh build|demo|test|bench …" >&2

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,8 +42,15 @@ func browse(t *testing.T) *tab {
 		}
 		t.Skip(err)
 	}
+	profile, err := os.MkdirTemp("", "capsule-browser-") // not t.TempDir: its removal comes before the last process has ended
+	must(t, err)
+	evict(t, profile)
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(program), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute)}
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
+			whole(cmd)
+			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+		})}
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
 		"disable-dev-shm-usage", "disable-extensions"} {
 		options = append(options, chromedp.Flag(flag, true))

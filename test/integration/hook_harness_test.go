@@ -76,7 +76,7 @@ func shared(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "capsule-hook-")
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	evict(t, dir)
 	must(t, os.Chmod(dir, 0o755))
 	return dir
 }

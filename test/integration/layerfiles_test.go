@@ -19,7 +19,7 @@ func sdk(t *testing.T) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "capsule-layers-")
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	evict(t, dir)
 	const library = "libVkLayer_MESA_overlay.so"
 	lib, err := os.ReadFile("/usr/lib/x86_64-linux-gnu/" + library)
 	must(t, err)

@@ -66,7 +66,7 @@ func nobodysHome(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "capsule-nobody-")
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	evict(t, dir)
 	text, err := os.ReadFile(binary)
 	must(t, err)
 	must(t, os.WriteFile(dir+"/capsule-run", text, 0o755))

@@ -45,7 +45,7 @@ func startWeston(t *testing.T, more ...string) *compositor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	evict(t, dir)
 	log, err := os.Create(dir + "/log")
 	must(t, err)
 	defer log.Close()

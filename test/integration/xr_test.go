@@ -24,7 +24,7 @@ func monado(t *testing.T, host string) []string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "capsule-xr-") // short: it has a socket
 	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	evict(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := trees.Enter(ctx, host, "", []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "XRT_COMPOSITOR_NULL=1", "SIMULATED_ENABLE=1", "XRT_NO_STDIN=1"},
 		"monado-service")

@@ -3,9 +3,11 @@ package trees
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -45,8 +47,9 @@ func (r Recipe) bootstrap(ctx context.Context, dir string) error {
 		if err == nil {
 			return nil
 		}
+		again := errors.Is(err, errFetch)
 		err = fmt.Errorf("mmdebstrap %s: %w", r.Suite, err)
-		if ctx.Err() != nil || !waitForMirror(ctx, err) {
+		if ctx.Err() != nil || !again || !waitForMirror(ctx, err) {
 			return err
 		}
 		if err := empty(dir); err != nil {
@@ -75,6 +78,15 @@ func waitForMirror(ctx context.Context, err error) bool {
 	}
 }
 
+// errFetch is the network's or the mirror's fault, which may be over in a minute. All other errors of a tool are its own: they
+// would come again, and are shown at once.
+var errFetch = errors.New("could not fetch")
+
+// fetchFault finds what apt 1.8 to 3.0 says when the network or the mirror is at fault (apt-pkg/acquire-item.cc,
+// methods/connect.cc).
+var fetchFault = regexp.MustCompile(`Failed to fetch|Unable to fetch|does not have a Release file|Hash Sum mismatch|` +
+	`File has unexpected size|Could not (?:connect|resolve|handshake)|Temporary failure resolving|Connection (?:failed|timed out)`)
+
 // unpackFrom runs a command that writes a tar archive, and unpacks that.
 func unpackFrom(ctx context.Context, dir, name string, args ...string) (err error) {
 	var makeLog, unpackLog bytes.Buffer
@@ -91,7 +103,11 @@ func unpackFrom(ctx context.Context, dir, name string, args ...string) (err erro
 	makeErr := make.Run()
 	unpackErr := unpack.Wait()
 	if makeErr != nil { // then what tar makes of it says nothing
-		return fmt.Errorf("%w\n%s", makeErr, lastLines(makeLog.String(), 15))
+		err := fmt.Errorf("%w\n%s", makeErr, lastLines(makeLog.String(), 15))
+		if fetchFault.Match(makeLog.Bytes()) {
+			return fmt.Errorf("%w: %w", errFetch, err)
+		}
+		return err
 	}
 	if unpackErr != nil {
 		return fmt.Errorf("unpack tree: %w\n%s", unpackErr, lastLines(unpackLog.String(), 15))

@@ -1,6 +1,7 @@
 package trees
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +13,13 @@ func TestUnpackFrom(t *testing.T) {
 	err := unpackFrom(t.Context(), dir, "sh", "-c", "echo half; echo reason >&2; exit 25")
 	if err == nil || err.Error() != "exit status 25\nreason" {
 		t.Errorf("%v", err)
+	}
+	if errors.Is(err, errFetch) {
+		t.Error("a tool's own error would be tried again")
+	}
+	err = unpackFrom(t.Context(), dir, "sh", "-c", "echo 'E: Failed to fetch http://mirror.example/x  503  Busy' >&2; seq 20 >&2; exit 25")
+	if !errors.Is(err, errFetch) {
+		t.Errorf("got %v, want what is tried again", err)
 	}
 	if err := unpackFrom(t.Context(), dir, "echo", "no archive"); err == nil || !strings.Contains(err.Error(), "unpack tree") {
 		t.Errorf("%v", err)
