@@ -5,7 +5,7 @@ GOFLAGS_STATIC := -trimpath -ldflags '-s -w -X github.com/capsule-run/capsule-ru
 
 .DEFAULT_GOAL := build
 SETUPS := setup-build setup-demo setup-test setup-bench
-.PHONY: gpu-check symbols build cshim $(SETUPS) trees test check demo bench matrix piglit sanitize fuzz install deb clean
+.PHONY: gpu-check symbols build cshim $(SETUPS) trees test newcomer check demo bench matrix piglit sanitize fuzz install deb clean
 # A target's prerequisites are steps in order: what installs the compiler comes before what uses it.
 .NOTPARALLEL:
 
@@ -45,6 +45,10 @@ test: setup-test build check trees
 	$(ORDINARY) CAPSULE_MUST_WORK=1 $(GO) test -count=1 ./...
 	cd test/kubernetes && $(GO) test -count=1 ./...
 	$(ORDINARY) CAPSULE_MUST_WORK=1 $(GO) test -count=1 -tags integration -timeout 45m -p 1 ./test/integration/...
+
+# The README's two commands on a bare machine, from a fresh clone of what is committed. SUITE=trixie for another release.
+newcomer:
+	sh test/newcomer.sh
 
 # What needs no tests to be seen.
 check: cshim

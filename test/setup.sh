@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building, the demo, the tests and the benchmarks need on a Debian machine, and only what is missing.
 #
-#	test/setup.sh build|demo|test|bench …
+#	test/setup.sh build|demo|test|bench|newcomer …
 #
 # As root it uses apt. Anyone else is told in one message what is missing, and the command that installs it (exit 1).
 # It downloads no package lists unless the present ones cannot provide something.
@@ -20,7 +20,7 @@ aarch64=
 trees="mmdebstrap=mmdebstrap arch-test=arch-test bubblewrap=bwrap debian-archive-keyring xvfb=Xvfb"
 
 usage() {
-	echo "usage: test/setup.sh build|demo|test|bench …" >&2
+	echo "usage: test/setup.sh build|demo|test|bench|newcomer …" >&2
 	exit 2
 }
 
@@ -39,6 +39,7 @@ for group; do
 		systemd=systemd-analyze pulseaudio=pulseaudio pulseaudio-utils=pactl dbus-daemon=dbus-daemon fonts-dejavu-core
 		chromium=chromium $aarch64" ;;
 	bench) want="$want $build $mesa $trees util-linux=unshare mesa-utils=glxgears podman=podman runc=runc" ;;
+	newcomer) want="$want golang-go=go ca-certificates git=git mmdebstrap=mmdebstrap debian-archive-keyring util-linux=unshare mount=mount" ;;
 	*) usage ;;
 	esac
 done

@@ -3,6 +3,8 @@
 //	trees all            every tree, and the probes
 //	trees NAME…          these trees ("probes", "hosttest" and the like are names too)
 //	trees names          what there is
+//	trees cache          the directory that keeps them
+//	trees mirror         the Debian archive that they come from
 package main
 
 import (
@@ -41,9 +43,16 @@ var built = map[string]func(context.Context) (string, error){
 var builtNames = []string{"probes", "hosttest", "fulltest", "probesi386", "hosttesti386", "probesarm64", "hosttestarm64",
 	"gpuprobes", "computehost"}
 
+func show(text string, err error) error {
+	if err == nil {
+		fmt.Println(text)
+	}
+	return err
+}
+
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: trees all | names | NAME…")
+		return fmt.Errorf("usage: trees all | names | cache | mirror | NAME…")
 	}
 	names := args
 	switch args[0] {
@@ -52,6 +61,10 @@ func run(ctx context.Context, args []string) error {
 			fmt.Println(n)
 		}
 		return nil
+	case "cache":
+		return show(trees.CacheDir())
+	case "mirror":
+		return show(trees.Mirror())
 	case "all":
 		names = append(trees.Names(), builtNames...)
 	}
