@@ -56,6 +56,7 @@ check: cshim
 	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
+	sh test/vulncheck.sh
 
 # A Debian 11 game, in a runtime without any GL, on this machine's Mesa: leaves demo.png.
 demo: setup-demo build
