@@ -96,11 +96,16 @@ END
 cat >"$root/root/commands" <<END
 export HOME=/root PATH=$path LANG=C.UTF-8 CAPSULE_TREES=$trees
 cd /root/capsule-run || exit
+# All that the machine has received, in MB: what of it was this run's is exact on a quiet one.
+received() { cat /sys/class/net/[!l]*/statistics/rx_bytes | awk '{ n += \$1 } END { printf "%d", n / 1e6 }'; }
 for target in $targets; do
-	start=\$(date +%s)
+	start=\$(date +%s) before=\$(received)
 	make \$target || exit
-	echo "newcomer: make \$target: \$(((\$(date +%s) - start) / 60)) min \$(((\$(date +%s) - start) % 60)) s" >&2
+	took=\$((\$(date +%s) - start))
+	echo "newcomer: make \$target: \$((took / 60)) min \$((took % 60)) s, \$((\$(received) - before)) MB from the network" >&2
 done
+echo "newcomer: \$(ls /var/cache/apt/archives/*.deb | wc -l) packages were installed," \
+	"\$(cat /var/cache/apt/archives/*.deb | wc -c | awk '{ printf "%d", \$1 / 1e6 }') MB" >&2
 END
 say "$suite, $(git log -1 --format=%h), make $targets"
 # What tells of the network, and that it is CI, is all that is inherited.
