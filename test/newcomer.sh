@@ -59,7 +59,7 @@ if [ -n "$(ls /usr/local/share/ca-certificates 2>/dev/null)" ]; then
 fi
 [ -z "$(git status --porcelain 2>/dev/null)" ] || say "note: what is not committed is not in the clone"
 git clone --quiet --no-hardlinks . "$root/root/capsule-run" # of HEAD
-mkdir -p "$root$trees" "$root/root/go/pkg/mod" "$root/usr/local/go" "$root/old"
+mkdir -p "$root/var/cache/capsule-run/trees" "$root/root/go/pkg/mod" "$root/usr/local/go"
 
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 goroot=
@@ -84,17 +84,17 @@ mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs -o mode=755 tmpfs run
-mount --bind "$2" ".$2"
+mount --bind "$2" var/cache/capsule-run/trees
 mount --bind "$3" root/go/pkg/mod
 [ -z "$4" ] || mount --bind -o ro "$4" usr/local/go
-pivot_root . old
-umount -l /old
+pivot_root . mnt
+umount -l /mnt
 cd /root/capsule-run
 exec chroot / /bin/sh /root/commands
 END
 # One command after another, as they are typed.
 cat >"$root/root/commands" <<END
-export HOME=/root PATH=$path LANG=C.UTF-8 CAPSULE_TREES=$trees
+export HOME=/root PATH=$path LANG=C.UTF-8
 cd /root/capsule-run || exit
 # All that the machine has received, in MB: what of it was this run's is exact on a quiet one.
 received() { cat /sys/class/net/[!l]*/statistics/rx_bytes | awk '{ n += \$1 } END { printf "%d", n / 1e6 }'; }

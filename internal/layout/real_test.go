@@ -45,9 +45,11 @@ func launcher(name string) int {
 func trees(t *testing.T) map[string]string {
 	out := map[string]string{"this machine": "/"}
 	if dir := os.Getenv("CAPSULE_TREES"); dir != "" {
-		for _, name := range []string{"runtime11", "runtime12", "rt11", "rt12"} {
-			if isDir(filepath.Join(dir, name)) {
-				out[name] = filepath.Join(dir, name)
+		for _, name := range []string{"runtime11", "runtime12"} {
+			found, err := filepath.Glob(filepath.Join(dir, name+"-*")) // one for each recipe that it has had
+			must(t, err)
+			for _, tree := range found {
+				out[filepath.Base(tree)] = tree
 			}
 		}
 		if len(out) == 1 {
