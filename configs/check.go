@@ -165,6 +165,13 @@ func (m *Manifests) wrong() string {
 			return fmt.Sprintf("pattern %q", p)
 		}
 	}
+	if _, err := regexp.Compile(m.FormatVersion); err != nil {
+		return fmt.Sprintf("format-version %q is not a regular expression", m.FormatVersion)
+	}
+	if m.Format == "line" && (m.FormatVersion != "" || len(m.Required) > 0) ||
+		slices.ContainsFunc(m.Required, func(key []string) bool { return len(key) == 0 }) {
+		return "format-version and required are for manifests in JSON, and a required key has a name"
+	}
 	if m.BothSides != (len(m.NameKey) > 0) {
 		return "both-sides and name-key go together"
 	}

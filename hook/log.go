@@ -28,9 +28,22 @@ func (o *Options) Log(err error) {
 	if hint := fault.Hint(err); hint != "" {
 		text += "; hint: " + hint
 	}
+	o.log(severityError, text)
+}
+
+// maxTold bounds what is told of drivers that are left out, in lines.
+const maxTold = 8
+
+// Warn tells of what a container does without, on standard error and in the logs.
+func (o *Options) Warn(text string) {
+	fmt.Fprintln(os.Stderr, "capsule-run: warning: "+fault.OneLine(text))
+	o.log(severityWarning, o.Stage+": warning: "+text)
+}
+
+func (o *Options) log(severity int, text string) {
 	text = fault.OneLine(text)
 	o.appendLog(time.Now().UTC().Format(time.RFC3339) + " " + text + "\n")
-	tellSystem(systemLog, text)
+	tellSystem(systemLog, severity, text)
 }
 
 func (o *Options) appendLog(line string) {
@@ -58,14 +71,20 @@ func (o *Options) appendLog(line string) {
 // maxSystemLog is in bytes: what every syslogd takes (RFC 5424, 6.1).
 const maxSystemLog = 2048
 
+// Severities of RFC 3164, 4.1.1.
+const (
+	severityError   = 3
+	severityWarning = 4
+)
+
 // tellSystem sends a line as syslog(3) does. It does not wait for a daemon that does not read.
-func tellSystem(socket, text string) {
+func tellSystem(socket string, severity int, text string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	defer unix.Close(fd)
-	// RFC 3164, 4.1: facility daemon (3), severity error (3). The daemon adds the time.
-	line := fmt.Sprintf("<%d>capsule-hook[%d]: %s", 3<<3|3, os.Getpid(), text)
+	// RFC 3164, 4.1: facility daemon (3). The daemon adds the time.
+	line := fmt.Sprintf("<%d>capsule-hook[%d]: %s", 3<<3|severity, os.Getpid(), text)
 	_ = unix.Sendto(fd, []byte(line[:min(len(line), maxSystemLog)]), 0, &unix.SockaddrUnix{Name: socket})
 }

@@ -26,7 +26,7 @@ func TestLog(t *testing.T) {
 
 func TestTellSystem(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "log")
-	tellSystem(socket, "nobody listens")
+	tellSystem(socket, severityError, "nobody listens")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: socket})
@@ -35,8 +35,8 @@ func TestTellSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	tellSystem(socket, "createRuntime: no driver")
-	tellSystem(socket, strings.Repeat("x", 1<<20))
+	tellSystem(socket, severityError, "createRuntime: no driver")
+	tellSystem(socket, severityError, strings.Repeat("x", 1<<20))
 	b := make([]byte, 1<<20)
 	n, err := unix.Read(fd, b)
 	if want := regexp.MustCompile(`^<27>capsule-hook\[\d+\]: createRuntime: no driver$`); err != nil || !want.Match(b[:n]) {
@@ -46,6 +46,6 @@ func TestTellSystem(t *testing.T) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 	for range 10000 { // a daemon that does not read is not waited for
-		tellSystem(socket, "x")
+		tellSystem(socket, severityError, "x")
 	}
 }

@@ -25,6 +25,8 @@ type record struct {
 	Mounts   []mount.Op        `json:"mounts"` // sources of generated files relative to the build
 	Tunable  string            `json:"tunable,omitempty"`
 	Environ  map[string]string `json:"environment,omitempty"`
+	// LeftOut are the host's drivers that the container does without.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // built is a build with its record.
@@ -97,7 +99,7 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	}
 	defer story.Host.Close()
 	out.record = record{Contents: in.tree.Contents(), Mounts: story.Plan.Mounts, Tunable: story.Plan.Tunable(),
-		Environ: story.Plan.Environment}
+		Environ: story.Plan.Environment, LeftOut: story.LeftOut()}
 	text, err := json.Marshal(out.record)
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)

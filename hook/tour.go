@@ -120,6 +120,15 @@ func Run(o *Options) error {
 		return fmt.Errorf("container %s: %w", container.ID, fault.Advise(err, hintTree))
 	}
 	o.Verbose("container %s has its capsule", container.ID)
+	for i, text := range built.record.LeftOut {
+		if i == maxTold {
+			text = fmt.Sprintf("%d more drivers are left out: capsule-run inspect names them", len(built.record.LeftOut)-i)
+		}
+		o.Warn(fmt.Sprintf("container %s: %s", container.ID, text))
+		if i == maxTold {
+			break
+		}
+	}
 	return nil
 }
 

@@ -60,8 +60,12 @@ func (d *discovery) need(l *Library, name string) (*Library, error) {
 		return nil, err
 	}
 	dep, fresh, err := d.add(file, how)
-	if isDamage(err) && d.forOpened(l) {
-		d.problems = append(d.problems, fmt.Sprintf("%v: %s does without", err, l.Name))
+	if isDamage(err) {
+		if d.forOpened(l) {
+			d.problems = append(d.problems, fmt.Sprintf("%v: %s does without", err, l.Name))
+		} else if d.broken[l] == nil {
+			d.broken[l] = fmt.Errorf("host library %s needs a damaged one: %w", d.root.HostPath(l.Path), err)
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -87,19 +91,21 @@ func isDamage(err error) bool {
 	return errors.Is(err, dynelf.ErrNotELF) || errors.Is(err, dynelf.ErrCorrupt) || errors.Is(err, dynelf.ErrTruncated)
 }
 
-// symbols reads all libraries' symbols. Of a damaged one that another opens there are none: ld.so will refuse it then.
+// symbols reads all libraries' symbols. Of a damaged one there are none: ld.so will refuse it.
 func (d *discovery) symbols() error {
 	damaged := make([]error, len(d.all))
 	err := d.each(d.all, func(i int, l *Library) error {
 		err := d.readSymbols(l)
-		if isDamage(err) && d.forOpened(l) {
+		if isDamage(err) {
 			damaged[i], err = err, nil
 		}
 		return err
 	})
-	for _, e := range damaged {
-		if e != nil {
+	for i, e := range damaged {
+		if e != nil && d.forOpened(d.all[i]) {
 			d.problems = append(d.problems, fmt.Sprintf("%v: its opener does without", e))
+		} else if e != nil {
+			d.broken[d.all[i]] = e
 		}
 	}
 	return err

@@ -67,6 +67,10 @@ func (d *discovery) noStack() error {
 		return fault.WithHint(fmt.Errorf("%w; of what was looked for, %s may not be read", err, strings.Join(denied[:min(len(denied), 3)], ", ")),
 			"let this user read it, or give --host another root")
 	}
+	if n := len(d.leftOut); n > 0 {
+		return fault.WithHint(fmt.Errorf("%w; %s", err, strings.Join(d.leftOut[:min(n, 3)], "; ")),
+			"install the packages that these files belong to again, or give --host another root")
+	}
 	packages := "libgl1 libegl1 libgl1-mesa-dri mesa-vulkan-drivers"
 	if d.arch == arch.I386 {
 		packages = "libgl1:i386 libegl1:i386 libgl1-mesa-dri:i386 mesa-vulkan-drivers:i386, after dpkg --add-architecture i386"

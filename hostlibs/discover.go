@@ -3,6 +3,7 @@ package hostlibs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -15,24 +16,43 @@ import (
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
-// Discover finds the stack of one architecture. A front end or driver that is not there is no error, but one that
-// is there and damaged is: the error names the file and has a hint (fault.Hint). A host without any is ErrNoStack.
+// Discover finds the stack of one architecture. A front end or driver that is not there is no error. A driver that is
+// there and cannot be loaded is left out, with a word in LeftOut, as its loader would pass over it. A damaged front end is an
+// error, and so is what the user asks for by name: the error names the file and has a hint (fault.Hint). A host without
+// any is ErrNoStack.
 func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
-	d, err := newDiscovery(root, a, o)
-	if err != nil {
-		return nil, err
+	unusable := map[fileID]error{}
+	for {
+		// That a driver cannot be loaded shows last of all. It is then as if it had never been found: what it needs or opens is
+		// no part of the stack, and nothing is searched by its DT_RPATH.
+		d, err := newDiscovery(root, a, o)
+		if err != nil {
+			return nil, err
+		}
+		d.unusable = unusable
+		stack, err := d.discover()
+		if err != nil || len(d.more) == 0 {
+			return stack, err
+		}
+		maps.Copy(unusable, d.more)
 	}
+}
+
+// discover looks once. Where d.more has something, what it found is not to be used.
+func (d *discovery) discover() (*Stack, error) {
 	for _, stage := range []func() error{
 		d.frontEnds,
 		d.drivers,
 		d.manifests,
 		d.requested,
 		d.closure,
+		d.findUnusable, // damaged, or without what they need
 		d.checkLibc,
 		d.opened, // from here on the graph has no new library
 		d.symbols,
+		d.findUnusable, // by their symbols
 	} {
-		if err := stage(); err != nil {
+		if err := stage(); err != nil || len(d.more) > 0 {
 			return nil, err
 		}
 	}
@@ -44,8 +64,8 @@ func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	}
 	d.findTools()
 	d.reportDenied()
-	return &Stack{Root: root, Arch: a, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
-		Tools: d.tools, Settings: d.findSettings(), Problems: d.problems}, nil
+	return &Stack{Root: d.root, Arch: d.arch, Libraries: sorted(d.roots), Manifests: d.found, Data: d.data, Programs: d.programs(),
+		Tools: d.tools, Settings: d.findSettings(), LeftOut: d.leftOut, Problems: d.problems}, nil
 }
 
 // discovery is the state of one Discover.
@@ -56,8 +76,9 @@ type discovery struct {
 	getenv   func(string) string
 	wanted   []string
 	searcher *ldso.Searcher
-	dirs     []string // the configured ones
-	libDirs  []string // where modules may be: the loader's directories and the configured ones
+	others   []*ldso.Searcher // of the other architectures, once they are asked for
+	dirs     []string         // the configured ones
+	libDirs  []string         // where modules may be: the loader's directories and the configured ones
 
 	any    bool       // a front end or a driver was found
 	roots  []*Library // in the order found; the closure starts from them
@@ -72,8 +93,13 @@ type discovery struct {
 	shown  map[*Library]string   // the path by which it was found first
 
 	openedCount int
+	leftOut     []string
 	problems    []string
 	denied      map[string]bool // outside paths of directories that this user may not list
+
+	broken   map[*Library]error // which ld.so would refuse, and why
+	unusable map[fileID]error   // drivers that an earlier look found to be so, or to need such a library
+	more     map[fileID]error   // and those that this one did
 }
 
 // fileID identifies a file whatever its name: hard links are one library to ld.so.
@@ -82,7 +108,7 @@ type fileID struct{ dev, ino uint64 }
 func newDiscovery(root *rootfs.Root, a *arch.Arch, o Options) (*discovery, error) {
 	d := &discovery{root: root, arch: a, rules: o.Rules, getenv: o.Getenv, wanted: o.Libraries,
 		byName: map[string]*Library{}, byFile: map[fileID]*Library{}, parent: map[*Library]*Library{},
-		shown: map[*Library]string{}, denied: map[string]bool{}}
+		shown: map[*Library]string{}, denied: map[string]bool{}, broken: map[*Library]error{}, more: map[fileID]error{}}
 	if d.getenv == nil {
 		d.getenv = func(string) string { return "" }
 	}
@@ -149,6 +175,9 @@ func (d *discovery) addRoot(name string, use Use, why string) (*Library, error) 
 }
 
 func (d *discovery) addRootFile(file, how string, use Use, why string) (*Library, error) {
+	if err := d.isUnusable(file); err != nil {
+		return nil, err
+	}
 	l, fresh, err := d.add(file, how)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ var (
 	ErrLibc = errors.New("built for the C library musl")
 	// ErrManifest says that a manifest cannot be understood.
 	ErrManifest = errors.New("corrupt manifest")
+	// ErrUnusable says that a driver needs a library that the host does not have.
+	ErrUnusable = errors.New("which the host does not have")
 	// ErrRequested says that a library that the user asked for is not on the host.
 	ErrRequested = errors.New("library not found on the host")
 )
@@ -84,7 +86,10 @@ type Stack struct {
 	Programs  []Program
 	Tools     []*Tool
 	Settings  []Settings
-	// Problems are files that were left out, damaged ones and those that this user may not read, each in one line.
+	// LeftOut are the drivers that the host lists and no loader could use, each in one line: damaged, without a library that
+	// they need, or not for this user to read.
+	LeftOut []string
+	// Problems are other files that were left out, and what is done without them, each in one line.
 	Problems []string
 }
 
@@ -141,6 +146,8 @@ type Manifest struct {
 	API         string // the family's name
 	Text        []byte // of the file; of one in JSON its value
 	Rule        *configs.Manifests
+
+	lacks bool // it is Skipped for what is wrong with it, and not for another architecture, say
 }
 
 // DataFile is a path that drivers open, and what there is at it.

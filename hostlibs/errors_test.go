@@ -37,12 +37,15 @@ func TestDiscoverErrors(t *testing.T) {
 		{"stack of another architecture", map[string]string{multiarch + "libGL.so.1": string(elftest.Lib{Machine: elf.EM_AARCH64}.Bytes())}, ErrNoStack, "", Options{}},
 		{"truncated front end", edited(map[string]string{multiarch + "libGL.so.1.7.0": whole[:len(whole)/2]}), dynelf.ErrTruncated, "libGL.so.1.7.0", Options{}},
 		{"front end is text", edited(map[string]string{multiarch + "libGL.so.1.7.0": "INPUT(libGL.so.1)\n# a linker script"}), dynelf.ErrNotELF, "libGL.so.1.7.0", Options{}},
-		{"truncated dependency", edited(map[string]string{"usr/lib/llvm-19/lib/libLLVM.so.19.1": whole[:200]}), dynelf.ErrTruncated, "llvm-19/lib/libLLVM.so.19.1", Options{}},
-		{"empty manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": " "}), ErrManifest, "icd.d/lvp.json", Options{}},
-		{"truncated manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": `{"ICD": {"lib`}), ErrManifest, "icd.d/lvp.json", Options{}},
-		{"manifest of another shape", edited(map[string]string{"usr/share/glvnd/egl_vendor.d/50_mesa.json": `{"ICD": []}`}), ErrManifest, "50_mesa.json", Options{}},
-		{"library_path is a number", edited(map[string]string{"usr/share/glvnd/egl_vendor.d/50_mesa.json": `{"ICD": {"library_path": 3}}`}), ErrManifest, "50_mesa.json", Options{}},
-		{"huge manifest", edited(map[string]string{"usr/share/vulkan/icd.d/lvp.json": strings.Repeat(" ", maxManifest+1)}), rootfs.ErrTooLarge, "lvp.json", Options{}},
+		{"truncated dependency of a front end", edited(map[string]string{multiarch + "libGLdispatch.so.0": whole[:200]}), dynelf.ErrTruncated, "libGLdispatch.so.0", Options{}},
+		{"symbols of a front end", edited(map[string]string{multiarch + "libGLdispatch.so.0": damagedSymbols(t, "libGLdispatch.so.0")}), dynelf.ErrCorrupt, "libGLdispatch.so.0", Options{}},
+		{"a request", edited(map[string]string{multiarch + "libunrelated.so.1": whole[:200]}), dynelf.ErrTruncated, "libunrelated.so.1", Options{Libraries: []string{"libunrelated.so.1"}}},
+		{"what a request needs", edited(map[string]string{multiarch + "libasked.so.1": lib("libasked.so.1", "libtext.so"), multiarch + "libtext.so": "text"}), dynelf.ErrNotELF, "libtext.so", Options{Libraries: []string{"libasked.so.1"}}},
+		{"a driver that is asked for, too", edited(map[string]string{"usr/lib/llvm-19/lib/libLLVM.so.19.1": whole[:200]}), dynelf.ErrTruncated, "libLLVM.so.19.1", Options{Libraries: []string{"libvulkan_lvp.so"}}},
+		{"a file that VK_DRIVER_FILES names", edited(map[string]string{"opt/x.json": "{"}), ErrManifest, "opt/x.json", Options{Getenv: variable("VK_DRIVER_FILES", "/usr/share/vulkan/icd.d:/opt//x.json")}},
+		{"a file that VK_ADD_DRIVER_FILES names", edited(map[string]string{"opt/x.json": aPipe}), rootfs.ErrNotRegular, "opt/x.json", Options{Getenv: variable("VK_ADD_DRIVER_FILES", "/opt/x.json")}},
+		{"a file that __EGL_VENDOR_LIBRARY_FILENAMES names", edited(map[string]string{"opt/x.json": icd("libtext.so"), multiarch + "libtext.so": "text"}), dynelf.ErrNotELF, "libtext.so", Options{Getenv: variable("__EGL_VENDOR_LIBRARY_FILENAMES", "/opt/x.json")}},
+		{"all there is", map[string]string{multiarch + "libc.so.6": lib("libc.so.6"), "etc/OpenCL/vendors/x.icd": "libnone.so"}, ErrNoStack, "x.icd: libnone.so not found", Options{}},
 		{"truncated cache", edited(map[string]string{"etc/ld.so.cache": string(cache[:55])}), ldcache.ErrTruncated, "etc/ld.so.cache", Options{}},
 		{"corrupt cache", edited(map[string]string{"etc/ld.so.cache": "surely not a loader's cache"}), ldcache.ErrCorrupt, "etc/ld.so.cache", Options{}},
 		{"request", host(), ErrRequested, "libnothing.so.3", Options{Libraries: []string{"libnothing.so.3"}}},
@@ -56,6 +59,15 @@ func TestDiscoverErrors(t *testing.T) {
 				t.Errorf("error %q, hint %q", err, fault.Hint(err))
 			}
 		})
+	}
+}
+
+func variable(name, value string) func(string) string {
+	return func(n string) string {
+		if n == name {
+			return value
+		}
+		return ""
 	}
 }
 

@@ -216,16 +216,18 @@ func TestToleratedErrors(t *testing.T) {
 		multiarch + "libtext.so":           "not ELF",
 		"etc/openxr/1/active_runtime.json": "{",
 	}), Options{})
-	if len(s.Problems) != 4 || s.library("libGL.so.1") == nil || s.library("libtext.so") != nil {
-		t.Errorf("%q", s.Problems)
+	left := leftOutBesides(s)
+	if len(left) != 4 || len(s.Problems) != 0 || s.library("libGL.so.1") == nil || s.library("libtext.so") != nil {
+		t.Errorf("%q, %q", left, s.Problems)
 	}
 }
 
 func TestOpenCLErrors(t *testing.T) {
 	for _, text := range []string{"a\x00b", strings.Repeat("a", maxLine+1)} {
 		s := discover(t, edited(map[string]string{"etc/OpenCL/vendors/x.icd": text}), Options{})
-		if len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0], "OpenCL: ") || !strings.Contains(s.Problems[0], filepath.Join("vendors", "x.icd")) {
-			t.Errorf("%.10q: %q", text, s.Problems)
+		left := leftOutBesides(s)
+		if len(left) != 1 || !strings.HasPrefix(left[0], "OpenCL: ") || !strings.Contains(left[0], filepath.Join("vendors", "x.icd")) {
+			t.Errorf("%.10q: %q", text, left)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,9 @@ func parseManifest(data []byte, rule *configs.Manifests) ([]part, error) {
 	if err := json.Unmarshal(data, &top); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrManifest, err)
 	}
+	if err := checkRequired(top, rule); err != nil {
+		return nil, err
+	}
 	raw, many := top[rule.ListKey]
 	if rule.ListKey == "" || !many {
 		p, err := parsePart(top, rule, rule.Key, rule.NameKey)
@@ -68,6 +72,37 @@ func parseManifest(data []byte, rule *configs.Manifests) ([]part, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// checkRequired refuses what the loader would pass over.
+func checkRequired(top map[string]json.RawMessage, rule *configs.Manifests) error {
+	if rule.FormatVersion != "" {
+		const key = "file_format_version"
+		var version string
+		if err := stringAt(top, key, &version); err != nil {
+			return err
+		}
+		known, err := regexp.MatchString(rule.FormatVersion, version)
+		if err != nil {
+			return fmt.Errorf("format-version: %w", err)
+		}
+		if _, has := top[key]; !has {
+			return fmt.Errorf("%w: it has no %s", ErrManifest, key)
+		}
+		if !known {
+			return fmt.Errorf("%w: its loader does not know %s %q", ErrManifest, key, version)
+		}
+	}
+	for _, key := range rule.Required {
+		object, err := objectAt(top, key)
+		if err != nil {
+			return err
+		}
+		if _, has := object[key[len(key)-1]]; !has {
+			return fmt.Errorf("%w: it has no %s", ErrManifest, strings.Join(key, "."))
+		}
+	}
+	return nil
 }
 
 // parsePart reads what stands at the keys.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/ldso"
 )
@@ -29,24 +30,51 @@ func (d *discovery) manifests() error {
 			rule := &f.Manifests[j]
 			for _, file := range d.manifestFiles(rule) {
 				several, err := d.manifest(f.Name, rule, file)
-				if rule.BothSides && err != nil { // a loader does without a layer
-					d.leaveOut(f, err)
-					continue
-				}
-				if err = d.tolerate(f, err); err != nil {
+				if rule.BothSides && err != nil {
+					d.withoutLayer(f.Name, err)
+				} else if err := d.tolerate(f, err, d.named(rule, file)); err != nil {
 					return err
+				}
+				if err != nil && len(several) == 0 {
+					several = []*Manifest{{Kind: rule.Kind, Path: file, API: f.Name, Rule: rule, Skipped: err.Error()}}
 				}
 				for _, m := range several {
 					d.found = append(d.found, m)
 					d.any = d.any || m.Library != nil
+					if m.lacks && !rule.BothSides {
+						d.leaveOut(f, d.says(m))
+					}
 				}
-				if rule.First && len(several) > 0 {
+				if rule.First && len(several) > 0 { // whatever it is: a loader looks no further
 					break
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// withoutLayer tells of a layer that is left out. A program that does not ask for it misses nothing, so no launch tells.
+func (d *discovery) withoutLayer(api string, err error) {
+	d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", api, err))
+}
+
+// named says that a variable names the file itself: then the user is told what is wrong with it, and nothing is run.
+func (d *discovery) named(rule *configs.Manifests, file string) bool {
+	for _, name := range append(slices.Clone(rule.FilesEnvironment), rule.AddEnvironment) {
+		if slices.ContainsFunc(list(d.getenv(name)), func(p string) bool { return path.Clean(p) == file }) {
+			return true
+		}
+	}
+	return false
+}
+
+// says is what stands in a manifest's way.
+func (d *discovery) says(m *Manifest) string {
+	if m.Path == "" {
+		return m.Skipped
+	}
+	return fmt.Sprintf("host manifest %s: %s", d.outside(m.Path), m.Skipped)
 }
 
 // manifestFiles lists the files to read, in the order of the original loader, each once. Of a format that is nothing
@@ -215,7 +243,7 @@ func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (
 		if rule.First {
 			return nil, nil
 		}
-		m := &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: "there is no such file, or it is a link to nothing"}
+		m := &Manifest{Kind: rule.Kind, Path: file, API: api, Rule: rule, Skipped: "there is no such file, or it is a link to nothing", lacks: true}
 		return []*Manifest{m}, nil
 	}
 	if err != nil {
@@ -231,13 +259,15 @@ func (d *discovery) manifest(api string, rule *configs.Manifests, file string) (
 		why = "named in " + file
 	}
 	for _, m := range several {
-		if by := d.filteredBy(rule, file); by != "" && m.Skipped == "" {
-			m.Skipped = "left out by " + by
+		if by := d.filteredBy(rule, file); by != "" && (m.Skipped == "" || m.lacks) {
+			m.Skipped, m.lacks = "left out by "+by, false
 		}
 		if m.Skipped != "" {
 			continue
 		}
-		if err := d.manifestLibrary(m, why); err != nil {
+		if err := d.manifestLibrary(m, why); err != nil && rule.BothSides { // others in the file may be whole
+			d.withoutLayer(api, err)
+		} else if err != nil {
 			return several, err
 		}
 	}
@@ -288,7 +318,7 @@ func (d *discovery) understand(api string, rule *configs.Manifests, file string,
 }
 
 // place says what a loader opens for a manifest of a library_arch, or why nothing.
-func (d *discovery) place(m *Manifest, arch string) {
+func (d *discovery) place(m *Manifest, libraryArch string) {
 	bits := "32"
 	if d.arch.Class == elf.ELFCLASS64 {
 		bits = "64"
@@ -296,11 +326,11 @@ func (d *discovery) place(m *Manifest, arch string) {
 	m.Opens = m.LibraryPath
 	switch {
 	case m.LibraryPath == "":
-		m.Skipped = namesNone
-	case arch != "" && arch != bits:
-		m.Skipped = "for another architecture (library_arch " + arch + ")"
+		m.Skipped, m.lacks = namesNone, true
+	case libraryArch != "" && libraryArch != bits:
+		m.Skipped = "for another architecture (library_arch " + libraryArch + ")"
 	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens) && !m.Rule.Relative:
-		m.Skipped = "library_path is relative to the working directory"
+		m.Skipped, m.lacks = "library_path is relative to the working directory", true
 	case strings.Contains(m.Opens, "/") && !path.IsAbs(m.Opens):
 		m.Opens = path.Dir(m.Path) + "/" + m.Opens
 	}
@@ -324,13 +354,33 @@ func (d *discovery) library(m *Manifest) (file, how string, err error) {
 	if file, how, err = d.find(m.Opens); !errors.Is(err, ldso.ErrNotFound) {
 		return file, how, err
 	}
-	m.Skipped = m.Opens + " not found"
-	if path.IsAbs(m.Opens) {
-		if _, err := d.root.Stat(m.Opens); err == nil {
-			m.Skipped = m.Opens + " is for another architecture"
-		}
+	m.Skipped, m.lacks = m.Opens+" not found", true
+	st, err := d.root.Stat(m.Opens)
+	switch {
+	case path.IsAbs(m.Opens) && err == nil && !st.Mode.IsRegular():
+		m.Skipped = m.Opens + " is not a regular file"
+	case path.IsAbs(m.Opens) && err == nil, !m.Rule.BothSides && d.elsewhere(m.Opens):
+		m.Skipped, m.lacks = m.Opens+" is for another architecture", false
 	}
 	return "", "", nil
+}
+
+// elsewhere says that the host has a library of that name for the programs of another architecture.
+func (d *discovery) elsewhere(name string) bool {
+	if strings.Contains(name, "/") {
+		return false
+	}
+	if d.others == nil {
+		for _, a := range arch.All {
+			if s, err := ldso.New(d.root, a); err == nil && a != d.arch {
+				d.others = append(d.others, s)
+			}
+		}
+	}
+	return slices.ContainsFunc(d.others, func(s *ldso.Searcher) bool {
+		_, _, err := s.Find(name)
+		return err == nil
+	})
 }
 
 // OnlyCombines says of a manifest without a library that it is one all the same: a Vulkan layer that stands for others.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
@@ -18,7 +19,7 @@ func (d *discovery) frontEnds() error {
 	for _, f := range d.rules.Families {
 		for _, name := range f.FrontEnds {
 			l, err := d.addRoot(name, Use{API: f.Name, Role: RoleFrontEnd, Names: []string{name}}, fmt.Sprintf("front end of %s (%s)", f.Name, f.File))
-			if err = d.tolerate(&f, err); err != nil {
+			if err = d.tolerate(&f, err, true); err != nil {
 				return err
 			}
 			d.any = d.any || l != nil
@@ -27,27 +28,32 @@ func (d *discovery) frontEnds() error {
 	return nil
 }
 
-// tolerate turns what is wrong with a file into a problem that is told, unless the API is one that no host is without: who
-// starts a game need not hear of a damaged driver for OpenCL first. A file that may not be read is no fault of the host.
-func (d *discovery) tolerate(f *configs.Family, err error) error {
-	if errors.Is(err, fs.ErrPermission) { // drivers' own loaders pass over it
-		d.leaveOut(f, err)
+// tolerate turns what is wrong with a file into a word in Stack.LeftOut, where a loader would pass over the file. indispensable
+// says that none would: programs link with it, or the user names it. Even then one that may not be read is left out, and
+// one of an API that not every host has: who starts a game need not mend OpenCL first.
+func (d *discovery) tolerate(f *configs.Family, err error, indispensable bool) error {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if err == nil || len(f.Loaders) > 0 && !f.Optional {
-		return err
-	}
-	for _, known := range []error{ErrManifest, dynelf.ErrNotELF, dynelf.ErrTruncated, dynelf.ErrCorrupt, rootfs.ErrTooLarge} {
-		if errors.Is(err, known) {
-			d.leaveOut(f, err)
-			return nil
-		}
+	case errors.Is(err, fs.ErrPermission), isRefusal(err) && !(indispensable && required(f)):
+		d.leaveOut(f, err.Error())
+		return nil
 	}
 	return err
 }
 
-func (d *discovery) leaveOut(f *configs.Family, err error) {
-	d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", f.Name, err))
+// required says that an API is one that no host is without.
+func required(f *configs.Family) bool { return len(f.Loaders) > 0 && !f.Optional }
+
+// refusals are errors about a file itself. Others (the machine is short of memory, a disk fails) say nothing of it.
+var refusals = []error{ErrManifest, ErrUnusable, dynelf.ErrNotELF, dynelf.ErrTruncated, dynelf.ErrCorrupt, rootfs.ErrTooLarge,
+	rootfs.ErrNotRegular, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG}
+
+// leaveOut tells of a driver that is, once.
+func (d *discovery) leaveOut(f *configs.Family, why string) {
+	if text := fmt.Sprintf("%s: %s: left out", f.Name, why); !slices.Contains(d.leftOut, text) {
+		d.leftOut = append(d.leftOut, text)
+	}
 }
 
 // drivers finds what front ends open without a manifest: vendor libraries by name, modules by directory.
@@ -79,7 +85,7 @@ func (d *discovery) driverLibraries(f *configs.Family, rule configs.Libraries) e
 	for _, name := range names {
 		why := fmt.Sprintf("%s of %s, named %s (%s)", rule.Role, f.Name, rule.Match, f.File)
 		l, err := d.addRoot(name, Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver, Names: []string{name}}, why)
-		if err = d.tolerate(f, err); err != nil {
+		if err = d.tolerate(f, err, rule.Role == string(RoleFrontEnd)); err != nil {
 			return err
 		}
 		d.any = d.any || l != nil
@@ -103,7 +109,7 @@ func (d *discovery) modules(f *configs.Family, rule *configs.Modules) error {
 			}
 			use := Use{API: f.Name, Role: Role(rule.Role), Driver: rule.Driver, Module: rule, Names: []string{name}}
 			l, err := d.addRootFile(file, how, use, fmt.Sprintf("%s in %s%s", rule.Role, dir, by))
-			if err = d.tolerate(f, err); err != nil {
+			if err = d.tolerate(f, err, false); err != nil {
 				return err
 			}
 			d.any = d.any || l != nil

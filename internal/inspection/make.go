@@ -92,7 +92,7 @@ func (m *maker) arch() (*Arch, error) {
 		a.GPUs = append(a.GPUs, &Served{GPU: g.Index, APIs: m.served(g)})
 	}
 	a.Software = m.software()
-	more := m.Stack.Problems
+	more := slices.Concat(m.Stack.LeftOut, m.Stack.Problems)
 	if m.Plan != nil {
 		more = m.Plan.Warnings // which have them, too
 	}

@@ -9,7 +9,6 @@
 package rootfs
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,6 +20,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 const (
@@ -32,8 +33,12 @@ const (
 	maxPath = 4096
 )
 
-// ErrTooLarge is returned by ReadFile for a file above its limit.
-var ErrTooLarge = errors.New("file too large")
+var (
+	// ErrTooLarge is returned by ReadFile for a file above its limit.
+	ErrTooLarge = regular.ErrTooLarge
+	// ErrNotRegular is returned for a pipe, a device or a socket in a file's place.
+	ErrNotRegular = regular.ErrNotRegular
+)
 
 // Root is a file tree. Its methods may be called concurrently. The paths given are absolute paths inside; a relative
 // one counts from the root.

@@ -30,7 +30,7 @@ func (r *Root) OpenFile(p string) (*File, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		r.failed(err)
 		f.Close()
-		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: syscall.EINVAL}
+		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: ErrNotRegular}
 	}
 	if r.guest && isKernels(f) {
 		r.failed(nil)
@@ -84,7 +84,7 @@ func (r *Root) resolveAs(p string, typ uint32) (string, error) {
 	case n.is(unix.S_IFDIR):
 		err = syscall.EISDIR
 	default:
-		err = syscall.EINVAL
+		err = ErrNotRegular
 	}
 	return "", &fs.PathError{Op: "open", Path: r.outside(p), Err: err}
 }

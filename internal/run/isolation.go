@@ -48,12 +48,8 @@ func (o *Options) note(format string, args ...any) {
 }
 
 // inPlace specifies a launch without any mount.
-func inPlace(o *Options, built *build.Built) (*launch.Spec, error) {
+func inPlace(o *Options, built *build.Built, l *launchRecord) (*launch.Spec, error) {
 	if err := o.needsIsolation(); err != nil {
-		return nil, err
-	}
-	l, err := launchOf(built)
-	if err != nil {
 		return nil, err
 	}
 	l.move(built.Dir)

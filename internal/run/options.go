@@ -39,6 +39,7 @@ type Options struct {
 	Verbose  func(format string, args ...any) // nil: silent
 	Progress *os.File                         // a terminal that shows what takes long; nil: none
 	showing  bool
+	told     bool           // of drivers that are left out
 	held     *runtimes.Held // the runtime's file tree, unpacked
 }
 

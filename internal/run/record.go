@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -32,12 +33,14 @@ type launchRecord struct {
 	Environment map[string]string `json:"environment,omitempty"`
 	// Path is what the program's PATH gets at its end.
 	Path []string `json:"path,omitempty"`
+	// LeftOut are the host's drivers that the program does without.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // record puts it together; inPlace says that the launch is to be without isolation.
 func record(s *stages.Story, inPlace bool) (build.Record, error) {
 	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
-		Direct: directRuntime(s, inPlace)}
+		Direct: directRuntime(s, inPlace), LeftOut: s.LeftOut()}
 	var err error
 	if l.Top, err = tops(s.Tree, s.Plan.Mounts); err != nil {
 		return build.Record{}, err
@@ -48,6 +51,28 @@ func record(s *stages.Story, inPlace bool) (build.Record, error) {
 	}
 	inputs := append([]rootfs.Access(nil), s.Host.Trace()...)
 	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
+}
+
+// maxTold bounds what a launch tells of drivers, in lines.
+const maxTold = 8
+
+// tell warns of each driver that the host lists and the program does without, at every launch: what draws may be another than
+// the user has in mind, and slower.
+func (o *Options) tell(l *launchRecord) {
+	if o.told {
+		return // before isolation was found to be forbidden
+	}
+	o.told = true
+	o.Done()
+	for i, text := range l.LeftOut {
+		if i == maxTold {
+			text = fmt.Sprintf("%d more drivers are left out: capsule-run plan names them", len(l.LeftOut)-i)
+		}
+		fmt.Fprintf(os.Stderr, "capsule-run: warning: %s\n", fault.OneLine(text))
+		if i == maxTold {
+			break
+		}
+	}
 }
 
 // tops are a tree's top-level entries, with what /etc and /var have in them.

@@ -39,7 +39,12 @@ func start(o *Options, built *build.Built) (int, error) {
 	if o.Isolation == IsolationNone {
 		specify = inPlace // nothing is mounted: the build stands for /run/capsule
 	}
-	spec, err := specify(o, built)
+	l, err := launchOf(built)
+	if err != nil {
+		return 0, err
+	}
+	o.tell(l)
+	spec, err := specify(o, built, l)
 	if err != nil {
 		return 0, err
 	}
@@ -133,13 +138,10 @@ func Look(o *Options) (*stages.Story, error) {
 }
 
 // compose puts the new root together from the runtime's directories, the user's own and the plan's mounts.
-func compose(o *Options, built *build.Built) (*launch.Spec, error) {
-	l, err := launchOf(built)
-	if err != nil {
-		return nil, err
-	}
+func compose(o *Options, built *build.Built, l *launchRecord) (*launch.Spec, error) {
 	in := layout.Input{Top: l.Top, Host: layout.Gather(o.Environ, o.Cwd), Capsule: capsule.PlaceMounts(l.Mounts, built.Dir),
 		LdSoCache: built.Dir + "/" + build.LdSoCache, OwnFonts: layout.HasFonts(l.Top), OwnProc: o.UnsharePID}
+	var err error
 	if in.Binds, err = o.binds(); err != nil {
 		return nil, err
 	}

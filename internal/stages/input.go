@@ -122,7 +122,7 @@ func families(rules *configs.Rules) ([]capsule.Family, error) {
 }
 
 func (s *Side) host(w *Wishes, rules *configs.Rules) capsule.Host {
-	h := capsule.Host{Problems: slices.Concat(s.Stack.Problems, withoutShell(s.Tree.Root, s.Stack.Tools))}
+	h := capsule.Host{Problems: slices.Concat(s.Stack.LeftOut, s.Stack.Problems, withoutShell(s.Tree.Root, s.Stack.Tools))}
 	index := map[*hostlibs.Library]int{}
 	for i, l := range s.Stack.Libraries {
 		index[l] = i

@@ -49,6 +49,19 @@ type Side struct {
 	Stack *hostlibs.Stack
 }
 
+// LeftOut are the drivers that the host lists and no program can use, each in one line.
+func (s *Story) LeftOut() []string {
+	var out []string
+	for _, side := range s.Sides {
+		for _, text := range side.Stack.LeftOut {
+			if !slices.Contains(out, text) { // the file is damaged for each architecture
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
 // Close lets go of the trees.
 func (s *Story) Close() {
 	s.Host.Close()
