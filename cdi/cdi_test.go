@@ -2,6 +2,7 @@ package cdi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	oci "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	cdiapi "tags.cncf.io/container-device-interface/pkg/cdi"
 	specs "tags.cncf.io/container-device-interface/specs-go"
 
@@ -268,6 +270,94 @@ func TestListProblems(t *testing.T) {
 	if text, _ := json.Marshal(devices); string(text) != "[]" {
 		t.Errorf("%s", text)
 	}
+}
+
+// A directory may have anything in it. What is no file is not opened, and the rest is listed.
+func TestListWhateverIsThere(t *testing.T) {
+	dir, late := t.TempDir(), t.TempDir()
+	spec := func(kind, device string) string {
+		return `{"cdiVersion": "0.5.0", "kind": "` + kind + `", "devices": [{"name": "` + device + `", "containerEdits": {"deviceNodes": [{"path": "/dev/null"}]}}]}`
+	}
+	var many strings.Builder
+	for i := range 60000 {
+		fmt.Fprintf(&many, "a%d: b,", i)
+	}
+	for name, text := range map[string]string{
+		dir + "/good.json": spec("x.dev/gpu", "a"), dir + "/one.json": spec("x.dev/gpu", "twice"), dir + "/two.yaml": spec("x.dev/gpu", "twice"),
+		late + "/twice.json": spec("x.dev/gpu", "twice"), late + "/good.json": spec("x.dev/gpu", "b"), late + "/other.json": spec("y.dev/gpu", "a"),
+		dir + "/large.json": strings.Repeat(" ", maxSpec+1), dir + "/keys.yaml": "annotations: {" + many.String() + "}",
+		dir + "/aliases.yaml": "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n",
+		dir + "/deep.json":    strings.Repeat("[", maxEntries), dir + "/empty.json": "", dir + "/notes.txt": "no specification",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(unix.Mkfifo(dir+"/pipe.json", 0o644), unix.Mknod(dir+"/socket.yaml", unix.S_IFSOCK|0o644, 0),
+		os.Mkdir(dir+"/directory.json", 0o755), os.Symlink("pipe.json", dir+"/link.json"), os.Symlink("nowhere", dir+"/nothing.json"),
+		os.Symlink("link.yaml", dir+"/link.yaml"), unix.Mkfifo(dir+"/directory", 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	devices, problems, err := List([]string{dir, dir + "/none", late}, "x.dev/gpu")
+	if err != nil || len(devices) != 2 || devices[0].Name != "x.dev/gpu=a" || devices[1].Name != "x.dev/gpu=b" ||
+		!slices.Equal(devices[0].Nodes, []string{"/dev/null"}) || devices[1].File != late+"/good.json" {
+		t.Errorf("%+v, %v", devices, err)
+	}
+	for name, want := range map[string]string{"pipe.json": "not a regular file", "socket.yaml": "not a regular file", "link.json": "not a regular file",
+		"nothing.json": "no such file", "link.yaml": "too many levels", "large.json": "file too large", "keys.yaml": "file too large",
+		"aliases.yaml": "unmarshal", "deep.json": "CDI Spec", "empty.json": "CDI Spec", "two.yaml": "conflicting device"} {
+		at := slices.IndexFunc(problems, func(p string) bool { return strings.HasPrefix(p, dir+"/"+name+": ") })
+		if at < 0 || !strings.Contains(problems[at], want) || strings.Contains(problems[at], "/proc/") {
+			t.Errorf("no problem %s: %s in %q", name, want, problems)
+		}
+		if at >= 0 {
+			problems = slices.Delete(problems, at, at+1)
+		}
+	}
+	if len(problems) != 0 {
+		t.Errorf("more problems: %q", problems)
+	}
+	for _, dir := range []string{dir + "/directory", dir + "/good.json"} {
+		if devices, problems, err := List([]string{dir}, ""); err != nil || len(devices) != 0 || len(problems) != 1 || !strings.Contains(problems[0], dir) {
+			t.Errorf("%s: %v, %q, %v", dir, devices, problems, err)
+		}
+	}
+}
+
+// Ten thousand files are not all read.
+func TestListBounds(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 10000 {
+		if err := os.WriteFile(fmt.Sprintf("%s/%05d.json", dir, i), []byte("{}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, problems, err := List([]string{dir}, "")
+	if err != nil || len(problems) != maxFiles+1 || !strings.Contains(problems[maxFiles], "01024.json: not read: there are more than") {
+		t.Errorf("%d problems, %v: %q", len(problems), err, problems[len(problems)-1])
+	}
+}
+
+// FuzzSpecification: a specification with devices that have names, or an error in which our file does not show.
+func FuzzSpecification(f *testing.F) {
+	f.Add([]byte(`{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [{"name": "all", "containerEdits": {"env": ["A=b"]}}]}`))
+	f.Add([]byte("cdiVersion: 0.5.0\nkind: x.dev/gpu\ndevices:\n- name: a\n  containerEdits: &e\n    env: [A=b]\n- name: b\n  containerEdits: *e\n"))
+	f.Add([]byte("a: &a [x,x]\nb: &b [*a,*a]\n<<: *b\n? [a]\n: {<<: {}}\n"))
+	f.Add([]byte("annotations: !!binary aGk=\n---\n%YAML 1.1\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		spec, err := parse(text)
+		if (spec == nil) == (err == nil) || err != nil && strings.Contains(err.Error(), "/proc/self/fd") {
+			t.Fatalf("%v, %v", spec, err)
+		}
+		if err != nil {
+			return
+		}
+		for _, d := range spec.Devices {
+			if d.Name == "" || len(d.Name) > len(text) {
+				t.Fatalf("device %q", d.Name)
+			}
+		}
+	})
 }
 
 func must(s *specs.Spec, err error) *specs.Spec {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,11 +14,16 @@ import (
 	specs "tags.cncf.io/container-device-interface/specs-go"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 	"github.com/capsule-run/capsule-run/internal/replace"
 )
 
-// maxSpec is far above a specification for as many GPUs as a machine can have, in bytes.
-const maxSpec = 4 << 20
+// Bounds on a specification: far above one for as many GPUs as a machine can have. The YAML library takes 200 bytes of memory
+// for one of text, and compares each key of a mapping with all others: 60,000 take it seconds.
+const (
+	maxSpec    = 512 << 10 // bytes
+	maxEntries = 20_000
+)
 
 // ErrForeign says that a file is there already, and is not ours to replace.
 var ErrForeign = errors.New("is not a CDI specification for " + Kind)
@@ -81,28 +85,27 @@ func ours(file string) ([]byte, error) {
 	foreign := func(why string) error {
 		return fault.WithHint(fmt.Errorf("%s %w: %s", file, ErrForeign, why), "give --output another name, or remove the file")
 	}
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_NOCTTY, 0)
+	f, err := regular.Open(file, unix.O_NOFOLLOW)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, unix.ELOOP):
 		return nil, foreign("a symbolic link")
+	case errors.Is(err, regular.ErrNotRegular):
+		return nil, foreign("not a regular file")
 	case err != nil:
 		return nil, writeError(err)
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, foreign("not a regular file")
+	text, err := regular.All(f, maxSpec)
+	if errors.Is(err, regular.ErrTooLarge) {
+		return nil, foreign("too large")
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSpec+1))
 	if err != nil {
 		return nil, writeError(err)
 	}
-	if len(text) > maxSpec {
-		return nil, foreign("too large")
-	}
-	switch spec, err := cdiapi.ParseSpec(text); {
-	case err != nil || spec == nil:
+	switch spec, err := parse(text); {
+	case err != nil:
 		return nil, foreign("not understood")
 	case spec.Kind != Kind:
 		return nil, foreign(fmt.Sprintf("its kind is %q", spec.Kind))

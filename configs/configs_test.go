@@ -222,7 +222,7 @@ func TestSources(t *testing.T) {
 	if err := os.WriteFile(big, make([]byte, maxFile+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Sources(filepath.Dir(big)); err == nil || !strings.Contains(err.Error(), "big.toml: larger than") {
+	if _, err := Sources(filepath.Dir(big)); err == nil || !strings.Contains(err.Error(), "big.toml: file too large") {
 		t.Errorf("%v", err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/relr"
 	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // File names below an artefact directory; LibDir and ProxyDir are below an architecture's triplet there.
@@ -120,8 +121,11 @@ func linkStubs(a *capsule.Artefacts, dir string) error {
 	return nil
 }
 
+// maxRewritten bounds a library of which there is to be a copy, in bytes: LLVM's has some 150 MB.
+const maxRewritten = 1 << 29
+
 func rewrite(r capsule.Rewritten, dir string) error {
-	b, err := os.ReadFile(r.Source)
+	b, err := regular.Read(r.Source, maxRewritten)
 	if err != nil {
 		return fmt.Errorf("rewrite a host library: %w", err)
 	}

@@ -10,13 +10,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 const (
@@ -52,7 +52,7 @@ type state struct {
 
 // Read reads a state and the bundle that it names.
 func Read(r io.Reader) (*Container, error) {
-	text, err := bounded(r, maxState)
+	text, err := regular.Bounded(r, maxState)
 	if err != nil {
 		return nil, fault.WithHint(fmt.Errorf("read the container's state from standard input: %w", err), stateHint)
 	}
@@ -141,22 +141,13 @@ func (c *Container) Getenv(name string) (value string, ok bool) {
 
 // readFile reads a bundle's file. The bundle is the engine's own; a link or a pipe there is a mistake.
 func readFile(name string) ([]byte, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := regular.Open(name, unix.O_NOFOLLOW)
+	if errors.Is(err, regular.ErrNotRegular) {
+		return nil, fault.WithHint(err, HintConfig)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, fault.WithHint(fmt.Errorf("open %s: not a regular file", name), HintConfig)
-	}
-	return bounded(f, maxConfig)
-}
-
-func bounded(r io.Reader, limit int64) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("larger than %d bytes", limit)
-	}
-	return text, err
+	return regular.All(f, maxConfig)
 }

@@ -54,7 +54,7 @@ func TestReadRefuses(t *testing.T) {
 	for _, c := range []struct{ name, state, message string }{
 		{"nothing", "", "state"},
 		{"no JSON", "{", "state"},
-		{"too much", strings.Repeat(" ", maxState+1), "larger"},
+		{"too much", strings.Repeat(" ", maxState+1), "too large"},
 		{"relative bundle", state("b"), "absolute"},
 		{"negative process", `{"pid":-1,"bundle":"/"}`, "process"},
 		{"no bundle", state("/nonexistent"), "no such file"},

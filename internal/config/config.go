@@ -5,15 +5,12 @@ package config
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
-	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/tomlfile"
@@ -116,23 +113,6 @@ func keys(system bool) []string {
 		}
 	}
 	return names
-}
-
-// read returns the text of a regular file that was named explicitly. It does not wait for a pipe's writer.
-func read(name string) (string, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: not a regular file", name)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(text) > maxSize {
-		err = fmt.Errorf("%s: larger than %d bytes", name, maxSize)
-	}
-	return string(text), err
 }
 
 // below makes a path of a file absolute; base is the file's directory.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/capsule-run/capsule-run/internal/regular"
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
@@ -65,11 +66,11 @@ func Load(s Sources) (*Config, error) {
 		c.games(f, s.Game, home)
 	}
 	if s.Explicit != "" {
-		text, err := read(s.Explicit)
+		text, err := regular.Read(s.Explicit, maxSize)
 		if err != nil {
 			return nil, wrong(fmt.Errorf("read configuration: %w", err), "give --config the path of a TOML file")
 		}
-		f, err := parse(s.Explicit, text, false)
+		f, err := parse(s.Explicit, string(text), false)
 		if err != nil {
 			return nil, err
 		}

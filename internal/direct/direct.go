@@ -20,6 +20,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
@@ -76,7 +77,7 @@ func (r *Runtime) Command(argv, env []string, capsule string) ([]string, error) 
 // executed as it is.
 func (r *Runtime) wrap(program, name string, args, env []string, capsule string) ([]string, error) {
 	// Of no pipe is the writer waited for.
-	f, err := os.OpenFile(program, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := regular.Open(program, 0)
 	switch {
 	case errors.Is(err, fs.ErrPermission) && unix.Access(program, unix.X_OK) == nil:
 		// The kernel would start it, by the host's ld.so; the runtime's must read it.
@@ -200,7 +201,7 @@ func pathOf(env []string) string {
 
 // shebang reads the first line of a script as the kernel does (fs/binfmt_script.c): one argument at most.
 func shebang(program string) (script bool, interpreter, option string) {
-	f, err := os.OpenFile(program, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := regular.Open(program, 0)
 	if err != nil {
 		return false, "", ""
 	}

@@ -65,6 +65,8 @@ func problemHint(p string) string {
 		return "install the package that has it; the driver that needs it cannot be loaded"
 	case strings.Contains(p, "the host has no ") && strings.Contains(p, " driver for the kernel's "):
 		return "install the host's package with that driver (capsule-run inspect lists what each GPU has)"
+	case strings.HasSuffix(p, ": left out"):
+		return "install the package that the file belongs to again, or what it needs; a file that no package has may be removed"
 	case strings.Contains(p, "exports data"):
 		return "few programs do; --boundary API=driver leaves the runtime its own library, where it has one"
 	}

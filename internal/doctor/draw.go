@@ -13,6 +13,7 @@ import (
 	"github.com/capsule-run/capsule-run/cshim"
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // caches are variables that keep drivers from reusing on the second side what they compiled on the first, and from leaving it.
@@ -123,7 +124,7 @@ func (d *doctor) one(ctx context.Context, c *child, picture string, s *report.Sc
 		drawing.Output = lastLines(o.stderr)
 		return drawing
 	}
-	f, err := os.OpenFile(picture, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := regular.Open(picture, unix.O_NOFOLLOW)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // the API draws none
 		return drawing

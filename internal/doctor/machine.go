@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
@@ -39,7 +40,7 @@ func (d *doctor) lookAtMachine() {
 const maxText = 64 << 10
 
 func readSome(name string) []byte {
-	f, err := os.Open(name)
+	f, err := regular.Open(name, 0)
 	if err != nil {
 		return nil
 	}

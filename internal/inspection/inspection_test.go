@@ -36,7 +36,7 @@ func host(t *testing.T, lines ...string) *hostlibs.Stack {
 		case w[1] == "->":
 			err = os.Symlink(w[2], full)
 		case strings.HasSuffix(w[0], ".json"):
-			err = os.WriteFile(full, []byte(`{"ICD": {"library_path": "`+w[1]+`"}}`), 0o644)
+			err = os.WriteFile(full, []byte(`{"file_format_version": "1.0.0", "ICD": {"library_path": "`+w[1]+`", "api_version": "1.3.0"}}`), 0o644)
 		default:
 			b := elftest.Lib{Soname: w[1], Needed: w[2:], Exports: []string{"f_" + w[1]}, Versions: []string{"GLIBC_2.2.5", "GLIBC_2.41"}}.Bytes()
 			if strings.Contains(w[0], "libvulkan_radeon") {
@@ -168,11 +168,13 @@ func TestServed(t *testing.T) {
 }
 
 func TestProblemsAndPrint(t *testing.T) {
-	stack := host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1")...)
+	stack := host(t, append(glvnd, lib+"libGLX_mesa.so.0 libGLX_mesa.so.0 libnowhere.so.1",
+		lib+"libGLESv2.so.2 libGLESv2.so.2 libelsewhere.so.1")...)
 	stack.Problems = []string{"OpenCL: a file: left out", "OpenCL: \x1b[2J: left out"} // of a hostile name
 	r := report(t, stack, amdGPU, nvidiaGPU)
 	all := strings.Join(r.Problems, "\n")
-	for _, want := range []string{"x86_64: libnowhere.so.1, which libGLX_mesa.so.0 needs, is not on the host", "GPU 1: a note", "x86_64: OpenCL: a file: left out",
+	for _, want := range []string{"x86_64: libelsewhere.so.1, which libGLESv2.so.2 needs, is not on the host",
+		"libGLX_mesa.so.0 needs libnowhere.so.1, which the host does not have: left out", "GPU 1: a note", "x86_64: OpenCL: a file: left out",
 		"/dev/nvidia0 is missing: make it", "x86_64: GPU 1: the host has no GL driver for the kernel's nvidia"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)

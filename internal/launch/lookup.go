@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // defaultPath is what execvp(3) of glibc searches when PATH is not set (confstr, _CS_PATH).
@@ -82,7 +84,7 @@ func execError(name string, env []string, path string, err error) *Error {
 
 // needs says which interpreter the file at path asks for.
 func needs(path string) string {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, 0)
 	if err != nil {
 		return ""
 	}

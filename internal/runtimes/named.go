@@ -15,6 +15,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/inuse"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // validName: a word that is no path and no flag.
@@ -129,7 +130,7 @@ func (s *Store) entries() ([]Entry, error) {
 	}
 	var out []Entry
 	for _, d := range all {
-		text, err := os.ReadFile(filepath.Join(s.dir, "trees", d.Name(), "record.json"))
+		text, err := regular.Read(filepath.Join(s.dir, "trees", d.Name(), "record.json"), maxJSON)
 		if err != nil {
 			continue // a lock, or one that is being unpacked
 		}

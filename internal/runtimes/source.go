@@ -17,6 +17,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // source is what there is to unpack.
@@ -113,7 +114,7 @@ func archiveKey(path, tag string, info fs.FileInfo) string {
 
 // open opens the source's file, if it still is what it was. A pipe's writer is not waited for: it may have taken its place.
 func (s *source) open() (*os.File, error) {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := regular.Open(s.path, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func errChanged(path string) error {
 
 // checkArchive looks at the first bytes: an archive, or what is compressed like one.
 func checkArchive(path string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // as in open
+	f, err := regular.Open(path, 0) // as in open
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ const hintDocker = "save it as an OCI image: podman save --format oci-archive, s
 // isDockerArchive knows what docker save up to 24 writes, and podman save where no format is asked for, by the list of
 // images in it.
 func isDockerArchive(dir string) bool {
-	f, err := os.OpenFile(filepath.Join(dir, "manifest.json"), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := regular.Open(filepath.Join(dir, "manifest.json"), unix.O_NOFOLLOW)
 	if err != nil {
 		return false
 	}

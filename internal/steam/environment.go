@@ -1,14 +1,12 @@
 package steam
 
 import (
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // single and plural are variables with a path, or with several between colons, that a tool is to show to the game. The older
@@ -136,7 +134,7 @@ func Find(getenv func(string) string, names ...string) string {
 
 // folders are the library folders that the client's list names. One that cannot be read has none: it is the client's.
 func folders(name string) []string {
-	text, err := readFile(name)
+	text, err := regular.Read(name, maxFile)
 	if err != nil {
 		return nil
 	}
@@ -156,19 +154,3 @@ func folders(name string) []string {
 
 // maxFile bounds what is read of a file, in bytes.
 const maxFile = 1 << 20
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe's writer is not waited for
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", name)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s: larger than %d bytes", name, maxFile)
-	}
-	return text, err
-}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // Name of the tool: its directory's, and what the client knows it by.
@@ -178,7 +179,7 @@ func ours(tool string) ([]string, error) {
 		}
 		names = append(names, e.Name())
 	}
-	text, err := readFile(filepath.Join(tool, wrapperFile))
+	text, err := regular.Read(filepath.Join(tool, wrapperFile), maxFile)
 	if err != nil || !bytes.Contains(text, []byte(mark)) {
 		return nil, foreign
 	}

@@ -16,7 +16,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -26,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // Whose file it is.
@@ -64,11 +64,7 @@ func Read(name string, whose Whose, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s: larger than %d bytes", name, limit)
-	}
-	return text, err
+	return regular.All(f, limit)
 }
 
 // Check is the question alone, for a file or a directory.
@@ -246,7 +242,7 @@ func (w *walk) step(dir int, part string) error {
 func (w *walk) open() (*os.File, error) {
 	name := w.at.Name()
 	if w.kind != unix.S_IFREG {
-		return nil, fmt.Errorf("%s: not a regular file", name)
+		return nil, fmt.Errorf("%s: %w", name, regular.ErrNotRegular)
 	}
 	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(w.up.Fd()), path.Base(name), flags, 0)
@@ -259,7 +255,7 @@ func (w *walk) open() (*os.File, error) {
 		err = w.rule.lookIn(w.up, f)
 	}
 	if err == nil && kind != unix.S_IFREG {
-		err = fmt.Errorf("%s: not a regular file", name)
+		err = fmt.Errorf("%s: %w", name, regular.ErrNotRegular)
 	}
 	if err != nil {
 		f.Close()

@@ -86,7 +86,7 @@ func TestRead(t *testing.T) {
 		{"a link to itself", func(a string) error { return os.Symlink("link", a+"/link") }, "link", "symbolic links", "symbolic links"},
 		{"a directory", func(string) error { return nil }, "b", "not a regular file", "not a regular file"},
 		{"a pipe", func(a string) error { return unix.Mkfifo(a+"/pipe", 0o600) }, "pipe", "not a regular file", "not a regular file"},
-		{"too large", func(a string) error { return os.Truncate(a+"/b/file", 101) }, "", "larger than 100 bytes", "larger than 100 bytes"},
+		{"too large", func(a string) error { return os.Truncate(a+"/b/file", 101) }, "", "file too large (limit 100 bytes)", "file too large (limit 100 bytes)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := tree(t)
