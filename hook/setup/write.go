@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/regular"
 	"github.com/capsule-run/capsule-run/internal/replace"

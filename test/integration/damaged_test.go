@@ -196,3 +196,27 @@ func TestAllDriversOfAnAPIDamaged(t *testing.T) {
 		})
 	}
 }
+
+// The hook does the same: the container has the others, and the log says at each start which it has not.
+func TestHookDamagedDrivers(t *testing.T) {
+	needsRoot(t, "runc")
+	host, says := damagedHost(t)
+	out, err := trees.Enter(t.Context(), host, "", nil, "vulkaninfo", "--summary").Output()
+	must(t, err)
+	want := devices(string(out))
+	cache := shared(t)
+	b := newBundle(t, "runc", writableRoot(t, trees.Tree(t, "runtime11")), "sh", "-c", "vulkaninfo --summary 2>/dev/null")
+	b.hook("createRuntime", hookConfig(t, host), "--gpu=all").withCache(cache)
+	for start := range 2 { // the second from the cache
+		if got := devices(b.ok().stdout); !slices.Equal(got, want) || len(got) == 0 {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		log := readFile(t, cache+"/hook.log")
+		if n := strings.Count(log, "createRuntime: warning: container "); n != 9*(start+1) {
+			t.Errorf("start %d: %d warnings\n%s", start, n, log)
+		}
+		if !strings.Contains(log, says[0]) || !strings.Contains(log, "2 more drivers are left out") {
+			t.Errorf("start %d: not told\n%s", start, log)
+		}
+	}
+}
