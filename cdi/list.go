@@ -111,6 +111,8 @@ func (l *listing) file(file string, priority int) error {
 	text, err := regular.Read(file, maxSpec)
 	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
 		err = cause.Err // the file is named already
+	} else if errors.Is(err, regular.ErrNotRegular) {
+		err = regular.ErrNotRegular
 	}
 	l.text += len(text)
 	if err != nil {

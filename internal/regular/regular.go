@@ -26,14 +26,14 @@ func Open(name string, flags int) (*os.File, error) {
 	// Without O_NONBLOCK a pipe's writer is waited for, and a device may be. O_NOCTTY: a terminal would become this process's.
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|flags, 0)
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) { // a socket; a device that nothing is behind
-		return nil, &os.PathError{Op: "open", Path: name, Err: ErrNotRegular}
+		return nil, fmt.Errorf("%s: %w", name, ErrNotRegular)
 	}
 	if err != nil {
 		return nil, err
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = &os.PathError{Op: "open", Path: name, Err: ErrNotRegular}
+		err = fmt.Errorf("%s: %w", name, ErrNotRegular)
 	}
 	if err != nil {
 		f.Close()
