@@ -338,7 +338,8 @@ func TestListBounds(t *testing.T) {
 	}
 }
 
-// FuzzSpecification: a specification with devices that have names, or an error in which our file does not show.
+// FuzzSpecification: a specification with devices that have names, or an error in which our file
+// does not show.
 func FuzzSpecification(f *testing.F) {
 	f.Add([]byte(`{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [{"name": "all", "containerEdits": {"env": ["A=b"]}}]}`))
 	f.Add([]byte("cdiVersion: 0.5.0\nkind: x.dev/gpu\ndevices:\n- name: a\n  containerEdits: &e\n    env: [A=b]\n- name: b\n  containerEdits: *e\n"))

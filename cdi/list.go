@@ -16,7 +16,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
-// Bounds on what is read of the directories, which have a few files. maxNames is of one directory, the others are of all.
+// Bounds on what is read of the directories, which have a few files. maxNames is of one directory,
+// the others are of all.
 const (
 	maxNames = 1 << 16
 	maxFiles = 1024
@@ -62,7 +63,8 @@ type listing struct {
 	files, text int
 }
 
-// directory reads the specifications of one directory; one that is not there has none. An error ends the search.
+// directory reads the specifications of one directory; one that is not there has none. An error
+// ends the search.
 func (l *listing) directory(dir string, priority int) error {
 	names, err := specifications(dir)
 	if err != nil {
@@ -140,8 +142,9 @@ func (l *listing) file(file string, priority int) error {
 	return nil
 }
 
-// parse has the CDI project's own reader look at a specification's text: form, version, names and edits. It takes a file's
-// name, so the text that was read is given one of its own: what is at the file's name may have changed.
+// parse has the CDI project's own reader look at a specification's text: form, version, names and
+// edits. It takes a file's name, so the text that was read is given one of its own: what is at the
+// file's name may have changed.
 func parse(text []byte) (*cdiapi.Spec, error) {
 	entries := 0
 	for _, c := range text {

@@ -18,8 +18,9 @@ import (
 	"github.com/capsule-run/capsule-run/internal/replace"
 )
 
-// Bounds on a specification: far above one for as many GPUs as a machine can have. The YAML library takes 200 bytes of memory
-// for one of text, and compares each key of a mapping with all others: 60,000 take it seconds.
+// Bounds on a specification: far above one for as many GPUs as a machine can have. The YAML library
+// takes 200 bytes of memory for one of text, and compares each key of a mapping with all others:
+// 60,000 take it seconds.
 const (
 	maxSpec    = 512 << 10 // bytes
 	maxEntries = 20_000

@@ -110,8 +110,8 @@ type Manifests struct {
 	First     bool     `toml:"first"`
 	// Key leads to the library's path in the JSON.
 	Key []string `toml:"key"`
-	// FormatVersion is a regular expression (package regexp) for the string file_format_version, and Required are paths of
-	// further keys: a loader passes over a file without them.
+	// FormatVersion is a regular expression (package regexp) for the string file_format_version,
+	// and Required are paths of further keys: a loader passes over a file without them.
 	FormatVersion string     `toml:"format-version"`
 	Required      [][]string `toml:"required"`
 	// BothSides marks what programs see the host's and the runtime's of together (layers), where of drivers they see the

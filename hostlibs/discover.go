@@ -16,15 +16,16 @@ import (
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
-// Discover finds the stack of one architecture. A front end or driver that is not there is no error. A driver that is
-// there and cannot be loaded is left out, with a word in LeftOut, as its loader would pass over it. A damaged front end is an
-// error, and so is what the user asks for by name: the error names the file and has a hint (fault.Hint). A host without
-// any is ErrNoStack.
+// Discover finds the stack of one architecture. A front end or driver that is not there is no
+// error. A driver that is there and cannot be loaded is left out, with a word in LeftOut, as its
+// loader would pass over it. A damaged front end is an error, and so is what the user asks for by
+// name: the error names the file and has a hint (fault.Hint). A host without any is ErrNoStack.
 func Discover(root *rootfs.Root, a *arch.Arch, o Options) (*Stack, error) {
 	unusable := map[fileID]error{}
 	for {
-		// That a driver cannot be loaded shows last of all. It is then as if it had never been found: what it needs or opens is
-		// no part of the stack, and nothing is searched by its DT_RPATH.
+		// That a driver cannot be loaded shows last of all. It is then as if it had never been
+		// found: what it needs or opens is no part of the stack, and nothing is searched by its
+		// DT_RPATH.
 		d, err := newDiscovery(root, a, o)
 		if err != nil {
 			return nil, err

@@ -86,8 +86,8 @@ type Stack struct {
 	Programs  []Program
 	Tools     []*Tool
 	Settings  []Settings
-	// LeftOut are the drivers that the host lists and no loader could use, each in one line: damaged, without a library that
-	// they need, or not for this user to read.
+	// LeftOut are the drivers that the host lists and no loader could use, each in one line:
+	// damaged, without a library that they need, or not for this user to read.
 	LeftOut []string
 	// Problems are other files that were left out, and what is done without them, each in one line.
 	Problems []string

@@ -28,7 +28,8 @@ func icd(path string) string {
 	return fmt.Sprintf(`{"file_format_version": "1.0.0", "ICD": {"library_path": %q, "api_version": "1.3.0"}}`, path)
 }
 
-// host is a small Debian: files by path; "-> x" makes a link, "= x" a hard link, and there are more words for what is no file.
+// host is a small Debian: files by path; "-> x" makes a link, "= x" a hard link, and there are more
+// words for what is no file.
 func host() map[string]string {
 	f := map[string]string{
 		"lib": "-> usr/lib", "lib64": "-> usr/lib64",
@@ -387,15 +388,4 @@ func TestDiscoverNixOS(t *testing.T) {
 			t.Errorf("%s: %+v", name, l)
 		}
 	}
-}
-
-// leftOutBesides are the drivers left out but for the two that host has always something wrong with.
-func leftOutBesides(s *Stack) (out []string) {
-	for _, text := range s.LeftOut {
-		if strings.Contains(text, "icd.d/none.json: libvulkan_none.so not found") || strings.Contains(text, "icd.d/empty.json: names no library") {
-			continue
-		}
-		out = append(out, text)
-	}
-	return out
 }

@@ -54,29 +54,6 @@ func (d *discovery) manifests() error {
 	return nil
 }
 
-// withoutLayer tells of a layer that is left out. A program that does not ask for it misses nothing, so no launch tells.
-func (d *discovery) withoutLayer(api string, err error) {
-	d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", api, err))
-}
-
-// named says that a variable names the file itself: then the user is told what is wrong with it, and nothing is run.
-func (d *discovery) named(rule *configs.Manifests, file string) bool {
-	for _, name := range append(slices.Clone(rule.FilesEnvironment), rule.AddEnvironment) {
-		if slices.ContainsFunc(list(d.getenv(name)), func(p string) bool { return path.Clean(p) == file }) {
-			return true
-		}
-	}
-	return false
-}
-
-// says is what stands in a manifest's way.
-func (d *discovery) says(m *Manifest) string {
-	if m.Path == "" {
-		return m.Skipped
-	}
-	return fmt.Sprintf("host manifest %s: %s", d.outside(m.Path), m.Skipped)
-}
-
 // manifestFiles lists the files to read, in the order of the original loader, each once. Of a format that is nothing
 // but a library's name, a variable may hold such a name in place of a file's.
 func (d *discovery) manifestFiles(rule *configs.Manifests) []string {

@@ -28,9 +28,10 @@ func (d *discovery) frontEnds() error {
 	return nil
 }
 
-// tolerate turns what is wrong with a file into a word in Stack.LeftOut, where a loader would pass over the file. indispensable
-// says that none would: programs link with it, or the user names it. Even then one that may not be read is left out, and
-// one of an API that not every host has: who starts a game need not mend OpenCL first.
+// tolerate turns what is wrong with a file into a word in Stack.LeftOut, where a loader would pass
+// over the file. indispensable says that none would: programs link with it, or the user names it.
+// Even then one that may not be read is left out, and one of an API that not every host has: who
+// starts a game need not mend OpenCL first.
 func (d *discovery) tolerate(f *configs.Family, err error, indispensable bool) error {
 	switch {
 	case err == nil:
@@ -45,7 +46,8 @@ func (d *discovery) tolerate(f *configs.Family, err error, indispensable bool) e
 // required says that an API is one that no host is without.
 func required(f *configs.Family) bool { return len(f.Loaders) > 0 && !f.Optional }
 
-// refusals are errors about a file itself. Others (the machine is short of memory, a disk fails) say nothing of it.
+// refusals are errors about a file itself. Others (the machine is short of memory, a disk fails)
+// say nothing of it.
 var refusals = []error{ErrManifest, ErrUnusable, dynelf.ErrNotELF, dynelf.ErrTruncated, dynelf.ErrCorrupt, rootfs.ErrTooLarge,
 	rootfs.ErrNotRegular, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG}
 

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 
 	"github.com/capsule-run/capsule-run/configs"
 )
 
-// findUnusable notes the drivers that ld.so would refuse: they are damaged, or something is that they need, or that is not on
-// the host. What programs link with, or the user asks for, is no driver among others: there damage is an error.
+// findUnusable notes the drivers that ld.so would refuse: they are damaged, or something is that
+// they need, or that is not on the host. What programs link with, or the user asks for, is no
+// driver among others: there damage is an error.
 func (d *discovery) findUnusable() error {
 	for _, l := range d.roots {
 		if l.Role == RoleOpened {
@@ -36,8 +38,8 @@ func (d *discovery) findUnusable() error {
 	return nil
 }
 
-// refused says why ld.so would not load a library, and for which of those that it needs; lacking says that what is missing
-// counts.
+// refused says why ld.so would not load a library, and for which of those that it needs; lacking
+// says that what is missing counts.
 func (d *discovery) refused(l *Library, lacking bool, seen map[*Library]bool) (by *Library, why error) {
 	if seen[l] || d.private(l) {
 		return nil, nil
@@ -64,7 +66,8 @@ func (d *discovery) refused(l *Library, lacking bool, seen map[*Library]bool) (b
 	return nil, nil
 }
 
-// dispensable says that programs go on without a library: it is a driver, or of an API that not every host has.
+// dispensable says that programs go on without a library: it is a driver, or of an API that not
+// every host has.
 func (d *discovery) dispensable(l *Library) bool {
 	if l.Role == RoleRequested || len(l.Uses) == 0 {
 		return false
@@ -88,4 +91,29 @@ func (d *discovery) isUnusable(file string) error {
 // isRefusal says that an error is about a file that a loader passes over.
 func isRefusal(err error) bool {
 	return slices.ContainsFunc(refusals, func(known error) bool { return errors.Is(err, known) })
+}
+
+// withoutLayer tells of a layer that is left out. A program that does not ask for it misses
+// nothing, so no launch tells.
+func (d *discovery) withoutLayer(api string, err error) {
+	d.problems = append(d.problems, fmt.Sprintf("%s: %v: left out", api, err))
+}
+
+// named says that a variable names the file itself: then the user is told what is wrong with it,
+// and nothing is run.
+func (d *discovery) named(rule *configs.Manifests, file string) bool {
+	for _, name := range append(slices.Clone(rule.FilesEnvironment), rule.AddEnvironment) {
+		if slices.ContainsFunc(list(d.getenv(name)), func(p string) bool { return path.Clean(p) == file }) {
+			return true
+		}
+	}
+	return false
+}
+
+// says is what stands in a manifest's way.
+func (d *discovery) says(m *Manifest) string {
+	if m.Path == "" {
+		return m.Skipped
+	}
+	return fmt.Sprintf("host manifest %s: %s", d.outside(m.Path), m.Skipped)
 }

@@ -1,8 +1,10 @@
-// Package regular reads small files that others have put there: configuration, lists, specifications. It exists because
-// a name may stand for something else than a file: opening a pipe waits for its writer, opening a device may do something,
-// and either may have no end. What is opened here is a regular file, and what is read of it has a bound.
+// Package regular reads small files that others have put there: configuration, lists,
+// specifications. It exists because a name may stand for something else than a file: opening a pipe
+// waits for its writer, opening a device may do something, and either may have no end. What is
+// opened here is a regular file, and what is read of it has a bound.
 //
-// It follows links, unless the caller says otherwise, and does not ask whose a file is: package trust does.
+// It follows links, unless the caller says otherwise, and does not ask whose a file is: package
+// trust does.
 package regular
 
 import (
@@ -23,7 +25,8 @@ var (
 
 // Open opens a regular file for reading. flags are further ones of open(2), such as O_NOFOLLOW.
 func Open(name string, flags int) (*os.File, error) {
-	// Without O_NONBLOCK a pipe's writer is waited for, and a device may be. O_NOCTTY: a terminal would become this process's.
+	// Without O_NONBLOCK a pipe's writer is waited for, and a device may be. O_NOCTTY: a terminal
+	// would become this process's.
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|flags, 0)
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) { // a socket; a device that nothing is behind
 		return nil, fmt.Errorf("%s: %w", name, ErrNotRegular)

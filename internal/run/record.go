@@ -56,8 +56,8 @@ func record(s *stages.Story, inPlace bool) (build.Record, error) {
 // maxTold bounds what a launch tells of drivers, in lines.
 const maxTold = 8
 
-// tell warns of each driver that the host lists and the program does without, at every launch: what draws may be another than
-// the user has in mind, and slower.
+// tell warns of each driver that the host lists and the program does without, at every launch: what
+// draws may be another than the user has in mind, and slower.
 func (o *Options) tell(l *launchRecord) {
 	if o.told {
 		return // before isolation was found to be forbidden

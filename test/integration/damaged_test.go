@@ -71,7 +71,8 @@ func devices(out string) []string {
 	return found
 }
 
-// A driver that the loaders pass over natively is passed over here, with a line that says so, and the devices are the same.
+// A driver that the loaders pass over natively is passed over here, with a line that says so, and
+// the devices are the same.
 func TestDamagedDrivers(t *testing.T) {
 	host, says := damagedHost(t)
 	dir, bind := probes(t)
@@ -163,7 +164,8 @@ func toldOrder(t *testing.T, l launch, says []string) []string {
 	return out
 }
 
-// Where every driver of an API is damaged all is as on a host without one, and each is told; the other APIs are there.
+// Where every driver of an API is damaged all is as on a host without one, and each is told; the
+// other APIs are there.
 func TestAllDriversOfAnAPIDamaged(t *testing.T) {
 	host, none := copyOf(t, "host13"), copyOf(t, "host13")
 	files, err := filepath.Glob(host + "/usr/share/vulkan/icd.d/*.json")
@@ -197,7 +199,8 @@ func TestAllDriversOfAnAPIDamaged(t *testing.T) {
 	}
 }
 
-// The hook does the same: the container has the others, and the log says at each start which it has not.
+// The hook does the same: the container has the others, and the log says at each start which it has
+// not.
 func TestHookDamagedDrivers(t *testing.T) {
 	needsRoot(t, "runc")
 	host, says := damagedHost(t)
