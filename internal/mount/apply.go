@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
 // Apply builds the root that ops describe and moves the calling process into it, with "/" as working directory. The
@@ -129,7 +131,7 @@ func (b *builder) do(op Op) error {
 	case File:
 		return b.file(op)
 	case Seal:
-		fd, err := openIn(b.root, op.Target, unix.O_PATH)
+		fd, err := inroot.Open(b.root, op.Target, 0)
 		if err != nil {
 			return fail("open target", err)
 		}
@@ -149,7 +151,7 @@ func (b *builder) mountTmpfs(op Op) error {
 	if err := b.calls.tmpfs(dir, op.mode()); err != nil {
 		return fail("mount tmpfs", err)
 	}
-	top, err := openIn(b.root, op.Target, unix.O_PATH|unix.O_DIRECTORY)
+	top, err := inroot.Open(b.root, op.Target, unix.O_DIRECTORY)
 	if err != nil {
 		return fail("open the mounted tmpfs", err)
 	}
@@ -168,7 +170,7 @@ func (b *builder) mountProc(op Op) error {
 }
 
 func (b *builder) bind(op Op) error {
-	src, err := openIn(b.old, op.Source, unix.O_PATH)
+	src, err := inroot.Open(b.old, op.Source, 0)
 	if err != nil {
 		if op.Optional && missing(err) {
 			return nil

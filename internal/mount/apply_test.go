@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,7 +148,7 @@ func TestHostSeesNothing(t *testing.T) {
 		host, err := os.ReadFile(d + "/before")
 		must(t, err)
 		// The parent process, in the host's namespace, is asked through its own /proc entry.
-		parent, err := os.Open("/proc/" + itoa(os.Getppid()) + "/mountinfo")
+		parent, err := os.Open(fmt.Sprintf("/proc/%d/mountinfo", os.Getppid()))
 		must(t, err)
 		must(t, Apply([]Op{
 			{Kind: Bind, Source: d, Target: d, Recursive: true},

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
 // A test that applies a list needs a process of its own, whose root it may exchange. inside runs the calling test again
@@ -41,7 +43,7 @@ func inside(t *testing.T, prepare func(dir string), body func(c testCase, dir st
 			os.Exit(exitOf(t))
 		}
 		unix.Umask(0)
-		noOpenat2.Store(apis[api] == Old) // a kernel without the one has no other either
+		inroot.NoOpenat2.Store(apis[api] == Old) // a kernel without the one has no other either
 		body(testCase{user: who != "root", api: apis[api]}, dir)
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
 // errNotOurs is a target that would have to be created on a file system that is not ours.
@@ -48,13 +50,12 @@ func (b *builder) isOurs(fd int) (bool, error) {
 // dir opens the directory target, making it and its parents where they are missing. The caller closes it.
 func (b *builder) dir(target string, mode uint32) (int, error) {
 	target = path.Clean(target)
-	const flags = unix.O_PATH | unix.O_DIRECTORY
 	// From the full path upwards to what exists; links in that part are followed inside the new root.
 	have, rest := target, []string(nil)
 	var fd int
 	for {
 		var err error
-		if fd, err = openIn(b.root, have, flags); err == nil {
+		if fd, err = inroot.Open(b.root, have, unix.O_DIRECTORY); err == nil {
 			break
 		}
 		if err != unix.ENOENT || have == "/" {
@@ -88,7 +89,7 @@ func (b *builder) dir(target string, mode uint32) (int, error) {
 			unix.Close(fd)
 			return -1, fail("make directory", err)
 		}
-		next, err := unix.Openat(fd, rest[i], flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		next, err := unix.Openat(fd, rest[i], unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		unix.Close(fd)
 		if err != nil {
 			return -1, fail("open "+have, err)
@@ -147,7 +148,7 @@ func (b *builder) target(target string, isDir bool) (int, error) {
 			return fd, fail("create target", err)
 		}
 	}
-	fd, err := openIn(b.root, target, unix.O_PATH)
+	fd, err := inroot.Open(b.root, target, 0)
 	if err == unix.ENOENT {
 		if own {
 			err = fmt.Errorf("%s is a symbolic link that leads nowhere", target)

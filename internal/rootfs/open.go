@@ -7,35 +7,47 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync/atomic"
+	"strconv"
+	"sync"
 	"syscall"
 
-	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
-// OpenFile opens a regular file for reading.
+// OpenFile opens a regular file for reading. Opening can be an act (of a device, or a pipe whose
+// writer waits), and what was a file may be another thing by now: so the name alone is opened
+// first, and the file behind it when it is known to be one.
 func (r *Root) OpenFile(p string) (*File, error) {
 	canonical, err := r.resolveAs(p, unix.S_IFREG)
 	if err != nil {
 		return nil, err
 	}
-	// O_NONBLOCK: if the file has become a pipe by now, opening it must not wait for a writer.
-	f, err := r.open(canonical, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	found, err := r.open(canonical, unix.O_PATH)
 	if err != nil {
 		r.failed(err)
 		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	defer found.Close()
+	var st, opened unix.Stat_t
+	if err := unix.Fstat(int(found.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		r.failed(err)
+		return nil, &fs.PathError{Op: "open", Path: found.Name(), Err: syscall.EINVAL}
+	}
+	if r.guest && isKernels(found) {
+		r.failed(nil)
+		return nil, &fs.PathError{Op: "open", Path: found.Name(), Err: errKernels}
+	}
+	f, err := r.reopen(found, canonical)
+	if err != nil {
+		r.failed(err)
+		return nil, err
+	}
+	if err := unix.Fstat(int(f.Fd()), &opened); err != nil || opened.Dev != st.Dev || opened.Ino != st.Ino {
 		r.failed(err)
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: ErrNotRegular}
-	}
-	if r.guest && isKernels(f) {
-		r.failed(nil)
-		f.Close()
-		return nil, &fs.PathError{Op: "open", Path: f.Name(), Err: errKernels}
 	}
 	if !r.isStill(canonical, &st) {
 		r.unsure.Store(true)
@@ -62,7 +74,7 @@ func (r *Root) OpenPath(p string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.open(canonical, unix.O_PATH|unix.O_NOFOLLOW)
+	return r.open(canonical, unix.O_PATH)
 }
 
 // resolveAs resolves a path that must be of a type (S_IFREG or S_IFDIR), and records it.
@@ -89,38 +101,48 @@ func (r *Root) resolveAs(p string, typ uint32) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: r.outside(p), Err: err}
 }
 
-// resolve keeps the kernel inside the root, and from following a link that we have not seen.
-const resolve = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
-
-// noOpenat2 is set once the kernel (before 5.6) or a seccomp filter has refused openat2.
-var noOpenat2 atomic.Bool
-
-// open opens a canonical path; the kernel makes sure that it still is one.
+// open opens a canonical path; no link that it has by now is followed.
 func (r *Root) open(canonical string, flags int) (*os.File, error) {
-	rel, name := r.relative(canonical), r.HostPath(canonical)
-	if !noOpenat2.Load() {
-		fd, err := unix.Openat2(int(r.fd.Fd()), rel, &unix.OpenHow{
-			Flags:   uint64(flags | unix.O_CLOEXEC),
-			Resolve: resolve,
-		})
-		if err == nil {
-			return os.NewFile(uintptr(fd), name), nil
-		}
-		if err != unix.ENOSYS && err != unix.EPERM {
-			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
-		}
-		noOpenat2.Store(true)
-	}
-	h, err := pathrs.OpenatInRoot(r.fd, rel)
+	name := r.HostPath(canonical)
+	fd, err := inroot.OpenPlain(int(r.fd.Fd()), r.relative(canonical), flags)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	defer h.Close()
-	f, err := pathrs.Reopen(h, flags|unix.O_CLOEXEC)
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// descriptors is the directory of this process's descriptors in /proc, as links by which the kernel
+// opens the same file anew. What is mounted over /proc cannot stand in for it.
+var descriptors = sync.OnceValues(func() (*os.File, error) {
+	const name = "/proc/self/fd"
+	fd, err := unix.Open(name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return f, nil
+	dir := os.NewFile(uintptr(fd), name)
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		dir.Close()
+		return nil, fmt.Errorf("%s is of no proc file system", name)
+	}
+	return dir, nil
+})
+
+// reopen opens the file behind an O_PATH descriptor, whatever its name leads to by now.
+func (r *Root) reopen(found *os.File, canonical string) (*os.File, error) {
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC // a lease on the file is not waited for
+	dir, err := descriptors()
+	if err != nil && !r.guest { // in a chroot without /proc a tree of our own is opened by name
+		return r.open(canonical, flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Openat(int(dir.Fd()), strconv.Itoa(int(found.Fd())), flags, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: found.Name(), Err: err}
+	}
+	return os.NewFile(uintptr(fd), found.Name()), nil
 }
 
 // ReadFile returns the content of a regular file of at most limit bytes; above that the error is ErrTooLarge.

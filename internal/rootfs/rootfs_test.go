@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
 // makeTree makes a tree out of lines "path" (an empty file), "path/" (a directory), "path = content" and
@@ -129,8 +131,8 @@ func TestOpenAfterReplacement(t *testing.T) {
 		t.Run(fmt.Sprintf("without openat2 %v", fallback), func(t *testing.T) {
 			dir := makeTree(t, "a/secret = public")
 			r := open(t, dir)
-			noOpenat2.Store(fallback)
-			defer noOpenat2.Store(false)
+			inroot.NoOpenat2.Store(fallback)
+			defer inroot.NoOpenat2.Store(false)
 			if b, err := r.ReadFile("/a/secret", 100); err != nil || string(b) != "public" {
 				t.Fatalf("%q, %v", b, err)
 			}

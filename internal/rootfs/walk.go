@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/inroot"
 )
 
 // node is what one name was found to be.
@@ -118,15 +120,15 @@ func (r *Root) examine(canonical string) *node {
 	return n
 }
 
-// look says what lies at a path below the root, and the text of a link. No component before the last is a link, as far as we saw.
-// Should one become a link meanwhile, the kernel refuses the path in somebody else's tree, where it might lead to what
-// others must not even ask for. In one of our own, what is learned is wrong then, but nothing is opened by it: open
-// resolves again, inside the root.
+// look says what lies at a path below the root, and the text of a link. No component before the
+// last is a link, as far as we saw. Should one become a link meanwhile, the path is refused in
+// somebody else's tree, where it might lead to what others must not even ask for. In one of our
+// own, what is learned is wrong then, but nothing is opened by it: open resolves again, inside the
+// root.
 func (r *Root) look(rel string) (st unix.Stat_t, target string, err error) {
 	dir, name := int(r.fd.Fd()), rel
-	if r.guest && !noOpenat2.Load() {
-		dir, err = unix.Openat2(dir, rel, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: resolve})
-		if err != nil {
+	if r.guest {
+		if dir, err = inroot.OpenPlain(dir, rel, unix.O_PATH); err != nil {
 			return st, "", err
 		}
 		defer unix.Close(dir)

@@ -1,9 +1,8 @@
-package mount
+package inroot
 
 import (
 	"path"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,34 +10,9 @@ import (
 // maxLinks is how many symbolic links one path may lead through: MAXSYMLINKS of the kernel (include/linux/namei.h).
 const maxLinks = 40
 
-// noOpenat2 is set when the kernel has no openat2 (before Linux 5.6, or hidden by a seccomp filter), or by a test.
-var noOpenat2 atomic.Bool
-
-// openIn opens name as a process would whose root directory is root: "/" and ".." never lead above it, absolute
-// links start from it. Links of /proc to open files are refused.
-func openIn(root int, name string, flags int) (int, error) {
-	if !noOpenat2.Load() {
-		how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT}
-		for {
-			fd, err := unix.Openat2(root, name, &how)
-			switch err {
-			case unix.EAGAIN, unix.EINTR: // a rename or mount elsewhere raced with a ".."
-				continue
-			case unix.ENOSYS:
-				noOpenat2.Store(true)
-			case unix.EPERM: // a seccomp filter that does not know the call; a real EPERM comes again below
-			default:
-				return fd, err
-			}
-			break
-		}
-	}
-	return walk(root, name, flags)
-}
-
-// walk is openIn for kernels without openat2: it opens one component after the other and follows links itself. It
-// keeps the descriptors of all parents, so that ".." goes back to where the walk came from, not to where a racing
-// rename has moved the directory.
+// walk is Open for kernels without openat2: it opens one component after the other and follows
+// links itself. It keeps the descriptors of all parents, so that ".." goes back to where the walk
+// came from, not to where a racing rename has moved the directory.
 func walk(root int, name string, flags int) (int, error) {
 	stack := []int{}
 	defer func() {
@@ -104,7 +78,7 @@ func walk(root int, name string, flags int) (int, error) {
 		}
 		todo = text
 	}
-	// All callers ask for O_PATH, so a second descriptor for the same file is what open would give.
+	// Open gives O_PATH alone, so a second descriptor for the same file is what open would give.
 	fd, err := unix.FcntlInt(uintptr(top()), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil || flags&unix.O_DIRECTORY == 0 {
 		return fd, err
@@ -138,4 +112,35 @@ func readLink(fd int) (string, error) {
 		return "", unix.EXDEV // what openat2 says
 	}
 	return text, nil
+}
+
+// walkPlain is OpenPlain for kernels without openat2.
+func walkPlain(root int, name string, flags int) (int, error) {
+	at := root
+	for {
+		comp, rest, more := strings.Cut(name, "/")
+		how := flags
+		if more {
+			how = unix.O_PATH
+		}
+		if comp == ".." {
+			return -1, unix.EXDEV // what is never in a path without links
+		}
+		fd, err := unix.Openat(at, comp, how|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if at != root {
+			unix.Close(at)
+		}
+		if err != nil || !more {
+			return fd, err
+		}
+		var st unix.Stat_t
+		if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			err = unix.ELOOP // what openat2 says
+		}
+		if err != nil {
+			unix.Close(fd)
+			return -1, err
+		}
+		at, name = fd, rest
+	}
 }
