@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -24,54 +22,65 @@ type inside struct {
 
 func (i *inside) Close() {
 	i.place.Thread.Close()
+	i.place.From.Close()
 	i.place.Root.Close()
 	i.tree.Close()
 }
 
 // enter opens the container's root as it is mounted for the container.
 func enter(o *Options, proc *confine.Proc, c *oci.Container) (*inside, error) {
-	thread, err := thread(o, proc, c)
+	thread, from, err := thread(o, proc, c)
 	if err != nil {
 		return nil, err
 	}
-	root, point, err := openRoot(thread, proc, c)
+	p, err := openRoot(thread, proc, from, c)
 	if err != nil {
+		from.Close()
 		thread.Close()
 		return nil, err
 	}
-	volumes, err := foreign(proc, point)
-	var again *os.File
-	if err == nil {
-		again, err = reopen(root)
-	}
+	in := &inside{place: &place.Container{Root: p.root, From: from, Path: c.Rootfs, Thread: thread, Proc: proc,
+		Foreign: p.foreign(), Label: c.MountLabel}}
+	again, err := reopen(p.root)
 	if err != nil {
-		root.Close()
+		p.root.Close()
+		from.Close()
 		thread.Close()
 		return nil, err
 	}
-	return &inside{tree: rootfs.OpenAt(again, c.Rootfs), place: &place.Container{Root: root, Thread: thread, Proc: proc,
-		Foreign: volumes, Label: c.MountLabel}}, nil
+	in.tree = rootfs.OpenAt(again, c.Rootfs)
+	return in, nil
 }
 
-// thread is one in the container's mount namespace. In createContainer that is the hook's own.
-func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, error) {
+// thread is one in the container's mount namespace, with the root directory that the runtime has
+// there. In createContainer both are the hook's own.
+func thread(o *Options, proc *confine.Proc, c *oci.Container) (t *confine.Thread, from *os.File, err error) {
 	if o.Stage == CreateContainer {
-		return confine.Here()
+		if from, err = openTop(); err != nil {
+			return nil, nil, err
+		}
+		t, err = confine.Here()
+		return t, from, err
 	}
 	if c.Pid == 0 {
-		return nil, fault.WithHint(errors.New("the container's state names no process"), "use the hook at createRuntime")
+		return nil, nil, fault.WithHint(errors.New("the container's state names no process"), "use the hook at createRuntime")
 	}
-	// The descriptor of the directory stays that process's, even if its number is used again.
-	dir := strconv.Itoa(c.Pid) + "/ns"
-	ns, err := proc.OpenLink(dir, "mnt", unix.O_RDONLY)
+	process, err := proc.Process(c.Pid)
+	if errors.Is(err, confine.ErrNumbers) {
+		return nil, nil, fault.WithHint(err, "the engine must have the /proc of its own process namespace: mount it there")
+	}
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("find the container's mount namespace: %w", err),
-			"the container's process is gone, or belongs to another user: the engine's log may say why")
+		return nil, nil, gone(err)
+	}
+	defer process.Close()
+	ns, err := process.OpenLink("ns", "mnt", unix.O_RDONLY)
+	if err != nil {
+		return nil, nil, gone(err)
 	}
 	defer ns.Close()
-	own, err := proc.OpenLink("self/ns", "mnt", unix.O_RDONLY)
+	own, err := proc.OpenLink("thread-self/ns", "mnt", unix.O_RDONLY)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer own.Close()
 	same, err := sameFile(ns, own)
@@ -80,10 +89,24 @@ func thread(o *Options, proc *confine.Proc, c *oci.Container) (*confine.Thread, 
 			"the hook is for containers with one: the bundle's linux.namespaces must list \"mount\"")
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return confine.Join(ns)
+	if from, err = process.OpenLink(".", "root", unix.O_PATH|unix.O_DIRECTORY); err != nil {
+		return nil, nil, gone(err)
+	}
+	if t, err = confine.Join(ns); err != nil {
+		from.Close()
+	}
+	return t, from, err
 }
+
+func gone(err error) error {
+	return fault.WithHint(fmt.Errorf("find the container's mount namespace: %w", err),
+		"the container's process is gone, or belongs to another user: the engine's log may say why")
+}
+
+// openTop opens the root directory that the hook and the engine have.
+func openTop() (*os.File, error) { return os.OpenFile("/", unix.O_PATH|unix.O_DIRECTORY, 0) }
 
 func sameFile(a, b *os.File) (bool, error) {
 	x, err := a.Stat()
@@ -100,20 +123,4 @@ func reopen(f *os.File) (*os.File, error) {
 		return nil, fmt.Errorf("duplicate a descriptor: %w", err)
 	}
 	return os.NewFile(uintptr(fd), f.Name()), nil
-}
-
-// foreign lists the file systems that are mounted outside of the container's root, which is mounted at point: a volume of the
-// host is one of them.
-func foreign(proc *confine.Proc, point string) (map[string]bool, error) {
-	mounts, err := proc.Mounts()
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]bool{}
-	for _, m := range mounts {
-		if m.Point != point && !strings.HasPrefix(m.Point, point+"/") {
-			out[m.Dev] = true
-		}
-	}
-	return out, nil
 }

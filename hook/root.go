@@ -12,69 +12,97 @@ import (
 
 	"github.com/capsule-run/capsule-run/hook/confine"
 	"github.com/capsule-run/capsule-run/hook/oci"
+	"github.com/capsule-run/capsule-run/hook/place"
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
-// errRoot says that the path of a container's root leads to something else.
-var errRoot = errors.New("it is not what the runtime has mounted for the container")
+var (
+	// errRoot says that the path of a container's root leads to something else.
+	errRoot = errors.New("it is not what the runtime has mounted for the container")
+	// errElsewhere says that nothing tells where the runtime will look for the container's root.
+	errElsewhere = errors.New("the container's process has another root directory than the runtime")
+)
 
-// openRoot finds the container's root, and where it is mounted. At every stage at which runc and crun call us it lies where
-// they have put it together, "/" is still the host's, and so are the links in /proc to the roots of the hook and of the
-// container's process. Where a runtime has changed the root already, "/" is the container's.
-//
-// The path is followed once, by name: a descriptor of the bundle would lead to the mounts of the namespace that it was
-// opened in, and the runtime has followed the path by name too. Who can rename a directory above the root between the
-// two, or change a link there, might lead us to any directory of the host, and into it would go what is for the
-// container. So what was opened must be what a runtime leaves: the root of a mount that shows the directory
-// which it lies on (both bind the root to itself before anything else). The mount table tells that by the mount's number,
-// which the kernel gives for the descriptor, and not by path; from there on nothing depends on names outside of the root.
-func openRoot(thread *confine.Thread, proc *confine.Proc, c *oci.Container) (root *os.File, point string, err error) {
-	outer, err := openDir("/")
-	if err != nil {
-		return nil, "", err
-	}
-	defer outer.Close()
-	err = thread.Do(func() error {
-		if root, err = openDir("/"); err != nil {
-			return fmt.Errorf("the container's root: %w", err)
-		}
-		unchanged, err := sameFile(root, outer)
-		if err != nil || !unchanged {
-			point = c.Rootfs
-			return err
-		}
-		root.Close()
-		if root, err = openDir(c.Rootfs); err != nil {
-			return fmt.Errorf("the container's root: %w", err)
-		}
-		if same, err := sameFile(root, outer); err != nil || same {
-			return cmp.Or(err, fault.WithHint(errors.New("the container's root is the host's"),
-				"the hook is for containers with a file tree of their own: see root.path in the bundle's config.json"))
-		}
-		mounts, err := proc.Mounts()
-		if err == nil {
-			point, err = boundToItself(root, mounts)
-		}
-		if errors.Is(err, errRoot) {
-			err = fault.WithHint(fmt.Errorf("the container's root %s: %w", c.Rootfs, err),
-				"nobody may rename or link the directories above it while the container starts; the hook knows runc and crun")
-		}
-		return err
-	})
-	if err != nil && root != nil {
-		root.Close()
-	}
-	return root, point, err
+// rooted is a container's root as the runtime finds it.
+type rooted struct {
+	root   *os.File
+	point  string          // where root is mounted
+	from   uint64          // st_dev of the runtime's root directory
+	mounts []confine.Mount // of the container's mount namespace
 }
 
-// openDir opens a directory, whatever its permissions. Links are followed, as crun does; those of /proc to open files are not.
-func openDir(name string) (*os.File, error) {
-	fd, err := unix.Openat2(unix.AT_FDCWD, name, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS})
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+// foreign lists the file systems that are mounted outside of the container's root: a volume of the
+// host is one of them. The engine's own may be in no mount table that its root directory bounds.
+func (r *rooted) foreign() map[string]bool {
+	out := map[string]bool{fmt.Sprintf("%d:%d", unix.Major(r.from), unix.Minor(r.from)): true}
+	for _, m := range r.mounts {
+		if m.Point != r.point && !strings.HasPrefix(m.Point, r.point+"/") {
+			out[m.Dev] = true
+		}
 	}
-	return os.NewFile(uintptr(fd), ""), nil
+	return out
+}
+
+// openRoot finds the container's root, and where it is mounted. At every stage at which runc and
+// crun call us it lies where they have put it together, and the container's process still has the
+// runtime's root directory, which is the hook's too. That need not be the root of a mount
+// namespace: an engine may be in a chroot. So the path is followed from that directory, as the
+// container's mount namespace has it (from), and not from where joining the namespace leads. A
+// runtime that has given its process another root by then (gVisor's sandbox) has the container
+// where nobody could say whether it will see our mounts.
+//
+// The path is followed by name: a descriptor of the bundle would lead to the mounts of the
+// namespace that it was opened in, and the runtime has followed the path by name too. Who can
+// rename a directory above the root between the two, or change a link there, might lead us to any
+// directory of the host, and into it would go what is for the container. So what was opened must be
+// what a runtime leaves: the root of a mount that shows the directory which it lies on (both bind
+// the root to itself before anything else). The mount table tells that by the mount's number, which
+// the kernel gives for the descriptor, and not by path. It is the table of the thread's mount
+// namespace, so it tells as well that the root is of that one.
+func openRoot(thread *confine.Thread, proc *confine.Proc, from *os.File, c *oci.Container) (*rooted, error) {
+	outer, err := openTop()
+	if err != nil {
+		return nil, err
+	}
+	defer outer.Close()
+	if same, err := sameFile(from, outer); err != nil || !same {
+		return nil, cmp.Or(err, fault.WithHint(errElsewhere,
+			"the hook knows runc and crun, which change it after the hook; gVisor, for one, keeps a container where no hook reaches it"))
+	}
+	root, err := place.OpenDir(from, c.Rootfs)
+	if err != nil {
+		return nil, fmt.Errorf("the container's root: %w", err)
+	}
+	r := &rooted{root: root}
+	if err := r.look(thread, proc, from, c); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rooted) look(thread *confine.Thread, proc *confine.Proc, from *os.File, c *oci.Container) error {
+	if same, err := sameFile(r.root, from); err != nil || same {
+		return cmp.Or(err, fault.WithHint(errors.New("the container's root is the host's"),
+			"the hook is for containers with a file tree of their own: see root.path in the bundle's config.json"))
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(from.Fd()), &st); err != nil {
+		return fmt.Errorf("stat the runtime's root directory: %w", err)
+	}
+	r.from = st.Dev
+	err := thread.Do(func() (err error) {
+		r.mounts, err = proc.Mounts()
+		return err
+	})
+	if err == nil {
+		r.point, err = boundToItself(r.root, r.mounts)
+	}
+	if errors.Is(err, errRoot) {
+		err = fault.WithHint(fmt.Errorf("the container's root %s: %w", c.Rootfs, err),
+			"nobody may rename or link the directories above it while the container starts; the hook knows runc and crun")
+	}
+	return err
 }
 
 // boundToItself returns where a directory is mounted, if it is the root of a mount that shows what it lies on.

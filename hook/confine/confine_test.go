@@ -3,8 +3,10 @@ package confine
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +80,63 @@ func TestProc(t *testing.T) {
 		}
 	}
 	t.Errorf("mount %d of %s is not in the table", id, exe.Name())
+}
+
+// A process has the number by which a state names it in a /proc of the engine's own process
+// namespace alone.
+func TestProcess(t *testing.T) {
+	p, err := OpenProc()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	self, err := p.Process(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	root, err := self.OpenLink(".", "root", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	got, _ := root.Stat()
+	if want, err := os.Stat("/"); err != nil || !os.SameFile(got, want) {
+		t.Errorf("%s is %v, %v", root.Name(), got, err)
+	}
+	if _, err := self.OpenLink("ns", "mnt", unix.O_RDONLY); err != nil {
+		t.Error(err)
+	}
+	for text, want := range map[string]int{"": 1, "Name:\tx\nPid:\t7\n": 1, "Name:\tx\nNSpid:\t7\nNSpgid:\t1 2\n": 1,
+		"NSpid:\t2719\t5\n": 2, "NSpid:\t2719\t5\t1\n": 3} {
+		if got, err := ownNumbers(strings.NewReader(text)); got != want || err != nil {
+			t.Errorf("%q: got %d, %v, want %d", text, got, err, want)
+		}
+	}
+}
+
+// Somebody else has our child's number in this /proc, which is that of the namespace above.
+func TestProcessOfAnotherNamespace(t *testing.T) {
+	if os.Getenv("CAPSULE_TEST_CHILD") != "" {
+		p, err := OpenProc()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Process(os.Getpid()); !errors.Is(err, ErrNumbers) {
+			t.Fatalf("got %v, want %v", err, ErrNumbers)
+		}
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestProcessOfAnotherNamespace$")
+	cmd.Env = append(os.Environ(), "CAPSULE_TEST_CHILD=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, unix.EPERM) && os.Getenv("CAPSULE_MUST_WORK") != "1" {
+		t.Skipf("needs root: %v", err)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func TestThread(t *testing.T) {

@@ -1,10 +1,13 @@
 package confine
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +43,48 @@ func OpenProc() (*Proc, error) {
 	return p, nil
 }
 
+// ErrNumbers says that a process has another number in /proc than for the hook.
+var ErrNumbers = errors.New("it belongs to another process namespace")
+
+// Process is the directory of the process that has a number for us. It stays that process's, even
+// if the number is used again. A /proc of another process namespace would show somebody else under
+// that number.
+func (p *Proc) Process(pid int) (*Proc, error) {
+	status, err := p.Open("self/status", unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer status.Close()
+	own, err := ownNumbers(io.LimitReader(status, maxStatus))
+	if err == nil && own > 1 {
+		err = ErrNumbers
+	}
+	if err != nil {
+		return nil, fmt.Errorf("/proc: %w", err)
+	}
+	dir, err := p.Open(strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return &Proc{dir}, nil
+}
+
+// maxStatus is in bytes: the kernel's has 1.5 KB.
+const maxStatus = 64 << 10
+
+// ownNumbers counts the process namespaces in which a status file's process has a number: from that
+// of its /proc down to the process's own (proc_pid_status(5), NSpid; Linux 4.1). A kernel without
+// such namespaces has no such line.
+func ownNumbers(status io.Reader) (int, error) {
+	s := bufio.NewScanner(status)
+	for s.Scan() {
+		if list, ok := strings.CutPrefix(s.Text(), "NSpid:"); ok {
+			return len(strings.Fields(list)), nil
+		}
+	}
+	return 1, s.Err()
+}
+
 // Close gives the descriptor back.
 func (p *Proc) Close() error { return p.dir.Close() }
 
@@ -50,9 +95,9 @@ func (p *Proc) Open(name string, flags int) (*os.File, error) {
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open /proc/%s: %w", name, err)
+		return nil, fmt.Errorf("open %s/%s: %w", p.dir.Name(), name, err)
 	}
-	return os.NewFile(uintptr(fd), "/proc/"+name), nil
+	return os.NewFile(uintptr(fd), p.dir.Name()+"/"+name), nil
 }
 
 // OpenLink opens what a link of /proc/PID stands for: DIR/NAME with DIR on proc itself and NAME the kernel's own link.
@@ -71,13 +116,13 @@ func (p *Proc) OpenLink(dir, name string, flags int) (*os.File, error) {
 		err = unix.EXDEV // something is mounted over the link
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open /proc/%s/%s: %w", dir, name, err)
+		return nil, fmt.Errorf("open %s/%s: %w", d.Name(), name, err)
 	}
 	fd, err := unix.Openat(int(d.Fd()), name, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open /proc/%s/%s: %w", dir, name, err)
+		return nil, fmt.Errorf("open %s/%s: %w", d.Name(), name, err)
 	}
-	return os.NewFile(uintptr(fd), "/proc/"+dir+"/"+name), nil
+	return os.NewFile(uintptr(fd), d.Name()+"/"+name), nil
 }
 
 // Link is the path by which mount(2) and umount2(2) reach what a descriptor stands for, relative to Enter's directory.

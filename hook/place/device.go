@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Device is a device node of the host: a detached mount of it, and what it was found to be.
@@ -87,22 +85,7 @@ func (c *Container) putDevice(d Device) error {
 	if err := c.private(at); err != nil {
 		return err
 	}
-	if err := c.attach(d.Tree, at); err != nil {
-		return err
-	}
-	if err := c.arrived(d.Tree, d.Path[1:]); err != nil {
-		return err
-	}
-	got, err := c.openIn(d.Path[1:], unix.O_PATH)
-	if err != nil {
-		return err
-	}
-	defer got.Close()
-	if rdev, err := deviceOf(int(got.Fd())); err != nil || rdev != d.Rdev {
-		return fault.WithHint(fmt.Errorf("the container's %s: %w", d.Path, ErrMoved),
-			"nothing else may write to the container's file tree while it is being started")
-	}
-	return nil
+	return c.attach(d.Tree, at, d.Path[1:])
 }
 
 // deviceDir opens a directory of the container's /dev. What is missing below it is made; /dev itself is the engine's.

@@ -72,8 +72,13 @@ func (c *Container) newTmpfs() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "/run/capsule"), nil
 }
 
-// attach moves a detached mount onto a descriptor's file, and notes how to undo it.
-func (c *Container) attach(tree, target *os.File) error {
+// attach moves a detached mount onto a descriptor's file, which is at name, and notes how to undo
+// it.
+func (c *Container) attach(tree, target *os.File, name string) error {
+	id, err := identify(tree)
+	if err != nil {
+		return err
+	}
 	if err := unix.MoveMount(int(tree.Fd()), "", int(target.Fd()), "",
 		unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
 		return fmt.Errorf("mount on the container's %s: %w", target.Name(), err)
@@ -84,21 +89,60 @@ func (c *Container) attach(tree, target *os.File) error {
 		}
 		return unix.Unmount(confine.Link(int(tree.Fd())), unix.MNT_DETACH)
 	})
+	c.attached = append(c.attached, attached{name, id})
 	return nil
 }
 
-// arrived resolves a path again: it must lead to the mount that was just attached.
-func (c *Container) arrived(tree *os.File, name string) error {
-	got, err := c.openIn(name, unix.O_PATH)
+// attached is what was mounted at a path of the container, without the first slash.
+type attached struct {
+	name string
+	identity
+}
+
+// identity is a file, and the mount that it was reached through.
+type identity struct{ mount, dev, ino uint64 }
+
+func identify(f *os.File) (identity, error) {
+	mount, err := confine.MountID(f)
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, ErrMoved)
+		return identity{}, err
 	}
-	defer got.Close()
-	want, err := confine.MountID(tree)
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return identity{}, fmt.Errorf("stat %s: %w", f.Name(), err)
+	}
+	return identity{mount, st.Dev, st.Ino}, nil
+}
+
+// arrived follows the runtime's way to the container's root, and from there every path at which
+// something was mounted: it must lead to that. Otherwise somebody has moved what is on the way, or
+// this is not where the container will be.
+func (c *Container) arrived() error {
+	root, err := OpenDir(c.From, c.Path)
 	if err != nil {
-		return err
+		return fmt.Errorf("the container's root: %w: %w", err, ErrMoved)
 	}
-	if id, err := confine.MountID(got); err != nil || id != want {
+	defer root.Close()
+	want, err := identify(c.Root)
+	if err == nil {
+		err = leads(root, want, "")
+	}
+	for _, a := range c.attached {
+		if err != nil {
+			return err
+		}
+		var got *os.File
+		if got, err = openAt(root, a.name, unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS); err != nil {
+			return fmt.Errorf("%w: %w", err, ErrMoved)
+		}
+		err = leads(got, a.identity, a.name)
+		got.Close()
+	}
+	return err
+}
+
+func leads(got *os.File, want identity, name string) error {
+	if id, err := identify(got); err != nil || id != want {
 		return fault.WithHint(fmt.Errorf("the container's /%s: %w", name, errors.Join(ErrMoved, err)),
 			"nothing else may write to the container's file tree while it is being started")
 	}
@@ -144,10 +188,7 @@ func (c *Container) fill(tree, target *os.File, w *What) error {
 			return err
 		}
 	}
-	if err := c.attach(tree, target); err != nil {
-		return err
-	}
-	if err := c.arrived(tree, runDir+"/"+dirName); err != nil {
+	if err := c.attach(tree, target, runDir+"/"+dirName); err != nil {
 		return err
 	}
 	// Onto a detached tree nothing can be mounted before Linux 6.15. Nobody but us can write to this one.
@@ -218,10 +259,7 @@ func (c *Container) mountCache(capsule *os.File) error {
 		return err
 	}
 	defer tree.Close()
-	if err := c.attach(tree, target); err != nil {
-		return err
-	}
-	return c.arrived(tree, name)
+	return c.attach(tree, target, name)
 }
 
 func (c *Container) makeCache() error {

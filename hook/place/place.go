@@ -2,10 +2,12 @@
 // host's libraries, a generated /etc/ld.so.cache over the container's, device nodes. It exists because this is done with
 // privilege inside a tree that a hostile image wrote, possibly while others rename what is in it.
 //
-// A path of the container is never a mount's source, and is resolved once, inside the container's root, to a descriptor;
-// mounts are moved by descriptor, and afterwards the path is resolved again and must lead to what was mounted. Nothing is
-// created but on the container's own file systems, nothing is created through a link, and nothing of the container is
-// executed or read. After an error nothing that was mounted or created stays.
+// A path of the container is never a mount's source, and is resolved once, inside the container's
+// root, to a descriptor; mounts are moved by descriptor. At the end each path is resolved again,
+// from the runtime's root directory on, and must lead to what was mounted: what the container would
+// not see counts as an error. Nothing is created but on the container's own file systems, nothing
+// is created through a link, and nothing of the container is executed or read. After an error
+// nothing that was mounted or created stays.
 //
 // It needs open_tree, move_mount, openat2 and mount_setattr: Linux 5.12.
 package place
@@ -54,6 +56,9 @@ type Bind struct {
 type Container struct {
 	// Root is an O_PATH descriptor of the container's root, as it is mounted.
 	Root *os.File
+	// Path leads to Root for the runtime, whose root directory is From.
+	From *os.File
+	Path string
 	// Thread is in the container's mount namespace.
 	Thread *confine.Thread
 	Proc   *confine.Proc
@@ -64,6 +69,7 @@ type Container struct {
 
 	rootMount uint64
 	mounts    map[uint64]confine.Mount
+	attached  []attached
 	undo      []func() error
 }
 
@@ -140,12 +146,15 @@ func (c *Container) all(do func() error) error {
 			if err != nil {
 				err = c.takeBack(err)
 			}
-			c.undo = nil
+			c.undo, c.attached = nil, nil
 		}()
 		if err := c.look(); err != nil {
 			return err
 		}
-		return do()
+		if err := do(); err != nil {
+			return err
+		}
+		return c.arrived()
 	})
 }
 

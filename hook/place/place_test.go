@@ -28,7 +28,7 @@ func newTree(t *testing.T) *tree {
 	must(t, err)
 	proc, err := confine.OpenProc()
 	must(t, err)
-	at, root := t.TempDir(), -1
+	at, root, from := t.TempDir(), -1, -1
 	able(t, thread.Do(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return err
@@ -40,12 +40,16 @@ func newTree(t *testing.T) *tree {
 			return err
 		}
 		var err error
-		root, err = unix.Open(at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if root, err = unix.Open(at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+			from, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		}
 		return err
 	}))
-	c := &tree{&Container{Root: os.NewFile(uintptr(root), ""), Thread: thread, Proc: proc}, t, fmt.Sprintf("/proc/self/fd/%d/", root), at}
+	c := &tree{&Container{Root: os.NewFile(uintptr(root), ""), From: os.NewFile(uintptr(from), ""), Path: at, Thread: thread, Proc: proc},
+		t, fmt.Sprintf("/proc/self/fd/%d/", root), at}
 	t.Cleanup(func() {
 		thread.Close()
+		c.From.Close()
 		c.Root.Close()
 		proc.Close()
 	})
@@ -193,6 +197,17 @@ func TestPutIsUndone(t *testing.T) {
 		}},
 		{"a shared root", "", ErrShared, func(c *tree, _ *What) {
 			must(c.t, c.Thread.Do(func() error { return unix.Mount("", c.at, "", unix.MS_SHARED, "") }))
+		}},
+		{"the runtime's path leads elsewhere", "", ErrMoved, func(c *tree, _ *What) { c.Path = c.t.TempDir() }},
+		{"the runtime's path leads nowhere", "", ErrMoved, func(c *tree, _ *What) { c.Path += "/none" }},
+		{"the runtime has another root directory", "", ErrMoved, func(c *tree, _ *What) {
+			outer, err := os.Open("/") // where nothing is mounted at the path
+			must(c.t, err)
+			c.From.Close()
+			c.From = outer
+		}},
+		{"the root is covered", "", ErrMoved, func(c *tree, _ *What) {
+			must(c.t, c.Thread.Do(func() error { return unix.Mount("tmpfs", c.at, "tmpfs", 0, "") }))
 		}},
 		{"/etc is a volume without ld.so.cache", "", ErrForeign, func(c *tree, _ *What) {
 			must(c.t, c.Thread.Do(func() error { return unix.Mount("tmpfs", c.at+"/etc", "tmpfs", 0, "") }))

@@ -16,18 +16,33 @@ func (c *Container) openIn(name string, flags int) (*os.File, error) {
 
 // openAt opens a path inside a directory; the file's name is the container's path, for messages.
 func openAt(dir *os.File, name string, flags int, resolve uint64) (*os.File, error) {
+	fd, err := openat2(dir, name, flags, resolve)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: "the container's /" + name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), "/"+name), nil
+}
+
+// OpenDir opens a directory, whatever its permissions, as a process finds it whose root directory
+// is from.
+func OpenDir(from *os.File, name string) (*os.File, error) {
+	const inside = unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS
+	fd, err := openat2(from, name, unix.O_PATH|unix.O_DIRECTORY, inside)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), ""), nil
+}
+
+func openat2(dir *os.File, name string, flags int, resolve uint64) (int, error) {
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: resolve}
 	for range 1000 { // a rename or mount elsewhere raced with ".."
 		fd, err := unix.Openat2(int(dir.Fd()), name, &how)
-		if err == unix.EAGAIN || err == unix.EINTR {
-			continue
+		if err != unix.EAGAIN && err != unix.EINTR {
+			return fd, err
 		}
-		if err != nil {
-			return nil, &os.PathError{Op: "open", Path: "the container's /" + name, Err: err}
-		}
-		return os.NewFile(uintptr(fd), "/"+name), nil
 	}
-	return nil, fmt.Errorf("open the container's /%s: %w", name, ErrMoved)
+	return -1, ErrMoved
 }
 
 // entry opens a name in a directory, without following it if it is a link. The error is os.ErrNotExist or ErrLink.
