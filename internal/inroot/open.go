@@ -57,18 +57,15 @@ func OpenPlain(root int, name string, flags int) (int, error) {
 }
 
 // isRefused says whether an error of openat2 is one of the call itself and not of the file: whoever
-// serves a file system (FUSE) answers whatever they like, EPERM and ENOSYS too. So the root
-// directory is asked, of which the kernel knows all that is needed here without a question to
-// anybody. Old seccomp filters say EPERM for a call that they do not know.
+// serves a file system (FUSE) answers whatever they like, EPERM and ENOSYS too. So the call is asked
+// again with a descriptor that is none, where no file has a say: if it exists it answers EBADF. Old
+// seccomp filters say EPERM for a call that they do not know.
 func isRefused(err error) bool {
 	if err != unix.ENOSYS && err != unix.EPERM {
 		return false
 	}
-	fd, err := openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
-	switch err {
-	case nil:
-		unix.Close(fd)
-	case unix.ENOSYS, unix.EPERM:
+	_, err = openat2(-1, ".", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	if err == unix.ENOSYS || err == unix.EPERM {
 		NoOpenat2.Store(true)
 	}
 	return NoOpenat2.Load()
