@@ -27,14 +27,13 @@ var (
 type rooted struct {
 	root   *os.File
 	point  string          // where root is mounted
-	from   uint64          // st_dev of the runtime's root directory
 	mounts []confine.Mount // of the container's mount namespace
 }
 
 // foreign lists the file systems that are mounted outside of the container's root: a volume of the
-// host is one of them. The engine's own may be in no mount table that its root directory bounds.
+// host is one of them.
 func (r *rooted) foreign() map[string]bool {
-	out := map[string]bool{fmt.Sprintf("%d:%d", unix.Major(r.from), unix.Minor(r.from)): true}
+	out := map[string]bool{}
 	for _, m := range r.mounts {
 		if m.Point != r.point && !strings.HasPrefix(m.Point, r.point+"/") {
 			out[m.Dev] = true
@@ -86,11 +85,6 @@ func (r *rooted) look(thread *confine.Thread, proc *confine.Proc, from *os.File,
 		return cmp.Or(err, fault.WithHint(errors.New("the container's root is the host's"),
 			"the hook is for containers with a file tree of their own: see root.path in the bundle's config.json"))
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(from.Fd()), &st); err != nil {
-		return fmt.Errorf("stat the runtime's root directory: %w", err)
-	}
-	r.from = st.Dev
 	err := thread.Do(func() (err error) {
 		r.mounts, err = proc.Mounts()
 		return err

@@ -85,10 +85,9 @@ func TestEnterElsewhere(t *testing.T) {
 	}
 }
 
-// The file systems of the host are those outside of the container's root, and the one of the
-// engine's own root directory, which its mount table need not have.
+// The file systems of the host are those outside of the container's root.
 func TestForeign(t *testing.T) {
-	r := &rooted{point: "/c", from: unix.Mkdev(8, 1), mounts: []confine.Mount{{Dev: "8:2", Point: "/home"}, {Dev: "0:5", Point: "/c"},
+	r := &rooted{point: "/c", mounts: []confine.Mount{{Dev: "8:1", Point: "/"}, {Dev: "8:2", Point: "/home"}, {Dev: "0:5", Point: "/c"},
 		{Dev: "0:6", Point: "/c/run"}, {Dev: "0:7", Point: "/cc"}}}
 	var got []string
 	for _, dev := range []string{"8:1", "8:2", "0:5", "0:6", "0:7"} {
