@@ -163,6 +163,8 @@ var recipes = []Recipe{
 	{Name: "full11compute", Suite: "bullseye", Include: computePackages},
 	{Name: "runtime11compute", From: "full11compute", Prune: append(gpuLibraries(amd64), "libOpenCL.so*", "libva*.so*",
 		"libvdpau*.so*", "usr/lib/"+amd64+"/vdpau", "etc/OpenCL"), Ldconfig: true},
+	// A machine whose containers are Docker's, to be entered by chroot and by pivot_root.
+	{Name: "docker13", Suite: "trixie", Include: []string{"docker.io", "docker-cli", "iptables", "ca-certificates", "procps"}},
 	{Name: "hostsid", Suite: rolling, Include: hostPackages},
 	// For aarch64, of which the machine can run nothing without qemu: packages are only unpacked.
 	{Name: "host13arm64", Suite: "trixie", Arch: "arm64", Variant: "extract", Include: append(unconfigured, hostPackages...),
