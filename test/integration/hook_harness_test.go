@@ -152,9 +152,9 @@ func (b *bundle) write() {
 // hook enters a call of the hook.
 func (b *bundle) hook(stage, config string, flags ...string) *bundle {
 	args := append([]string{"capsule-hook", stage, "--config=" + config, "--cache=" + hookCache()}, flags...)
-	h := specs.Hook{Path: filepath.Join(filepath.Dir(binary), "capsule-hook"), Args: args, Env: []string{"PATH=/usr/bin:/bin"}}
+	h := specs.Hook{Path: filepath.Join(filepath.Dir(installed(b.t)), "capsule-hook"), Args: args, Env: []string{"PATH=/usr/bin:/bin"}}
 	if stage == "prestart" { // the launcher serves as well, by either name
-		h.Path, h.Args = binary, append([]string{"capsule-run", "hook"}, args[1:]...)
+		h.Path, h.Args = installed(b.t), append([]string{"capsule-run", "hook"}, args[1:]...)
 	}
 	if b.spec.Hooks == nil {
 		b.spec.Hooks = &specs.Hooks{}
