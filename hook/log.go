@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // LogName is a file in the cache's directory. crun throws away what hooks write to standard error, and so the reason for a
@@ -51,7 +52,7 @@ func (o *Options) appendLog(line string) {
 	if dir == "" {
 		dir, _ = defaultCache()
 	}
-	if !filepath.IsAbs(dir) || os.MkdirAll(dir, 0o755) != nil || ours(dir) != nil {
+	if !filepath.IsAbs(dir) || trust.Own(dir, logDir) != nil {
 		return
 	}
 	name := filepath.Join(dir, LogName)

@@ -13,11 +13,15 @@ import (
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/hook/confine"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // SystemCache is where root's hook keeps what it generates.
 const SystemCache = "/var/cache/capsule-run"
+
+// logDir is the mode of the cache's directory, in which others may read the log.
+const logDir = 0o755
 
 // keep is how many builds stay for one host: one for each kind of image that is in use.
 const keep = 16
@@ -42,16 +46,11 @@ func openStore(o *Options) (*build.Store, func(), error) {
 		}
 	}
 	o.Verbose("no cache: %v", err)
-	dir, tempErr := os.MkdirTemp("", "capsule-build-")
+	scratch, tempErr := private.Temporary(os.Getenv, "hook", nil)
 	if tempErr != nil {
 		return nil, nil, err
 	}
-	s, err := storeIn(dir)
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, nil, err
-	}
-	return s, func() { os.RemoveAll(dir) }, nil
+	return build.NewStore(scratch.Dir), func() { scratch.Close() }, nil
 }
 
 func storeIn(dir string) (*build.Store, error) {
@@ -60,38 +59,16 @@ func storeIn(dir string) (*build.Store, error) {
 		return nil, fault.WithHint(fmt.Errorf("cache %s is no absolute path", dir), hint)
 	}
 	builds := filepath.Join(dir, "builds")
-	err := os.MkdirAll(dir, 0o755) // in which others may read the log
+	err := trust.Own(dir, logDir)
 	if err == nil {
-		err = os.MkdirAll(builds, 0o700)
+		err = trust.Own(builds, 0o700) // earlier releases made it for all to read, and so to lock
 	}
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("create the cache: %w", err), hint)
+		return nil, fault.Advise(fmt.Errorf("create the cache: %w", err), hint)
 	}
-	for _, d := range []string{dir, builds} {
-		if err := ours(d); err != nil {
-			return nil, fault.Advise(err, hint)
-		}
-	}
-	_ = os.Chmod(builds, 0o700) // earlier releases made it for all to read, and so to lock
 	store := build.NewStore(builds)
 	store.Keep = keep
 	return store, nil
-}
-
-func ours(dir string) error {
-	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
-		return fmt.Errorf("look at the cache: %w", err)
-	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return fmt.Errorf("cache %s is no directory", dir)
-	case int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("cache %s belongs to user %d, not to %d", dir, st.Uid, os.Geteuid())
-	case st.Mode&0o022 != 0:
-		return fmt.Errorf("cache %s can be written by others", dir)
-	}
-	return trust.Check(dir, trust.Machine) // of the directories above it nobody may put another in its place
 }
 
 // defaultCache is SystemCache for the real root. In a user namespace, that of a rootless engine, user 0 is somebody else

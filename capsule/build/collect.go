@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/inuse"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // What the store keeps of requests that nobody makes any more.
@@ -27,6 +28,8 @@ const (
 	// stampEvery bounds how often a launch notes that it used a build.
 	stampEvery = 24 * time.Hour
 	trash      = ".trash-"
+	// lockFile is locked by who collects. It is no directory: those of earlier releases anybody could open, and may have open.
+	lockFile = ".lock"
 )
 
 // stamp notes the last use of a generation, in the time of its record's file: the directory's own is when it was made.
@@ -39,14 +42,19 @@ func stamp(dir string, info fs.FileInfo) {
 // collect removes the entries that are too old or too many, but for that of key. It is called when something is built: a
 // launch that finds its build does not pay for it. One process at a time collects.
 func (s *Store) collect(key string) {
-	lock, err := os.Open(s.dir)
+	lock, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return
 	}
 	defer lock.Close()
+	if trust.Mine(lock) != nil {
+		os.Remove(lock.Name()) // for the next one
+		return
+	}
 	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return
 	}
+	defer os.Remove(lock.Name()) // two that collect at a time would not hurt each other
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return

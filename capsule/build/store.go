@@ -19,6 +19,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // Store is the build cache. Below its directory each request (host, runtime, options) has a directory named by its
@@ -38,37 +39,14 @@ type Store struct {
 	// MaxAge and MaxRequests bound what stays of requests that are not made any more.
 	MaxAge      time.Duration
 	MaxRequests int
+	// Lasting is how long a build may be used after it was made, where files go one by one; 0: for ever.
+	Lasting time.Duration
 }
 
 // NewStore is the store below dir.
 func NewStore(dir string) *Store { return &Store{dir: dir, MaxAge: MaxAge, MaxRequests: MaxRequests} }
 
-// ErrNoCacheDir says that there is no place for the cache.
-var ErrNoCacheDir = errors.New("no cache directory: neither XDG_CACHE_HOME nor HOME names one")
-
 const current = "current"
-
-// DefaultStore is the store below the user's cache directory.
-func DefaultStore(getenv func(string) string) (*Store, error) {
-	dir, err := CacheDir(getenv)
-	if err != nil {
-		return nil, err
-	}
-	return NewStore(filepath.Join(dir, "builds")), nil
-}
-
-// CacheDir is capsule-run's directory below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
-func CacheDir(getenv func(string) string) (string, error) {
-	base := getenv("XDG_CACHE_HOME")
-	if !filepath.IsAbs(base) { // the specification: a relative path is to be ignored
-		home := getenv("HOME")
-		if !filepath.IsAbs(home) {
-			return "", ErrNoCacheDir
-		}
-		base = filepath.Join(home, ".cache")
-	}
-	return filepath.Join(base, "capsule-run"), nil
-}
 
 // Dir is where the store keeps its builds.
 func (s *Store) Dir() string { return s.dir }
@@ -156,11 +134,31 @@ func (s *Store) open(dir string) (*Built, error) {
 		return nil, err
 	}
 	b := &Built{Dir: dir, lock: lock}
-	if err := b.read(); err != nil {
+	err = s.sound(lock)
+	if err == nil {
+		err = b.read()
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return b, nil
+}
+
+// sound says whether a generation is one that this user has made, and not too long ago. The store's own directory is nobody
+// else's by now, but may have been shared before.
+func (s *Store) sound(generation *os.File) error {
+	if err := trust.MineAt(filepath.Dir(generation.Name())); err != nil {
+		return err
+	}
+	if err := trust.Mine(generation); err != nil {
+		return err
+	}
+	info, err := generation.Stat()
+	if err == nil && s.Lasting != 0 && time.Since(info.ModTime()) > s.Lasting {
+		err = fmt.Errorf("%s is too old", generation.Name())
+	}
+	return err
 }
 
 // hold locks a generation against its removal. It does not wait: one that is being removed is none, and anybody who may open the
@@ -178,10 +176,12 @@ func hold(dir string) (*os.File, error) {
 }
 
 func (b *Built) read() error {
-	f, err := os.Open(filepath.Join(b.Dir, RecordFile))
+	name := filepath.Join(b.Dir, RecordFile)
+	fd, err := unix.Openat(int(b.lock.Fd()), RecordFile, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
@@ -206,6 +206,10 @@ func (s *Store) BuildInPlace(key string, plan *capsule.Plan, record Record) (*Bu
 }
 
 func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace bool) (*Built, error) {
+	// Others could lock what they may open: earlier releases let them.
+	if err := trust.Own(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create build cache: %w", err)
+	}
 	parent := filepath.Join(s.dir, key)
 	dir, err := newDir(parent)
 	if err != nil {
@@ -244,9 +248,15 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 
 // newDir makes a directory for a build. Another process may remove the empty entry in between.
 func newDir(parent string) (string, error) {
+	if err := trust.MineAt(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// From when others could write here. What is in it may be theirs, and not ours to remove.
+		if os.Rename(parent, filepath.Join(filepath.Dir(parent), trash+"foreign-"+filepath.Base(parent))) != nil {
+			return "", fmt.Errorf("create build cache: %w", err)
+		}
+	}
 	for try := 0; ; try++ {
 		// MkdirAll says that it exists where it has just been removed.
-		err := os.MkdirAll(parent, 0o755)
+		err := os.MkdirAll(parent, 0o700)
 		if err != nil && (try == 10 || !errors.Is(err, fs.ErrExist)) {
 			return "", fmt.Errorf("create build cache: %w", err)
 		}

@@ -37,17 +37,7 @@ func plan(t *testing.T) *capsule.Plan {
 
 func store(t *testing.T) *build.Store {
 	t.Helper()
-	dir := t.TempDir()
-	s, err := build.DefaultStore(func(name string) string {
-		if name == "XDG_CACHE_HOME" {
-			return dir
-		}
-		return ""
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return build.NewStore(filepath.Join(t.TempDir(), "builds"))
 }
 
 // access is what rootfs would record of a file.

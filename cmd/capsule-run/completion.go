@@ -2,14 +2,13 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/runtimes"
 )
 
@@ -40,12 +39,12 @@ func isCompletion(args []string) bool {
 
 // runtimeNames completes to what runtime add has given names. A shell without a home has none.
 func runtimeNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	dir, err := build.CacheDir(os.Getenv)
+	cache, err := private.Look(os.Getenv)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	// Files too: a shell offers them where no name begins with what is there.
-	return runtimes.Open(filepath.Join(dir, "runtimes")).Names(), cobra.ShellCompDirectiveDefault
+	return runtimes.Open(cache.Runtimes()).Names(), cobra.ShellCompDirectiveDefault
 }
 
 // otherRuntimes completes to the names that are not there yet.

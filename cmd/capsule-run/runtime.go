@@ -32,13 +32,12 @@ func runtimeCommand(f *flags) *cobra.Command {
 	return c
 }
 
-func (f *flags) runtimes() (*runtimes.Store, runtimes.Progress, func(), error) {
+func (f *flags) runtimes() (*runtimes.Store, error) {
 	o, err := f.options()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	store, err := o.Runtimes()
-	return store, o.Unpacking(), o.Done, err
+	return o.Runtimes()
 }
 
 func runtimeAdd(f *flags) *cobra.Command {
@@ -48,7 +47,7 @@ func runtimeAdd(f *flags) *cobra.Command {
 		Long:  "add unpacks SOURCE, an archive or an OCI image layout (:TAG behind it says which of several\nimages). NAME is the archive's without its ending unless it is given.",
 		Args:  counted("runtime add", 1, 2, "as in: capsule-run runtime add sniper ./sniper.tar.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, progress, done, err := f.runtimes()
+			o, err := f.options()
 			if err != nil {
 				return err
 			}
@@ -56,8 +55,8 @@ func runtimeAdd(f *flags) *cobra.Command {
 			if len(args) == 2 {
 				name = args[0]
 			}
-			held, err := store.Add(name, source, progress)
-			done()
+			held, err := o.RuntimesToAdd().Add(name, source, o.Unpacking())
+			o.Done()
 			if err != nil {
 				return err
 			}
@@ -87,7 +86,7 @@ func runtimeList(f *flags) *cobra.Command {
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, _, _, err := f.runtimes()
+			store, err := f.runtimes()
 			if err != nil {
 				return err
 			}
@@ -131,7 +130,7 @@ func runtimeRemove(f *flags) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, _, _, err := f.runtimes()
+			store, err := f.runtimes()
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/private"
 )
 
 // child is a program that may do anything: crash, hang, print without end.
@@ -115,28 +117,19 @@ func (t *tail) Write(b []byte) (int, error) {
 }
 
 // workplace makes the directory that the scenes' program is put into: where programs may be executed, and not in a place that
-// a runtime covers.
-func workplace(getenv func(string) string) (string, error) {
-	var first error
-	for _, dir := range []string{os.TempDir(), "/tmp", getenv("XDG_RUNTIME_DIR"), getenv("HOME"), "/var/tmp"} {
+// a runtime covers. What a doctor that was killed has left goes first.
+func workplace(getenv func(string) string) (*private.Scratch, error) {
+	return private.Temporary(getenv, "doctor", func(dir string) error {
 		// --share takes what follows a colon for something else.
-		var fs unix.Statfs_t
-		if dir == "" || strings.Contains(dir, ":") || covered(absolute(dir)) || unix.Statfs(dir, &fs) != nil || fs.Flags&unix.ST_NOEXEC != 0 {
-			continue
+		if strings.Contains(dir, ":") || covered(dir) {
+			return fmt.Errorf("%s: %w", dir, errCovered)
 		}
-		tmp, err := os.MkdirTemp(absolute(dir), "capsule-doctor-")
-		if err == nil {
-			return tmp, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	if first == nil {
-		first = errors.New("no temporary directory allows programs to be executed")
-	}
-	return "", first
+		return nil
+	})
 }
+
+// errCovered says that a runtime would not show a directory.
+var errCovered = errors.New("a runtime has its own files there, or its name has a colon")
 
 // covered says whether a directory is where programs see the runtime's own files, among which no other can be made.
 func covered(dir string) bool {

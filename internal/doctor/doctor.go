@@ -13,6 +13,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/doctor/report"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/run"
 )
 
@@ -70,7 +71,8 @@ type doctor struct {
 	// hopeless is why there is no use in starting anything.
 	hopeless error
 	lacking  []string // architectures of the runtime that the host has no stack for
-	tmp      string
+	work     *private.Scratch
+	tmp      string // its path
 	// launches are the errors of first launches, by architecture; notes what a launch told besides.
 	launches map[string]*report.Drawing
 	notes    []report.Finding

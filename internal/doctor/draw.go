@@ -68,9 +68,10 @@ func (d *doctor) program(a *arch.Arch) (string, error) {
 		return "", errNoScene
 	}
 	if d.tmp == "" {
-		if d.tmp, err = workplace(d.Getenv); err != nil {
+		if d.work, err = workplace(d.Getenv); err != nil {
 			return "", err
 		}
+		d.tmp = d.work.Dir
 	}
 	dir := filepath.Join(d.tmp, a.Name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -82,8 +83,8 @@ func (d *doctor) program(a *arch.Arch) (string, error) {
 
 // clean removes the workplace.
 func (d *doctor) clean() {
-	if d.tmp != "" {
-		os.RemoveAll(d.tmp)
+	if d.work != nil {
+		d.work.Close()
 	}
 }
 

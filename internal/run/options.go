@@ -18,6 +18,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/layout"
 	"github.com/capsule-run/capsule-run/internal/mount"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/runtimes"
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
@@ -41,6 +42,8 @@ type Options struct {
 	showing  bool
 	told     bool           // of drivers that are left out
 	held     *runtimes.Held // the runtime's file tree, unpacked
+	kept     *private.Cache // found
+	told     bool           // that it is not the user's own
 }
 
 var errNoRuntime = fault.WithExit(fault.WithHint(errors.New("no runtime given"),
@@ -226,18 +229,4 @@ func planError(err error) error {
 		return fault.WithHint(err, "--library is for libraries that the program loads besides the C library, a middleware for example")
 	}
 	return err
-}
-
-// cacheError explains what cannot be written.
-func cacheError(err error, dir string) error {
-	switch {
-	case errors.Is(err, build.ErrNoCacheDir):
-		return fault.WithHint(err, "set HOME, or XDG_CACHE_HOME to a directory that you can write to")
-	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
-		return fault.WithHint(err, "free some space there, or set XDG_CACHE_HOME to a directory on another file system")
-	case errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
-		return fault.WithHint(err, "set XDG_CACHE_HOME to a directory that you can write to ("+dir+" is not)")
-	}
-	// A file in a directory's place, a name too long, a disk with faults: the error says which.
-	return fault.WithHint(err, "set XDG_CACHE_HOME to another directory, or make "+dir+" usable")
 }

@@ -56,13 +56,14 @@ func start(o *Options, built *build.Built) (int, error) {
 // Prepare returns the artefacts for a host, a runtime and options. While nothing that they depend on has changed they
 // come from the cache, at the price of one lstat a file.
 func Prepare(o *Options) (*build.Built, error) {
-	store, err := build.DefaultStore(o.Getenv)
+	store, err := o.builds()
 	if err != nil {
-		return nil, cacheError(err, "")
+		return nil, err
 	}
 	if err := o.unpack(); err != nil { // an archive becomes a directory, once
 		return nil, err
 	}
+	o.tellPlace()
 	key, err := o.key()
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,17 +9,37 @@ import (
 
 	"github.com/docker/go-units"
 
-	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/runtimes"
 )
 
-// Runtimes is the store of unpacked archives and images, below the user's cache directory.
+// Runtimes is the store of unpacked archives and images that have names, below the user's own cache directory.
 func (o *Options) Runtimes() (*runtimes.Store, error) {
-	dir, err := build.CacheDir(o.Getenv)
+	c, err := private.Look(o.Getenv)
 	if err != nil {
 		return nil, cacheError(err, "")
 	}
-	return runtimes.Open(filepath.Join(dir, "runtimes")), nil
+	return runtimes.Open(c.Runtimes()), nil
+}
+
+// RuntimesToAdd is Runtimes, made if it is missing.
+func (o *Options) RuntimesToAdd() *runtimes.Store {
+	return runtimes.OpenWhere(func() (runtimes.Place, error) {
+		p, err := o.place()
+		if err == nil && p.Shared != nil { // what has a name is to stay
+			return p, cacheError(p.Shared, "")
+		}
+		return p, err
+	})
+}
+
+// place is where runtimes are unpacked.
+func (o *Options) place() (runtimes.Place, error) {
+	c, err := o.cache()
+	if err != nil {
+		return runtimes.Place{}, err
+	}
+	return runtimes.Place{Dir: c.Runtimes(), Shared: c.Instead, Lasting: c.Lasting, Used: o.tellPlace}, nil
 }
 
 // unpack makes Runtime the path of a file tree, whatever the user named. It is held until Release; a second call finds it
@@ -32,14 +51,7 @@ func (o *Options) unpack() error {
 	case o.held != nil:
 		return nil
 	}
-	store, noStore := o.Runtimes()
-	if noStore != nil {
-		store = runtimes.Open("")
-	}
-	held, err := store.Acquire(o.Runtime, o.Unpacking())
-	if errors.Is(err, runtimes.ErrNoStore) {
-		return noStore
-	}
+	held, err := runtimes.OpenWhere(o.place).Acquire(o.Runtime, o.Unpacking())
 	if err != nil {
 		return err
 	}

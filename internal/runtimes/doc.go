@@ -19,8 +19,6 @@ var (
 	ErrArchive = errors.New("cannot be unpacked")
 	// ErrName says that a name cannot be one, is taken, or is not known.
 	ErrName = errors.New("name of a runtime")
-	// ErrNoStore says that something is to be unpacked and the store has no directory.
-	ErrNoStore = errors.New("no directory to unpack to")
 	// ErrInUse says that a runtime cannot be removed: a program runs in it.
 	ErrInUse = errors.New("in use")
 )

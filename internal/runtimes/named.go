@@ -49,6 +49,9 @@ func (s *Store) Add(name, source string, progress Progress) (*Held, error) {
 	if dir != "" {
 		return nil, fault.WithHint(fmt.Errorf("runtime %s: a directory needs no adding", source), "use it as it is: --runtime "+source)
 	}
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
 	if target, err := os.Readlink(s.name(name)); err == nil && filepath.Base(target) != src.id && s.complete(filepath.Base(target)) {
 		return nil, fault.WithHint(fmt.Errorf("%w: %s is taken", ErrName, name), "capsule-run runtime remove "+name+" frees it")
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // Store is where archives and images are unpacked to:
@@ -25,12 +26,50 @@ import (
 //	names/<name>            a link to ../trees/<id>
 //
 // A tree without a name that nobody has used for keep is removed when another one is unpacked.
-type Store struct{ dir string }
+type Store struct {
+	dir string
+	// place names the directory when it is first needed: to look for one may mean to make it.
+	place   func() (Place, error)
+	shared  error         // why it is not where names are kept
+	lasting time.Duration // how long a tree may be used; 0: for ever
+	used    func()        // told before a tree of it is used; may be nil
+}
+
+// Place is where a store is.
+type Place struct {
+	Dir string
+	// Shared is why this is not the user's own store, where the names are; nil if it is.
+	Shared error
+	// Lasting is how long a tree may be used after it was made, where files go one by one; 0: for ever.
+	Lasting time.Duration
+	// Used is told when a tree of it is about to be used.
+	Used func()
+}
 
 const keep = 30 * 24 * time.Hour
 
-// Open names a store's directory, which is made when it is needed. Without one ("") directories alone can be acquired.
+// Open names a store's directory, which is made when it is needed.
 func Open(dir string) *Store { return &Store{dir: dir} }
+
+// OpenWhere asks for the place when something is unpacked, or a name is looked up.
+func OpenWhere(place func() (Place, error)) *Store { return &Store{place: place} }
+
+// settle sees to it that the store has a place, and that nobody else's are the directories in it.
+func (s *Store) settle() error {
+	if s.dir == "" {
+		p, err := s.place()
+		if err != nil {
+			return err
+		}
+		s.dir, s.shared, s.lasting, s.used = p.Dir, p.Shared, p.Lasting, p.Used
+	}
+	for _, d := range []string{"trees", "names"} {
+		if err := trust.MineAt(filepath.Join(s.dir, d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault.WithHint(fmt.Errorf("cache of runtimes: %w", err), "remove it: rm -r "+filepath.Join(s.dir, d))
+		}
+	}
+	return nil
+}
 
 // Held is a runtime's file tree, which stays until Close.
 type Held struct {
@@ -58,6 +97,12 @@ type record struct {
 func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
 	dir, src, err := find(name)
 	if errors.Is(err, fs.ErrNotExist) && validName(name) {
+		if err := s.settle(); err != nil {
+			return nil, err
+		}
+		if s.shared != nil {
+			return nil, fault.WithHint(fmt.Errorf("%w %s: names count in a cache of this user's own alone: %w", ErrName, name, s.shared), hintShared)
+		}
 		h, known, err := s.named(name)
 		if known || err != nil {
 			return h, err
@@ -78,6 +123,8 @@ func (s *Store) Acquire(name string, progress Progress) (*Held, error) {
 	return s.unpacked(src, progress)
 }
 
+const hintShared = "give --runtime the archive or a directory, or set XDG_CACHE_HOME to a directory of your own"
+
 // named returns the tree of a name; known says that there is such a name.
 func (s *Store) named(name string) (h *Held, known bool, err error) {
 	target, err := os.Readlink(s.name(name))
@@ -97,6 +144,11 @@ func (s *Store) entry(id string) string  { return filepath.Join(s.dir, "trees", 
 
 // hold takes a tree that is there and complete; nil if it is not.
 func (s *Store) hold(id string) (*Held, error) {
+	if s.worn(id) {
+		if err := s.remove(id, nil); err != nil && !errors.Is(err, ErrInUse) { // then it has to do
+			return nil, err
+		}
+	}
 	if !s.complete(id) {
 		return nil, nil
 	}
@@ -114,22 +166,33 @@ func (s *Store) hold(id string) (*Held, error) {
 }
 
 func (s *Store) complete(id string) bool {
-	_, err := os.Stat(filepath.Join(s.entry(id), "record.json"))
-	return err == nil
+	_, err := os.Lstat(filepath.Join(s.entry(id), "record.json"))
+	return err == nil && trust.MineAt(s.entry(id)) == nil
+}
+
+// worn says whether a tree is too old to be used, so that it is made again.
+func (s *Store) worn(id string) bool {
+	info, err := os.Lstat(filepath.Join(s.entry(id), "record.json"))
+	return s.lasting != 0 && err == nil && time.Since(info.ModTime()) > s.lasting
 }
 
 // lock opens and locks an entry's lock file. A file that was removed before we had the lock is no lock: then again.
 func (s *Store) lock(id string, how int) (*os.File, error) {
-	if s.dir == "" {
-		return nil, ErrNoStore
-	}
-	if err := os.MkdirAll(filepath.Join(s.dir, "trees"), 0o700); err != nil {
+	if err := trust.Own(filepath.Join(s.dir, "trees"), 0o700); err != nil {
 		return nil, s.failed(err)
 	}
-	for {
-		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	for try := 0; ; try++ {
+		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 		if err != nil {
 			return nil, s.failed(err)
+		}
+		// One that others may open is one that they may hold for ever. Some file systems give all files one mode.
+		if info, err := f.Stat(); try == 0 && (err != nil || info.Mode().Perm()&0o077 != 0 || trust.Mine(f) != nil) {
+			f.Close()
+			if err := os.Remove(s.entry(id) + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, s.failed(err)
+			}
+			continue
 		}
 		if err := flock(f, how); err != nil {
 			f.Close()
@@ -160,6 +223,12 @@ func flock(f *os.File, how int) error {
 
 // unpacked returns the tree of a source, and makes it first if need be.
 func (s *Store) unpacked(src *source, progress Progress) (*Held, error) {
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
+	if s.used != nil {
+		s.used()
+	}
 	for {
 		if h, err := s.hold(src.id); h != nil || err != nil {
 			return h, err
@@ -219,8 +288,10 @@ func (s *Store) failed(err error) error {
 
 func (s *Store) fill(src *source, progress Progress) error {
 	tree := filepath.Join(s.entry(src.id), "tree")
-	if err := os.MkdirAll(tree, 0o755); err != nil {
-		return err
+	for _, dir := range []string{s.entry(src.id), tree} { // one that is there still is somebody else's
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
 	}
 	switch {
 	case src.oci:

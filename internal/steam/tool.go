@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/private"
 	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
@@ -103,11 +104,12 @@ func Install(dir, program string) (tool string, err error) {
 		return "", fmt.Errorf("install the tool: %w", err)
 	}
 	// The client takes any directory with a declaration for a tool; so it comes last, below a name that is not kept.
-	temporary, err := os.MkdirTemp(dir, "."+Name+"-")
+	scratch, err := private.ScratchIn(dir, "."+Name+"-")
 	if err != nil {
 		return "", fmt.Errorf("install the tool: %w", err)
 	}
-	defer os.RemoveAll(temporary)
+	defer scratch.Close()
+	temporary := scratch.Dir
 	err = os.Chmod(temporary, 0o755)
 	for _, f := range []struct {
 		name, text string

@@ -13,7 +13,6 @@
 package trust
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,8 +53,8 @@ func Missing(err error, whose Whose) bool {
 // Read returns the text of a regular file of at most limit bytes. It does not wait for a pipe's writer. Missing tells whether
 // there is none; what makes it untrustworthy has a hint.
 func Read(name string, whose Whose, limit int64) ([]byte, error) {
-	w, err := follow(name, ruleFor(whose))
-	if err != nil {
+	w := &walk{rule: ruleFor(whose)}
+	if err := w.follow(name); err != nil {
 		return nil, err
 	}
 	defer w.close()
@@ -69,8 +68,8 @@ func Read(name string, whose Whose, limit int64) ([]byte, error) {
 
 // Check is the question alone, for a file or a directory.
 func Check(name string, whose Whose) error {
-	w, err := follow(name, ruleFor(whose))
-	if err != nil {
+	w := &walk{rule: ruleFor(whose)}
+	if err := w.follow(name); err != nil {
 		return err
 	}
 	w.close()
@@ -79,13 +78,15 @@ func Check(name string, whose Whose) error {
 
 // rule is what owner and mode must be.
 type rule struct {
+	own       bool   // that of Own
+	hidden    bool   // whose number a user namespace does not show is taken for root
 	root      bool   // it must be root's
 	file, dir uint32 // permission bits that it must not have
 }
 
 // ruleFor is the one for this process's user.
 func ruleFor(whose Whose) rule {
-	r := rule{file: 0o002, dir: 0o002}
+	r := rule{file: 0o002, dir: 0o002, hidden: whose == Machine}
 	if whose == Machine && os.Geteuid() == 0 {
 		r.file = 0o022
 		if !inUserNamespace() {
@@ -102,6 +103,9 @@ func (r rule) look(f *os.File) (kind uint32, err error) {
 		return 0, &os.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
 	kind = st.Mode & unix.S_IFMT
+	if r.own {
+		return kind, lookOwn(f, &st)
+	}
 	if r.root && st.Uid != 0 {
 		return kind, fault.WithHint(fmt.Errorf("%s belongs to user %d", f.Name(), st.Uid), "chown -h root "+f.Name())
 	}
@@ -123,11 +127,20 @@ func (r rule) look(f *os.File) (kind uint32, err error) {
 // has written it.
 func (r rule) lookIn(dir, f *os.File) error {
 	var above, st unix.Stat_t
-	if r.root || unix.Fstat(int(dir.Fd()), &above) != nil || above.Mode&0o002 == 0 || unix.Fstat(int(f.Fd()), &st) != nil {
+	many := uint32(0o002)
+	if r.own {
+		many = 0o022
+	}
+	if r.root || unix.Fstat(int(dir.Fd()), &above) != nil || above.Mode&many == 0 || unix.Fstat(int(f.Fd()), &st) != nil {
 		return nil
 	}
-	if st.Uid == 0 || st.Uid == above.Uid || int(st.Uid) == os.Geteuid() {
+	// The directory's owner can replace everything in it. Two owners that a user namespace does not show need not be one.
+	owners := st.Uid == above.Uid && !r.own && (r.hidden || !unknown(st.Uid))
+	if st.Uid == 0 || owners || int(st.Uid) == os.Geteuid() {
 		return nil
+	}
+	if r.own {
+		return belongs(f, st.Uid)
 	}
 	return fault.WithHint(fmt.Errorf("%s belongs to user %d, in a directory in which everybody can make files", f.Name(), st.Uid),
 		"name a directory of your own by XDG_CONFIG_HOME or HOME")
@@ -139,6 +152,7 @@ type walk struct {
 	up, at *os.File
 	kind   uint32 // of at
 	wrong  error  // what was first found wrong on the way
+	make   uint32 // the mode of directories that are made where they are missing; 0: none is
 }
 
 func (w *walk) close() {
@@ -150,21 +164,22 @@ func (w *walk) close() {
 }
 
 // follow goes to the end of a path, every step of which must fulfil the rule.
-func follow(name string, r rule) (*walk, error) {
+func (w *walk) follow(name string) error {
 	name, err := filepath.Abs(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w := &walk{rule: r}
 	err = w.along(name)
-	if err == nil {
+	if err == nil && w.rule.own {
+		err = Mine(w.at) // first: what is in it may be somebody else's, whatever is done to its mode
+	}
+	if err == nil || w.rule.own && w.wrong != nil && !errors.Is(err, ErrShared) {
 		err = w.wrong // only now: a file that is not there can stay away from wherever it likes
 	}
 	if err != nil {
 		w.close()
-		return nil, err
 	}
-	return w, nil
+	return err
 }
 
 func (w *walk) along(name string) error {
@@ -178,7 +193,11 @@ func (w *walk) along(name string) error {
 		if part == "" || part == "." {
 			continue
 		}
-		if err := w.step(int(w.at.Fd()), part); err != nil {
+		err := w.step(int(w.at.Fd()), part)
+		if w.make != 0 && errors.Is(err, fs.ErrNotExist) && w.wrong == nil {
+			err = w.mkdir(part)
+		}
+		if err != nil {
 			return err
 		}
 		if w.kind != unix.S_IFLNK {
@@ -272,21 +291,4 @@ func readlink(f *os.File) (string, error) {
 		err = unix.ENAMETOOLONG
 	}
 	return string(b[:max(n, 0)]), err
-}
-
-// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
-// number here. What is no proc file system says nothing.
-func inUserNamespace() bool {
-	f, err := os.Open("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var proc unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &proc); err != nil || proc.Type != unix.PROC_SUPER_MAGIC {
-		return false
-	}
-	var inside, outside, count uint64
-	_, err = fmt.Fscan(bufio.NewReader(f), &inside, &outside, &count) // from a file it reads byte by byte
-	return err == nil && (inside != 0 || outside != 0 || count != 1<<32-1)
 }

@@ -38,6 +38,20 @@ var wrappers = map[string]string{
 [ "$(id -u)" != 0 ] || exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
 exec "$@"
 `,
+	// as UID is a user of that number, with a group of the same.
+	"as": `#!/bin/sh
+user=$1
+shift
+exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"
+`,
+	// nowhere UID is that user, for whom others have taken the places in /tmp and /var/tmp.
+	"nowhere": `#!/bin/sh
+mkdir -p "/tmp/capsule-run-$1"
+private sh -c 'mount -t tmpfs -o mode=755 none /var/tmp || exit 99; exec as "$@"' nowhere "$@"
+status=$?
+rmdir "/tmp/capsule-run-$1"
+exit $status
+`,
 	// private has mounts of its own.
 	"private": `#!/bin/sh
 [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null && exec unshare -m --propagation private -- "$@"

@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"capsule/build", "internal/launch", "internal/layout", "internal/stages", "internal/inspection"},
 	{"capsule", "cdi", "hostlibs", "internal/runtimetree", "internal/steam", "internal/direct", "internal/config", "hook/oci", "hook/confine"},
 	{"hostgpu"},
-	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "configs", "cshim"},
+	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "internal/private", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs", "internal/trust", "internal/inuse", "internal/tomlfile"},
 	{"internal/table"},
 	{"internal/arch", "internal/fault", "internal/pattern", "internal/replace", "internal/regular", "internal/inroot"},

@@ -237,27 +237,40 @@ func TestDoctorOfComputing(t *testing.T) {
 	healthy(t, e.report(t), "x86_64 opencl", "x86_64 gl-surfaceless")
 }
 
-// Interrupted, the doctor ends what it has started, and leaves nothing.
+// Interrupted, the doctor ends what it has started, and leaves nothing, not even of one that was killed before.
 func TestDoctorInterrupted(t *testing.T) {
-	for _, by := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
-		tmp := t.TempDir()
+	tmp := t.TempDir()
+	for _, by := range []unix.Signal{unix.SIGKILL, unix.SIGINT, unix.SIGTERM} {
+		before, err := filepath.Glob(tmp + "/capsule-run-*/doctor-*")
+		must(t, err)
 		cmd := exec.Command(binary, "doctor", "--runtime", trees.Tree(t, "runtime11"), "--json")
 		cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + tmp}
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		must(t, cmd.Start())
 		must(t, waitFor(time.Minute, func() error { // until it draws
-			if found, _ := filepath.Glob(tmp + "/capsule-doctor-*/x86_64/capsule-scene"); found == nil {
+			found, _ := filepath.Glob(tmp + "/capsule-run-*/doctor-*")
+			if found == nil || len(before) > 0 && slices.Contains(found, before[0]) {
 				return errors.New("no program")
+			}
+			if _, err := os.Stat(found[0] + "/x86_64/capsule-scene"); err != nil {
+				return err
 			}
 			return nil
 		}))
 		must(t, cmd.Process.Signal(by))
 		_ = cmd.Wait()
+		left, err := os.ReadDir(tmp)
+		if by == unix.SIGKILL {
+			if err != nil || len(left) == 0 { // or the next one has nothing to remove
+				t.Fatalf("got %v, %v, want what the killed one has left", left, err)
+			}
+			continue
+		}
 		if status := cmd.ProcessState.ExitCode(); status != 128+int(by) || out.Len() > 0 || !strings.Contains(errs.String(), "interrupted") {
 			t.Errorf("%v: exit status %d\n%s%s", by, status, out.String(), errs.String())
 		}
-		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		if err != nil || len(left) > 0 {
 			t.Errorf("%v: left behind: %v, %v", by, left, err)
 		}
 	}

@@ -239,13 +239,13 @@ func TestHookUserNamespace(t *testing.T) {
 					h := &b.spec.Hooks.CreateContainer[0]
 					h.Args = slices.DeleteFunc(h.Args, func(a string) bool { return strings.HasPrefix(a, "--cache=") })
 				}
-				before, _ := filepath.Glob("/tmp/capsule-build-*")
+				before, _ := filepath.Glob("/tmp/capsule-run-*/hook-*")
 				r := b.run()
 				if r.status != 0 || !strings.Contains(r.stdout, "Mesa "+mesaVersion(t, host)) {
 					t.Errorf("exit status %d\n%s", r.status, r.both())
 				}
 				if err := waitFor(patience, func() error { // what another process has there goes away
-					left, _ := filepath.Glob("/tmp/capsule-build-*")
+					left, _ := filepath.Glob("/tmp/capsule-run-*/hook-*")
 					left = slices.DeleteFunc(left, func(name string) bool { return slices.Contains(before, name) })
 					if len(left) > 0 {
 						return fmt.Errorf("left behind: %v", left)
