@@ -25,6 +25,9 @@ func init() {
 	if len(os.Args) == 3 && os.Args[0] == initName {
 		begin()
 	}
+	if len(os.Args) == 5 && os.Args[0] == stopperName {
+		stopper()
+	}
 }
 
 // begin builds the root and becomes the game. It never returns.

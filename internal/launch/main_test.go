@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		os.Exit(game())
 	}
 	if mode := os.Getenv(envShell); mode != "" {
-		os.Exit(shell())
+		os.Exit(shell(mode == "1"))
 	}
 	if mode := os.Getenv(envLauncher); mode != "" {
 		os.Exit(launcher(mode))
@@ -64,6 +64,9 @@ func forbidden() string {
 }
 
 func launcher(mode string) int {
+	if where, ok := strings.CutPrefix(mode, "race "); ok {
+		return raced(where)
+	}
 	spec := &Spec{Ops: hostOps(), Argv: os.Args[1:], Dir: os.Getenv(envDir)}
 	if spec.Dir == "" {
 		spec.Dir, _ = os.Getwd()
@@ -222,8 +225,9 @@ func wantRun(t *testing.T, cmd *exec.Cmd, wantOut string, wantCode int) {
 	}
 }
 
-// shell is a shell's job control at its smallest: it starts a launch as a foreground job and tells what becomes of it.
-func shell() int {
+// shell is a shell's job control at its smallest: it starts a launch as a foreground job and tells what becomes of it. A job
+// that stops it continues, or leaves to others.
+func shell(continues bool) int {
 	os.Unsetenv(envShell)
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, 3}, Dir: "/tmp",
@@ -246,6 +250,9 @@ func shell() int {
 		switch {
 		case ws.Stopped():
 			fmt.Printf("[stopped %d]\n", ws.StopSignal())
+			if !continues {
+				continue
+			}
 			unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
 			unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, pid)
 			fmt.Println("[continue]")

@@ -87,6 +87,12 @@ func (c *child) obey(r record, sock int) {
 		}
 	case resume:
 		c.resumeFrom(r.value)
+	case ask:
+		is := 0
+		if c.stoppedAt(r.value) {
+			is = 1
+		}
+		tell(sock, stands, is)
 	}
 }
 
@@ -164,8 +170,9 @@ type processOne struct {
 	early unix.Signal   // what the terminal sent while there was none
 	known chan struct{} // closed when it is known whether there is a game
 
-	stop int  // the last that was told of; next and resume are called by one thread
-	gone bool // process 1 is reaped
+	stop  int      // the last that was told of; next, stopped and resume are called by one thread
+	heard []record // what was told before an answer
+	gone  bool     // process 1 is reaped
 }
 
 // begun notes that the game runs.
@@ -196,12 +203,10 @@ func (p *processOne) hungUp() {
 	}
 }
 
-func (p *processOne) tell(kind byte, value int) {
+func (p *processOne) tell(kind byte, value int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.sock >= 0 {
-		tell(p.sock, kind, value)
-	}
+	return p.sock >= 0 && tell(p.sock, kind, value)
 }
 
 // signal leaves it to process 1 to say that the game has ended: it is called late then.
@@ -216,12 +221,38 @@ func (p *processOne) signal(sig unix.Signal, had bool) bool {
 
 func (p *processOne) resume() { p.tell(resume, p.stop) }
 
-// stopped: process 1 has looked before it told us.
-func (p *processOne) stopped() bool { return true }
+// stopped asks process 1, which has looked before it told us of the stop; but what we have told it since may have ended that.
+func (p *processOne) stopped() bool {
+	if !p.tell(ask, p.stop) {
+		return true
+	}
+	for p.sock >= 0 {
+		r, ok := hear(p.sock)
+		switch {
+		case !ok:
+			p.hungUp()
+		case r.kind == stands:
+			return r.value == 1
+		default:
+			p.heard = append(p.heard, r)
+		}
+	}
+	return false
+}
+
+// hear takes the next record.
+func (p *processOne) hear() (record, bool) {
+	if len(p.heard) > 0 {
+		r := p.heard[0]
+		p.heard = p.heard[1:]
+		return r, true
+	}
+	return hear(p.sock)
+}
 
 func (p *processOne) next() (bool, int) {
-	for p.sock >= 0 { // nobody else changes it by now
-		r, ok := hear(p.sock)
+	for p.sock >= 0 || len(p.heard) > 0 { // nobody else changes it by now
+		r, ok := p.hear()
 		switch {
 		case !ok:
 			p.hungUp()

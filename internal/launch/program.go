@@ -16,7 +16,8 @@ type program interface {
 	signal(sig unix.Signal, had bool) bool
 	// next waits until the program has stopped (true, and the signal) or ended (false, and the exit status).
 	next() (stopped bool, code int)
-	// stopped says whether it is stopped now, as far as can be told; a stop that next has told may be over.
+	// stopped says whether it is in the stop now that next has told of last: that may be over, and another one begun, which next
+	// has still to tell of.
 	stopped() bool
 	// resume continues it, unless it has been stopped *again* since next told of a stop.
 	resume()
@@ -107,21 +108,33 @@ func exitStatus(status unix.WaitStatus) int {
 	return status.ExitStatus()
 }
 
-func (c *child) stopped() bool { return stopped(c.pid) }
+func (c *child) stopped() bool { return c.stoppedAt(c.stops) } // next is not running: whoever calls it calls this
 
-func (c *child) resume() { c.resumeFrom(c.stops) } // next is not running: whoever calls it calls this
-
-// resumeFrom continues the program unless it has been stopped again since the stop of that number. A second stop is one that
-// next has told of meanwhile, in another thread perhaps, or one that is still to be waited for, and next comes to it.
-func (c *child) resumeFrom(number int) {
+// stoppedAt says whether the program is in the stop of that number.
+func (c *child) stoppedAt(number int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stops != number || !stopped(c.pid) {
-		return
+	return c.isAt(number)
+}
+
+// isAt looks for a stop since: one that next has told of meanwhile, in another thread perhaps, or one that is still to be waited
+// for, and next comes to it.
+func (c *child) isAt(number int) bool {
+	if c.gone || c.stops != number || !stopped(c.pid) {
+		return false
 	}
 	var again unix.Siginfo
 	unix.Waitid(unix.P_PID, c.pid, &again, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
-	if again.Signo == 0 {
+	return again.Signo == 0
+}
+
+func (c *child) resume() { c.resumeFrom(c.stops) } // nor does it run now
+
+// resumeFrom continues the program unless it has been stopped again since the stop of that number.
+func (c *child) resumeFrom(number int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isAt(number) {
 		c.kill(unix.SIGCONT)
 	}
 }

@@ -159,9 +159,14 @@ func pty(t *testing.T) (master *os.File, slave *os.File) {
 // that the game runs: what the keyboard sends before that may reach the game twice. (Then the launcher closes what only the
 // game inherits.)
 func onTerminal(t *testing.T, argv ...string) (launcher int, tty *os.File, said <-chan string) {
+	return onTerminalOf(t, "1", "auto", argv...)
+}
+
+// onTerminalOf has that shell, and a launcher of that mode.
+func onTerminalOf(t *testing.T, shell, mode string, argv ...string) (launcher int, tty *os.File, said <-chan string) {
 	master, slave := pty(t)
 	cmd := exec.Command("/proc/self/exe", argv...)
-	cmd.Env = append(os.Environ(), envLauncher+"=auto", envShell+"=1")
+	cmd.Env = append(os.Environ(), envLauncher+"="+mode, envShell+"="+shell)
 	inherited, err := os.Create(filepath.Join(t.TempDir(), "inherited"))
 	must(t, err)
 	defer inherited.Close()

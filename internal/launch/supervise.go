@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,10 +18,14 @@ type supervisor struct {
 	mu sync.Mutex
 	// awaited is set when we stop with the game, until the SIGCONT that ends this has come by way of the handler. That
 	// may be late: the game may have been stopped again meanwhile.
-	awaited bool
-	over    bool // the game has ended
+	awaited  bool
+	came     *sync.Cond // a SIGCONT has
+	stopping bool       // we are about to stop, or stopped: the sentinel is left as it is
+	stopper  int        // who may continue us, whose SIGCONT is not for the game
+	over     bool       // the game has ended
 
-	watch *watcher
+	watch    *watcher
+	sentinel *sentinel
 }
 
 // caught are the signals that are passed on, unless they were ignored when we started. SIGKILL and SIGSTOP cannot be
@@ -43,6 +48,8 @@ func (s *supervisor) start() (err error) {
 	}
 	s.mu.Lock() // what comes at once needs the watcher
 	defer s.mu.Unlock()
+	s.came = sync.NewCond(&s.mu)
+	s.sentinel = newSentinel()
 	s.watch, err = watch(sigs, s.forward)
 	return err
 }
@@ -52,6 +59,7 @@ func (s *supervisor) stop() {
 		s.watch.close()
 		s.watch = nil
 	}
+	s.sentinel.close()
 }
 
 // forward passes a signal on, if the game has not had it already.
@@ -63,11 +71,15 @@ func (s *supervisor) forward(e event) {
 		s.late(e.sig)
 		return
 	case e.sig == unix.SIGCONT:
+		if !s.stopping {
+			s.sentinel.arm() // before this one has its effect, which another one that is dropped now would have, too
+		}
 		// stopToo has seen to the one that continued us. When we were not stopped, it is for the game alone.
-		if !s.awaited && !e.kernel {
+		if !s.awaited && !e.kernel && (s.stopper == 0 || e.sender != s.stopper) {
 			s.game.signal(unix.SIGCONT, false)
 		}
 		s.awaited = false
+		s.came.Broadcast()
 		return
 	}
 	// From the terminal (keyboard, window size, background access), which tells all of the process group; or the game
@@ -123,17 +135,69 @@ func (s *supervisor) stopToo(sig unix.Signal) {
 	if e, ok := pending(sig); ok {
 		s.forward(e)
 	}
-	s.mu.Lock()
-	s.awaited = true
-	s.mu.Unlock()
+	if !s.toStop() {
+		return // continued already, or about to be
+	}
 	restore := s.watch.byDefault(sig)
-	// To this thread, so that we are stopped before the call returns. A stop signal other than SIGSTOP has no effect in
-	// an orphaned process group, which is right: it has had none on the game either.
-	unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
+	continued := s.sentinel.stopBy(sig, func(pid int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stopper = pid
+	})
 	restore()
+	s.mu.Lock()
+	s.stopping = false
+	if !continued {
+		s.stopper = 0
+	}
+	switch {
+	case quiet(os.Getpid(), s.sentinel.tid):
+		s.awaited = false // we were not stopped, so nobody will continue us
+	case !s.awaited || ignored(unix.SIGCONT):
+		s.awaited = false
+		s.sentinel.arm()
+	default:
+		s.waitForLast() // before the game can stop again: two that are pending would be one
+	}
+	s.mu.Unlock()
 	// A shell continues the whole process group, the game with it. Only where somebody continued us alone is the game
 	// still stopped.
 	s.game.resume()
+}
+
+// toStop says whether to stop with the game. From then on a SIGCONT is for us.
+func (s *supervisor) toStop() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ignored(unix.SIGCONT) { // nobody else arms it
+		s.sentinel.arm()
+	}
+	// One that has come and has not been passed on will continue the game.
+	if !quiet(os.Getpid(), s.sentinel.tid) || !s.game.stopped() {
+		return false
+	}
+	s.awaited, s.stopping = true, true
+	return true
+}
+
+// waitForLast waits for the SIGCONT that ended our last stop, but not for ever: another stop signal drops one that no handler
+// has had.
+func (s *supervisor) waitForLast() {
+	over := false
+	limit := time.AfterFunc(time.Second, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !over {
+			s.awaited = false
+			s.sentinel.arm()
+			s.came.Broadcast()
+		}
+	})
+	defer limit.Stop()
+	for s.awaited && !quiet(os.Getpid(), s.sentinel.tid) {
+		s.came.Wait()
+	}
+	over = true
 }
 
 // terminal says whether we have a controlling terminal and somebody else leads its session.

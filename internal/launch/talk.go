@@ -16,8 +16,10 @@ const (
 	running = 'r' // from it: the game runs; its process id, inside
 	stop    = 's' // from it: the game has been stopped, for which time and by which signal
 	ended   = 'z' // from it: the game has ended, with which exit status
+	stands  = 't' // from it, as the answer to ask: 1 or 0
 	late    = 'l' // from it, perhaps before that: which signal came when the game had ended
 	pass    = 'k' // to it: send the game a signal; with a number other than 0 it has had that, and only its end matters
+	ask     = 'a' // to it: is the game in the stop of that number, when all that was told before is done
 	resume  = 'c' // to it: continue the game, unless it has been stopped again since the stop of that number
 )
 
