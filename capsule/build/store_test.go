@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 // plan is the smallest one that has files.
@@ -385,4 +387,90 @@ func TestRacingCollectionsAndBuilds(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// Whoever could once open the store's directory may hold a lock on it for ever: that stops nothing.
+func TestLockOnTheStoreStopsNothing(t *testing.T) {
+	s := store(t)
+	used(t, s, "old", 2*build.MaxAge).Close()
+	dir, err := os.Open(s.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.Dir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	used(t, s, "new", 0).Close()
+	if _, err := os.Stat(filepath.Join(s.Dir(), "old")); err == nil {
+		t.Error("an old entry is still there")
+	}
+	if info, err := os.Stat(s.Dir()); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want a directory that nobody else can open", info, err)
+	}
+}
+
+// Where files go one by one a build is made again in time.
+func TestLasting(t *testing.T) {
+	s := store(t)
+	s.Lasting = time.Hour
+	for ago, want := range map[time.Duration]bool{time.Minute: true, 2 * time.Hour: false} {
+		key := ago.String()
+		used(t, s, key, ago).Close()
+		b := s.Lookup(key)
+		if (b != nil) != want {
+			t.Errorf("%v old: got %v, want found %v", ago, b, want)
+		}
+		if b != nil {
+			b.Close()
+		}
+	}
+}
+
+// Of a store that was shared once only what is the user's own counts: no generation and no entry of another user's, and no
+// record that is a link.
+func TestForeign(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal("only root can give files away")
+		}
+		t.Skip("only root can give files away")
+	}
+	for name, spoil := range map[string]func(b *build.Built) error{
+		"a generation":            func(b *build.Built) error { return os.Chown(b.Dir, 1234, 1234) },
+		"a writable generation":   func(b *build.Built) error { return os.Chmod(b.Dir, 0o777) },
+		"an entry":                func(b *build.Built) error { return os.Chown(filepath.Dir(b.Dir), 1234, 1234) },
+		"an entry that is a link": func(b *build.Built) error { return swapForLink(filepath.Dir(b.Dir)) },
+		"a record that is a link": func(b *build.Built) error { return swapForLink(b.Dir + "/" + build.RecordFile) },
+	} {
+		s, p := store(t), plan(t)
+		b, err := s.Build("key", p, build.Record{Launch: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		if err := spoil(b); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Lookup("key"); got != nil {
+			t.Errorf("%s: used", name)
+			got.Close()
+		}
+		again, err := s.Build("key", p, build.Record{Launch: []byte("{}")})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if found := s.Lookup("key"); found == nil || found.Dir != again.Dir || trust.Owned(again.Dir) != nil {
+			t.Errorf("%s: got %v, want %s", name, found, again.Dir)
+		}
+		again.Close()
+	}
+}
+
+func swapForLink(name string) error {
+	return errors.Join(os.Rename(name, name+".away"), os.Symlink(name+".away", name))
 }

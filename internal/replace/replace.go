@@ -5,8 +5,11 @@ package replace
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/google/renameio/v2"
 )
@@ -24,6 +27,7 @@ type Options struct {
 
 // File replaces a file, or makes it. Its directory must exist. The error does not name the file.
 func File(name string, text []byte, o Options) (err error) {
+	sweep(name)
 	mode := fs.FileMode(0o644)
 	if o.Like != nil {
 		mode = o.Like.Mode().Perm()
@@ -58,4 +62,33 @@ func File(name string, text []byte, o Options) (err error) {
 		}
 	}
 	return f.CloseAtomicallyReplace()
+}
+
+const (
+	// leastDigits is what almost all of renameio's random numbers have (rand.Int63), and no date.
+	leastDigits = 16
+	// abandoned is when nobody writes a file any more.
+	abandoned = time.Hour
+)
+
+// sweep removes what processes have left that were killed while they replaced this file. What goes wrong is no reason not to go on.
+func sweep(name string) {
+	dir, prefix := filepath.Dir(name), "."+filepath.Base(name)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		digits, ours := strings.CutPrefix(e.Name(), prefix)
+		if !ours || len(digits) < leastDigits || strings.Trim(digits, "0123456789") != "" || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < abandoned {
+			continue
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == os.Geteuid() {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -92,5 +93,50 @@ func TestFileIsUndone(t *testing.T) {
 	}
 	if err := File(dir+"/nowhere/x", nil, Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// What a killed process has left beside the file goes with the next one, and nothing else does.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "spec.json")
+	// As SIGKILL leaves it.
+	left := dir + "/.spec.json1234567890123456789"
+	if err := os.WriteFile(left, []byte("te"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := File(name, []byte("text"), Options{Check: func(temporary string) error {
+		if digits, ok := strings.CutPrefix(temporary, dir+"/.spec.json"); !ok || strings.Trim(digits, "0123456789") != "" {
+			t.Errorf("got %s, want a name like %s", temporary, left)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := []string{left + "x", dir + "/.spec.json20260101", dir + "/.other.json1234567890123456789"}
+	old := time.Now().Add(-2 * abandoned)
+	for _, f := range others {
+		if err := errors.Join(os.WriteFile(f, nil, 0o600), os.Chtimes(f, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []bool{true, false} { // somebody may be writing it, until it is old
+		if i == 1 {
+			if err := os.Chtimes(left, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := File(name, []byte("again"), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(left); (err == nil) != want {
+			t.Errorf("%s: got %v, want it there: %v", left, err, want)
+		}
+	}
+	for _, f := range others {
+		if _, err := os.Lstat(f); err != nil {
+			t.Error(err)
+		}
 	}
 }

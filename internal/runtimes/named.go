@@ -236,6 +236,12 @@ func (s *Store) removeAbandoned() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s.failed(err)
 	}
+	names, _ := os.ReadDir(filepath.Join(s.dir, "names"))
+	for _, n := range names { // link's, which are there for no time
+		if info, err := n.Info(); err == nil && strings.HasPrefix(n.Name(), ".") && time.Since(info.ModTime()) > time.Hour {
+			os.Remove(s.name(n.Name()))
+		}
+	}
 	for _, d := range all {
 		id := strings.TrimSuffix(d.Name(), ".lock")
 		if s.complete(id) {

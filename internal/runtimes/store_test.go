@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
 func TestOneUnpacksOthersWait(t *testing.T) {
@@ -136,6 +139,99 @@ func TestAbandoned(t *testing.T) {
 	for name, want := range map[string]bool{"dead": false, "dead.lock": false, "early.lock": false, "busy/tree/usr": true, "busy.lock": true} {
 		if _, err := os.Stat(s.entry(name)); (err == nil) != want {
 			t.Errorf("%s: there: %v, want %v", name, err == nil, want)
+		}
+	}
+}
+
+// A lock file that others may open is none, for they could hold it for ever; so is one of another user's.
+func TestLockOfOthers(t *testing.T) {
+	s := Open(t.TempDir())
+	file := write(t, "runtime.tar", archive(t, small...))
+	h, err := s.Acquire(file, nil)
+	must(t, err)
+	name := h.lock.Name()
+	h.Close()
+	spoil := map[string]func() error{"open to all": func() error { return os.Chmod(name, 0o644) }}
+	if os.Geteuid() == 0 {
+		spoil["another user's"] = func() error { return os.Chown(name, 1234, 1234) }
+	}
+	for what, f := range spoil {
+		must(t, f())
+		other, err := os.Open(name)
+		must(t, err)
+		must(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+		acquired := make(chan *Held)
+		go func() {
+			h, err := s.Acquire(file, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			acquired <- h
+		}()
+		select {
+		case h = <-acquired:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: waits for the lock of somebody else", what)
+		}
+		if info, err := h.lock.Stat(); err != nil || info.Mode().Perm() != 0o600 || trust.Mine(h.lock) != nil {
+			t.Errorf("%s: got %v, %v", what, info.Mode(), err)
+		}
+		h.Close()
+		other.Close()
+	}
+}
+
+// What another user has put into a store that was shared once is not used.
+func TestForeignTree(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("CAPSULE_MUST_WORK") == "1" {
+			t.Fatal("only root can give files away")
+		}
+		t.Skip("only root can give files away")
+	}
+	s := Open(t.TempDir())
+	file := write(t, "runtime.tar", archive(t, small...))
+	h, err := s.Add("sniper", file, nil)
+	must(t, err)
+	entry := filepath.Dir(h.Dir)
+	h.Close()
+	must(t, os.WriteFile(h.Dir+"/marker", nil, 0o644))
+	must(t, os.Chown(entry, 1234, 1234))
+	if h, err := s.Acquire("sniper", nil); err == nil {
+		t.Errorf("got %s, want no tree of another user's", h.Dir)
+	}
+	h, err = s.Acquire(file, nil)
+	must(t, err)
+	defer h.Close()
+	if _, err := os.Stat(h.Dir + "/marker"); err == nil {
+		t.Error("another user's tree is used")
+	}
+	must(t, os.Chown(s.dir+"/names", 1234, 1234))
+	if _, err := s.Acquire("sniper", nil); !errors.Is(err, trust.ErrShared) {
+		t.Errorf("got %v, want %v", err, trust.ErrShared)
+	}
+}
+
+// Where files go one by one a tree is made again in time, but not under a program that uses it.
+func TestLasting(t *testing.T) {
+	dir := t.TempDir()
+	s := OpenWhere(func() (Place, error) { return Place{Dir: dir, Lasting: time.Hour}, nil })
+	file := write(t, "runtime.tar", archive(t, small...))
+	h, err := s.Acquire(file, nil)
+	must(t, err)
+	marker := h.Dir + "/marker"
+	must(t, os.WriteFile(marker, nil, 0o644))
+	then := time.Now().Add(-2 * time.Hour)
+	must(t, os.Chtimes(filepath.Dir(h.Dir)+"/record.json", then, then))
+	for _, c := range []struct{ held, kept bool }{{true, true}, {false, false}} {
+		if !c.held {
+			h.Close()
+		}
+		again, err := s.Acquire(file, nil)
+		must(t, err)
+		again.Close()
+		if _, err := os.Stat(marker); (err == nil) != c.kept {
+			t.Errorf("held %v: got %v, want kept %v", c.held, err, c.kept)
 		}
 	}
 }
