@@ -28,7 +28,8 @@ const (
 	// stampEvery bounds how often a launch notes that it used a build.
 	stampEvery = 24 * time.Hour
 	trash      = ".trash-"
-	// lockFile is locked by who collects. It is no directory: those of earlier releases anybody could open, and may have open.
+	// lockFile is locked by who collects. It is no directory: those of earlier releases anybody
+	// could open, and may have open.
 	lockFile = ".lock"
 )
 
@@ -42,7 +43,7 @@ func stamp(dir string, info fs.FileInfo) {
 // collect removes the entries that are too old or too many, but for that of key. It is called when something is built: a
 // launch that finds its build does not pay for it. One process at a time collects.
 func (s *Store) collect(key string) {
-	lock, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	lock, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return
 	}

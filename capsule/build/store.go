@@ -39,7 +39,8 @@ type Store struct {
 	// MaxAge and MaxRequests bound what stays of requests that are not made any more.
 	MaxAge      time.Duration
 	MaxRequests int
-	// Lasting is how long a build may be used after it was made, where files go one by one; 0: for ever.
+	// Lasting is how long a build may be used after it was made, where files go one by one; 0: for
+	// ever.
 	Lasting time.Duration
 }
 
@@ -145,8 +146,8 @@ func (s *Store) open(dir string) (*Built, error) {
 	return b, nil
 }
 
-// sound says whether a generation is one that this user has made, and not too long ago. The store's own directory is nobody
-// else's by now, but may have been shared before.
+// sound says whether a generation is one that this user has made, and not too long ago. The store's
+// own directory is nobody else's by now, but may have been shared before.
 func (s *Store) sound(generation *os.File) error {
 	if err := trust.MineAt(filepath.Dir(generation.Name())); err != nil {
 		return err

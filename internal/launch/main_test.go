@@ -225,8 +225,8 @@ func wantRun(t *testing.T, cmd *exec.Cmd, wantOut string, wantCode int) {
 	}
 }
 
-// shell is a shell's job control at its smallest: it starts a launch as a foreground job and tells what becomes of it. A job
-// that stops it continues, or leaves to others.
+// shell is a shell's job control at its smallest: it starts a launch as a foreground job and tells
+// what becomes of it. A job that stops it continues, or leaves to others.
 func shell(continues bool) int {
 	os.Unsetenv(envShell)
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{

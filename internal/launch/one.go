@@ -221,7 +221,8 @@ func (p *processOne) signal(sig unix.Signal, had bool) bool {
 
 func (p *processOne) resume() { p.tell(resume, p.stop) }
 
-// stopped asks process 1, which has looked before it told us of the stop; but what we have told it since may have ended that.
+// stopped asks process 1, which has looked before it told us of the stop; but what we have told it
+// since may have ended that.
 func (p *processOne) stopped() bool {
 	if !p.tell(ask, p.stop) {
 		return true

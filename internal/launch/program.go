@@ -16,8 +16,8 @@ type program interface {
 	signal(sig unix.Signal, had bool) bool
 	// next waits until the program has stopped (true, and the signal) or ended (false, and the exit status).
 	next() (stopped bool, code int)
-	// stopped says whether it is in the stop now that next has told of last: that may be over, and another one begun, which next
-	// has still to tell of.
+	// stopped says whether it is in the stop now that next has told of last: that may be over, and
+	// another one begun, which next has still to tell of.
 	stopped() bool
 	// resume continues it, unless it has been stopped *again* since next told of a stop.
 	resume()
@@ -117,8 +117,8 @@ func (c *child) stoppedAt(number int) bool {
 	return c.isAt(number)
 }
 
-// isAt looks for a stop since: one that next has told of meanwhile, in another thread perhaps, or one that is still to be waited
-// for, and next comes to it.
+// isAt looks for a stop since: one that next has told of meanwhile, in another thread perhaps, or
+// one that is still to be waited for, and next comes to it.
 func (c *child) isAt(number int) bool {
 	if c.gone || c.stops != number || !stopped(c.pid) {
 		return false

@@ -61,7 +61,8 @@ func raced(where string) int {
 	return s.wait()
 }
 
-// A SIGCONT to the launcher alone, when the program has stopped and the launcher is about to, continues both.
+// A SIGCONT to the launcher alone, when the program has stopped and the launcher is about to,
+// continues both.
 func TestContinuedBeforeStop(t *testing.T) {
 	for _, where := range []string{"next", "asked", "told"} {
 		t.Run(where, func(t *testing.T) {

@@ -10,14 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// We stop when the game has stopped. A SIGCONT that somebody sends us in between is meant for both, and would be lost: it
-// continues nobody who runs, and the stop signal comes after it. No handler tells of it for sure, for the kernel drops a pending
-// SIGCONT when a stop signal is generated.
+// We stop when the game has stopped. A SIGCONT that somebody sends us in between is meant for both,
+// and would be lost: it continues nobody who runs, and the stop signal comes after it. No handler
+// tells of it for sure, for the kernel drops a pending SIGCONT when a stop signal is generated.
 //
-// But it drops pending stop signals too when a SIGCONT is generated, blocked or not (prepare_signal in kernel/signal.c). So a
-// thread of ours does nothing but have a stop signal pending that it blocks, from before the game runs: as long as that is
-// there, no SIGCONT has come. And we leave it to another process to stop us, which then looks at that thread, and continues us
-// if there was one.
+// But it drops pending stop signals too when a SIGCONT is generated, blocked or not (prepare_signal
+// in kernel/signal.c). So a thread of ours does nothing but have a stop signal pending that it
+// blocks, from before the game runs: as long as that is there, no SIGCONT has come. And we leave it
+// to another process to stop us, which then looks at that thread, and continues us if there was
+// one.
 
 // sentinel is the thread.
 type sentinel struct {
@@ -25,7 +26,8 @@ type sentinel struct {
 	end chan struct{}
 }
 
-// sentinelSignal is one that a thread of ours can block: nothing of ours writes to the terminal in the background.
+// sentinelSignal is one that a thread of ours can block: nothing of ours writes to the terminal in
+// the background.
 const sentinelSignal = unix.SIGTTOU
 
 func newSentinel() *sentinel {
@@ -46,11 +48,12 @@ func newSentinel() *sentinel {
 
 func (s *sentinel) close() { close(s.end) }
 
-// arm has it notice the next SIGCONT. One that is pending is dropped: whoever calls it continues the game afterwards, or knows
-// of none that matters.
+// arm has it notice the next SIGCONT. One that is pending is dropped: whoever calls it continues
+// the game afterwards, or knows of none that matters.
 func (s *sentinel) arm() { unix.Tgkill(os.Getpid(), s.tid, sentinelSignal) }
 
-// quiet says that no SIGCONT has been generated for the process since its sentinel was armed, as far as can be told.
+// quiet says that no SIGCONT has been generated for the process since its sentinel was armed, as
+// far as can be told.
 func quiet(pid, tid int) bool {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/status")
 	_, rest, found := strings.Cut(string(text), "\nSigPnd:\t")
@@ -65,7 +68,8 @@ const stopperName = "capsule-run: stop"
 // hasContinued is its exit status where it has continued us.
 const hasContinued = 3
 
-// stopper is what it does: arguments are our process, the thread that waits for it, the sentinel and the signal.
+// stopper is what it does: arguments are our process, the thread that waits for it, the sentinel
+// and the signal.
 func stopper() {
 	var n [4]int
 	for i := range n {
@@ -79,8 +83,9 @@ func stopper() {
 	if os.Getppid() != launcher {
 		os.Exit(ExitSetup)
 	}
-	// To the thread that waits for our end, so that it comes to nothing else before it stops. A stop signal other than SIGSTOP
-	// has no effect in an orphaned process group, which is right: it has had none on the game either.
+	// To the thread that waits for our end, so that it comes to nothing else before it stops. A
+	// stop signal other than SIGSTOP has no effect in an orphaned process group, which is right: it
+	// has had none on the game either.
 	unix.Tgkill(launcher, waits, sig)
 	if !quiet(launcher, watches) {
 		unix.Kill(launcher, unix.SIGCONT)
@@ -89,8 +94,9 @@ func stopper() {
 	os.Exit(0)
 }
 
-// stopBy stops this process by a signal whose action is the default one, and returns when it has been continued. known is told
-// who may do that, and true says that they have: somebody had sent a SIGCONT before.
+// stopBy stops this process by a signal whose action is the default one, and returns when it has
+// been continued. known is told who may do that, and true says that they have: somebody had sent a
+// SIGCONT before.
 func (s *sentinel) stopBy(sig unix.Signal, known func(pid int)) (continued bool) {
 	status, err := s.delegate(sig, known)
 	if err != nil || status != 0 && status != hasContinued {

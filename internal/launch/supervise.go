@@ -180,8 +180,8 @@ func (s *supervisor) toStop() bool {
 	return true
 }
 
-// waitForLast waits for the SIGCONT that ended our last stop, but not for ever: another stop signal drops one that no handler
-// has had.
+// waitForLast waits for the SIGCONT that ended our last stop, but not for ever: another stop signal
+// drops one that no handler has had.
 func (s *supervisor) waitForLast() {
 	over := false
 	limit := time.AfterFunc(time.Second, func() {

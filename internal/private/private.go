@@ -1,7 +1,8 @@
-// Package private finds directories that are this process's user's alone (trust.Own): the cache, a place for what is soon gone,
-// and in it one for this process. It exists because HOME, XDG_CACHE_HOME and TMPDIR may be everybody's, or another user's
-// (service users in /tmp, clusters, sudo that keeps HOME), while what lies in the cache is run. It tells whoever asks what
-// is wrong with the first choice, and prints nothing.
+// Package private finds directories that are this process's user's alone (trust.Own): the cache, a
+// place for what is soon gone, and in it one for this process. It exists because HOME,
+// XDG_CACHE_HOME and TMPDIR may be everybody's, or another user's (service users in /tmp, clusters,
+// sudo that keeps HOME), while what lies in the cache is run. It tells whoever asks what is wrong
+// with the first choice, and prints nothing.
 package private
 
 import (
@@ -29,8 +30,8 @@ const (
 	runtimes = "runtimes"
 )
 
-// lasting is how long what is made in a temporary place is used: cleaners remove files one by one there, those that nobody has
-// read for ten days (systemd-tmpfiles) or a week (tmpreaper).
+// lasting is how long what is made in a temporary place is used: cleaners remove files one by one
+// there, those that nobody has read for ten days (systemd-tmpfiles) or a week (tmpreaper).
 const lasting = 3 * 24 * time.Hour
 
 // Cache is where builds and unpacked runtimes are kept.
@@ -46,7 +47,8 @@ type Cache struct {
 func (c *Cache) Builds() string   { return filepath.Join(c.Dir, builds) }
 func (c *Cache) Runtimes() string { return filepath.Join(c.Dir, runtimes) }
 
-// CacheDir is capsule-run's directory below XDG_CACHE_HOME (XDG Base Directory Specification 0.8), ~/.cache by default.
+// CacheDir is capsule-run's directory below XDG_CACHE_HOME (XDG Base Directory Specification 0.8),
+// ~/.cache by default.
 func CacheDir(getenv func(string) string) (string, error) {
 	base := getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(base) { // the specification: a relative path is to be ignored
@@ -59,8 +61,8 @@ func CacheDir(getenv func(string) string) (string, error) {
 	return filepath.Join(base, "capsule-run"), nil
 }
 
-// Find returns the user's cache, or a place for it where it is shared with others. What is missing is made by whoever writes
-// there (trust.Own), and what cannot be read is for whoever reads it.
+// Find returns the user's cache, or a place for it where it is shared with others. What is missing
+// is made by whoever writes there (trust.Own), and what cannot be read is for whoever reads it.
 func Find(getenv func(string) string) (*Cache, error) {
 	c, err := Look(getenv)
 	if !errors.Is(err, trust.ErrShared) {
@@ -97,8 +99,8 @@ func (c *Cache) look() error {
 	return nil
 }
 
-// places are where else directories of the user's own may be. The one of the session is none of the first: what is in it is
-// memory, and it may be small.
+// places are where else directories of the user's own may be. The one of the session is none of the
+// first: what is in it is memory, and it may be small.
 func places(getenv func(string) string) []string {
 	name := "capsule-run-" + strconv.FormatUint(uint64(trust.RealUser()), 10)
 	var out []string
@@ -112,8 +114,8 @@ func places(getenv func(string) string) []string {
 	return out
 }
 
-// firstOf returns the first place that can be made the user's own, that suits and that programs can be executed in. Else it
-// says what is wrong with the first.
+// firstOf returns the first place that can be made the user's own, that suits and that programs can
+// be executed in. Else it says what is wrong with the first.
 func firstOf(dirs []string, suits func(string) error) (string, error) {
 	var first error
 	for _, dir := range dirs {

@@ -13,7 +13,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
-// envKind is set for a process that makes a directory of that kind, tells its name, and waits to be killed.
+// envKind is set for a process that makes a directory of that kind, tells its name, and waits to be
+// killed.
 const envKind = "PRIVATE_TEST_KIND"
 
 func TestMain(m *testing.M) {
@@ -124,7 +125,8 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// A place that does not suit, that is not there or not the user's is passed over; none is followed through a link of another's.
+// A place that does not suit, that is not there or not the user's is passed over; none is followed
+// through a link of another's.
 func TestPlaces(t *testing.T) {
 	getenv, tmp := environment(t)
 	session := t.TempDir()

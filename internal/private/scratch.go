@@ -12,15 +12,16 @@ import (
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
-// Scratch is a directory for this process, until Close. It is locked as long as the process lives, so that whoever makes the
-// next one knows what a killed process has left, and removes it.
+// Scratch is a directory for this process, until Close. It is locked as long as the process lives,
+// so that whoever makes the next one knows what a killed process has left, and removes it.
 type Scratch struct {
 	Dir  string
 	lock *os.File
 	made string // the place, which goes if nothing else is in it; empty: it stays
 }
 
-// Temporary makes one, of a kind that sets it apart, in the first place that suits. suits may be nil.
+// Temporary makes one, of a kind that sets it apart, in the first place that suits. suits may be
+// nil.
 func Temporary(getenv func(string) string, kind string, suits func(dir string) error) (*Scratch, error) {
 	dirs := places(getenv)
 	if cache, err := CacheDir(getenv); err == nil {
@@ -97,7 +98,8 @@ func sweep(dir, prefix string) {
 	}
 }
 
-// free locks a directory of the user's own that nobody has locked. Closed on execve, the lock ends with this process.
+// free locks a directory of the user's own that nobody has locked. Closed on execve, the lock ends
+// with this process.
 func free(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {

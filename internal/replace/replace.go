@@ -71,7 +71,8 @@ const (
 	abandoned = time.Hour
 )
 
-// sweep removes what processes have left that were killed while they replaced this file. What goes wrong is no reason not to go on.
+// sweep removes what processes have left that were killed while they replaced this file. What goes
+// wrong is no reason not to go on.
 func sweep(name string) {
 	dir, prefix := filepath.Dir(name), "."+filepath.Base(name)
 	entries, err := os.ReadDir(dir)

@@ -27,8 +27,8 @@ func (o *Options) cache() (*private.Cache, error) {
 	return c, nil
 }
 
-// tellPlace says, once, where builds and runtimes are if it is not the user's own cache, since others could have written that
-// and what is in it is run.
+// tellPlace says, once, where builds and runtimes are if it is not the user's own cache, since
+// others could have written that and what is in it is run.
 func (o *Options) tellPlace() {
 	c := o.kept
 	if c.Instead == nil || o.told {
@@ -51,8 +51,8 @@ func (o *Options) builds() (*build.Store, error) {
 	return s, nil
 }
 
-// sharedHint says what to do where others can write to the cache, or have written it. What is wrong has its own hint where it
-// is on the way.
+// sharedHint says what to do where others can write to the cache, or have written it. What is wrong
+// has its own hint where it is on the way.
 func sharedHint(err error) string {
 	const own = "set XDG_CACHE_HOME to a directory of your own"
 	if hint := fault.Hint(err); hint != "" {

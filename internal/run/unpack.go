@@ -13,7 +13,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/runtimes"
 )
 
-// Runtimes is the store of unpacked archives and images that have names, below the user's own cache directory.
+// Runtimes is the store of unpacked archives and images that have names, below the user's own cache
+// directory.
 func (o *Options) Runtimes() (*runtimes.Store, error) {
 	c, err := private.Look(o.Getenv)
 	if err != nil {

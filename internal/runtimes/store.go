@@ -40,7 +40,8 @@ type Place struct {
 	Dir string
 	// Shared is why this is not the user's own store, where the names are; nil if it is.
 	Shared error
-	// Lasting is how long a tree may be used after it was made, where files go one by one; 0: for ever.
+	// Lasting is how long a tree may be used after it was made, where files go one by one; 0: for
+	// ever.
 	Lasting time.Duration
 	// Used is told when a tree of it is about to be used.
 	Used func()
@@ -182,11 +183,17 @@ func (s *Store) lock(id string, how int) (*os.File, error) {
 		return nil, s.failed(err)
 	}
 	for try := 0; ; try++ {
-		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+		// NFS gives exclusive locks to writers alone (flock(2)).
+		const flags = os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
+		f, err := os.OpenFile(s.entry(id)+".lock", os.O_RDWR|flags, 0o600)
+		if errors.Is(err, unix.EROFS) {
+			f, err = os.OpenFile(s.entry(id)+".lock", os.O_RDONLY|flags, 0o600)
+		}
 		if err != nil {
 			return nil, s.failed(err)
 		}
-		// One that others may open is one that they may hold for ever. Some file systems give all files one mode.
+		// One that others may open is one that they may hold for ever. Some file systems give all
+		// files one mode.
 		if info, err := f.Stat(); try == 0 && (err != nil || info.Mode().Perm()&0o077 != 0 || trust.Mine(f) != nil) {
 			f.Close()
 			if err := os.Remove(s.entry(id) + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {

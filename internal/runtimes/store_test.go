@@ -143,7 +143,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// A lock file that others may open is none, for they could hold it for ever; so is one of another user's.
+// A lock file that others may open is none, for they could hold it for ever; so is one of another
+// user's.
 func TestLockOfOthers(t *testing.T) {
 	s := Open(t.TempDir())
 	file := write(t, "runtime.tar", archive(t, small...))

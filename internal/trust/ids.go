@@ -26,8 +26,8 @@ func proc(name string) string {
 	return string(text)
 }
 
-// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the real root, who has no
-// number here.
+// inUserNamespace says whether user 0 is somebody else outside: then the file's owner may be the
+// real root, who has no number here.
 func inUserNamespace() bool {
 	var inside, outside, count uint64
 	_, err := fmt.Sscan(proc("self/uid_map"), &inside, &outside, &count)
@@ -40,7 +40,8 @@ func unknown(id uint32) bool {
 	return err == nil && uint64(id) == none && inUserNamespace()
 }
 
-// outside is a user's or group's number outside of our user namespace, which files like /etc/passwd go by.
+// outside is a user's or group's number outside of our user namespace, which files like /etc/passwd
+// go by.
 func outside(file string, id uint32) (uint32, bool) {
 	for line := range strings.Lines(proc("self/" + file)) {
 		var in, out, count uint64
@@ -51,8 +52,8 @@ func outside(file string, id uint32) (uint32, bool) {
 	return 0, false
 }
 
-// RealUser is the number that this process's user has where most do not live in user namespaces: what is named by it there is
-// nobody else's.
+// RealUser is the number that this process's user has where most do not live in user namespaces:
+// what is named by it there is nobody else's.
 func RealUser() uint32 {
 	id := uint32(os.Geteuid())
 	if real, ok := outside("uid_map", id); ok {
@@ -61,8 +62,9 @@ func RealUser() uint32 {
 	return id
 }
 
-// alone says whether a group has nobody in it but this process's user, as the group that many systems give each user
-// (umask 002). Groups that /etc/group does not have (LDAP) may have anybody in them.
+// alone says whether a group has nobody in it but this process's user, as the group that many
+// systems give each user (umask 002). Groups that /etc/group does not have (LDAP) may have anybody
+// in them.
 func alone(gid uint32) bool {
 	uid, known := outside("uid_map", uint32(os.Geteuid()))
 	group, there := outside("gid_map", gid)
@@ -104,7 +106,8 @@ func aloneBy(uid, gid uint32, passwd, group [][]string) bool {
 	return there && name != ""
 }
 
-// database reads a file of lines with fields. One that is larger than any machine's own says nothing.
+// database reads a file of lines with fields. One that is larger than any machine's own says
+// nothing.
 func database(name string) (lines [][]string) {
 	const most = 4 << 20
 	f, err := os.Open(name)
@@ -113,10 +116,11 @@ func database(name string) (lines [][]string) {
 	}
 	defer f.Close()
 	read := &io.LimitedReader{R: f, N: most}
-	for s := bufio.NewScanner(read); s.Scan(); {
+	s := bufio.NewScanner(read)
+	for s.Scan() {
 		lines = append(lines, strings.Split(s.Text(), ":"))
 	}
-	if read.N == 0 {
+	if s.Err() != nil || read.N == 0 { // half of it could be without the one who matters
 		return nil
 	}
 	return lines

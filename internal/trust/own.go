@@ -12,14 +12,16 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
-// What a cache has is code that is run, so the rule for its directories is stricter than that for files which a user has
-// written: they are this process's user's own, and nobody else can write to them or put others in their place. The way to
-// them may lead through directories and links of the user and of root, who can do anything anyway, and of those whom a user
-// namespace does not show, among whom root is. Nobody else may write to these, but in a directory with the sticky bit: there
-// the next one must be the user's or root's. Root's way leads through root's directories alone: with the HOME of a user, as
-// sudo may keep it, root gets nothing of that user's.
+// What a cache has is code that is run, so the rule for its directories is stricter than that for
+// files which a user has written: they are this process's user's own, and nobody else can write to
+// them or put others in their place. The way to them may lead through directories and links of the
+// user and of root, who can do anything anyway, and of those whom a user namespace does not show,
+// among whom root is. Nobody else may write to these, but in a directory with the sticky bit: there
+// the next one must be the user's or root's. Root's way leads through root's directories alone:
+// with the HOME of a user, as sudo may keep it, root gets nothing of that user's.
 
-// ErrShared says that others can write to a directory that is to be the user's own, or have written it.
+// ErrShared says that others can write to a directory that is to be the user's own, or have written
+// it.
 var ErrShared = errors.New("not this user's alone")
 
 // shared is an ErrShared, in words of its own.
@@ -27,9 +29,10 @@ type shared struct{ error }
 
 func (shared) Is(target error) bool { return target == ErrShared }
 
-// Own says whether a directory is this process's user's alone, and makes it and those above it where they are missing, unless
-// somebody else can write there. mode has the permissions that it may have: others are taken away from one that is there.
-// What makes it somebody else's is an ErrShared.
+// Own says whether a directory is this process's user's alone, and makes it and those above it
+// where they are missing, unless somebody else can write there. mode has the permissions that it
+// may have: others are taken away from one that is there. What makes it somebody else's is an
+// ErrShared.
 func Own(name string, mode fs.FileMode) error {
 	w := &walk{rule: rule{own: true}, make: uint32(mode.Perm())}
 	if err := w.follow(name); err != nil {
@@ -44,7 +47,8 @@ func Own(name string, mode fs.FileMode) error {
 		return &os.PathError{Op: "mkdir", Path: name, Err: unix.ENOTDIR}
 	}
 	if info.Mode().Perm()&^mode != 0 {
-		// Its path is nobody else's to change. Where it cannot be done nobody can write to it all the same.
+		// Its path is nobody else's to change. Where it cannot be done nobody can write to it all
+		// the same.
 		_ = os.Chmod(name, info.Mode().Perm()&mode)
 	}
 	return nil
@@ -60,8 +64,8 @@ func Owned(name string) error {
 	return nil
 }
 
-// Mine says whether what a descriptor stands for belongs to this process's user, and nobody else can write to it: with the
-// sticky bit or without.
+// Mine says whether what a descriptor stands for belongs to this process's user, and nobody else
+// can write to it: with the sticky bit or without.
 func Mine(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -113,8 +117,8 @@ func lookOwn(f *os.File, st *unix.Stat_t) error {
 	return fault.WithHint(writable(f), "chmod go-w "+f.Name())
 }
 
-// listed says whether a file has an access control list (acl(5)), of which the group's bits show the most that anybody in it
-// may.
+// listed says whether a file has an access control list (acl(5)), of which the group's bits show
+// the most that anybody in it may.
 func listed(f *os.File) bool {
 	_, err := unix.Getxattr(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), "system.posix_acl_access", nil)
 	return !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP)

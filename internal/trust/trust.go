@@ -10,6 +10,8 @@
 // many systems give each user a group of their own (umask 002). Owners, whom a user namespace does not show, are looked at
 // only in a directory in which everybody can make files: what lies in /tmp, which some services have as their home, may be
 // anybody's. The same rule holds for a user's own files, whoever reads them.
+//
+// Directories of code that is run, caches, are asked more: Own (own.go).
 package trust
 
 import (
@@ -134,7 +136,8 @@ func (r rule) lookIn(dir, f *os.File) error {
 	if r.root || unix.Fstat(int(dir.Fd()), &above) != nil || above.Mode&many == 0 || unix.Fstat(int(f.Fd()), &st) != nil {
 		return nil
 	}
-	// The directory's owner can replace everything in it. Two owners that a user namespace does not show need not be one.
+	// The directory's owner can replace everything in it. Two owners that a user namespace does not
+	// show need not be one.
 	owners := st.Uid == above.Uid && !r.own && (r.hidden || !unknown(st.Uid))
 	if st.Uid == 0 || owners || int(st.Uid) == os.Geteuid() {
 		return nil

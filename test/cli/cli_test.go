@@ -44,10 +44,10 @@ user=$1
 shift
 exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"
 `,
-	// nowhere UID is that user, for whom others have taken the places in /tmp and /var/tmp.
-	"nowhere": `#!/bin/sh
+	// crowded UID is that user, for whom others have taken the places in /tmp and /var/tmp.
+	"crowded": `#!/bin/sh
 mkdir -p "/tmp/capsule-run-$1"
-private sh -c 'mount -t tmpfs -o mode=755 none /var/tmp || exit 99; exec as "$@"' nowhere "$@"
+private sh -c 'mount -t tmpfs -o mode=755 none /var/tmp || exit 99; exec as "$@"' crowded "$@"
 status=$?
 rmdir "/tmp/capsule-run-$1"
 exit $status

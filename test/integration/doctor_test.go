@@ -237,7 +237,8 @@ func TestDoctorOfComputing(t *testing.T) {
 	healthy(t, e.report(t), "x86_64 opencl", "x86_64 gl-surfaceless")
 }
 
-// Interrupted, the doctor ends what it has started, and leaves nothing, not even of one that was killed before.
+// Interrupted, the doctor ends what it has started, and leaves nothing, not even of one that was
+// killed before.
 func TestDoctorInterrupted(t *testing.T) {
 	tmp := t.TempDir()
 	for _, by := range []unix.Signal{unix.SIGKILL, unix.SIGINT, unix.SIGTERM} {
