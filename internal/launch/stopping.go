@@ -55,6 +55,9 @@ func (s *sentinel) arm() { unix.Tgkill(os.Getpid(), s.tid, sentinelSignal) }
 // quiet says that no SIGCONT has been generated for the process since its sentinel was armed, as
 // far as can be told.
 func quiet(pid, tid int) bool {
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return true // it is another PID namespace's, where the number is another process's
+	}
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/status")
 	_, rest, found := strings.Cut(string(text), "\nSigPnd:\t")
 	digits, _, _ := strings.Cut(rest, "\n")

@@ -84,7 +84,7 @@ func aloneBy(uid, gid uint32, passwd, group [][]string) bool {
 		switch {
 		case number(user, 2, uid):
 			name = user[0]
-		case number(user, 3, gid):
+		case number(user, 3, gid) && !number(user, 2, 0): // root may write anyway
 			return false // another one has it from the start
 		}
 	}
@@ -98,7 +98,7 @@ func aloneBy(uid, gid uint32, passwd, group [][]string) bool {
 			return false
 		}
 		for member := range strings.SplitSeq(g[3], ",") {
-			if member != "" && member != name {
+			if member != "" && member != "root" && member != name {
 				return false
 			}
 		}

@@ -187,8 +187,8 @@ func TestOwnInUserNamespace(t *testing.T) {
 func TestAlone(t *testing.T) {
 	passwd := [][]string{{"root", "x", "0", "0"}, {"alice", "x", "1000", "1000"}, {"bob", "x", "1001", "100"}, {"carol", "x", "1002", "1002"}, {}, {"#"}}
 	group := [][]string{{"root", "x", "0", ""}, {"alice", "x", "1000", ""}, {"users", "x", "100", ""}, {"games", "x", "60", "alice,bob"},
-		{"own", "x", "61", "alice"}, {"twice", "x", "62", ""}, {"twice", "x", "62", "bob"}, {"short", "x", "63"}, {}}
-	for gid, want := range map[uint32]bool{1000: true, 61: true, 100: false, 60: false, 62: false, 63: false, 99: false, 1002: false} {
+		{"own", "x", "61", "alice"}, {"twice", "x", "62", ""}, {"twice", "x", "62", "bob"}, {"short", "x", "63"}, {"admin", "x", "64", "root,alice"}, {}}
+	for gid, want := range map[uint32]bool{0: true, 64: true, 1000: true, 61: true, 100: false, 60: false, 62: false, 63: false, 99: false, 1002: false} {
 		if got := aloneBy(1000, gid, passwd, group); got != want {
 			t.Errorf("group %d: got %v, want %v", gid, got, want)
 		}
