@@ -46,6 +46,9 @@ func openStore(o *Options) (*build.Store, func(), error) {
 		}
 	}
 	o.Verbose("no cache: %v", err)
+	if errors.Is(err, trust.ErrShared) { // which somebody should mend, and nobody would see
+		o.Log(fmt.Errorf("the cache is not used: %w", err))
+	}
 	scratch, tempErr := private.Temporary(os.Getenv, "hook", nil)
 	if tempErr != nil {
 		return nil, nil, err
