@@ -143,8 +143,8 @@ func (p *privacy) walk(v reflect.Value) {
 var (
 	// others are directories whose entries are named after users.
 	others = pattern.Lazy(`(/(?:var/)?home/|/run/media/|/media/|/Users/)[^/\s:;,"'()\[\]<>]+`)
-	// numbered are those by a user's number: XDG_RUNTIME_DIR.
-	numbered = pattern.Lazy(`(/run/user/)[0-9]+`)
+	// numbered are those by a user's number: XDG_RUNTIME_DIR, and our own temporary ones.
+	numbered = pattern.Lazy(`(/run/user/|/capsule-run-)[0-9]+`)
 	// uuid is RFC 9562's form; a GPU's has a prefix.
 	uuid = pattern.Lazy(`(?i)\b(?:GPU-|MIG-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 )
@@ -167,7 +167,7 @@ func (p *privacy) text(s string) string {
 			s = replacePath(s, dir, "~")
 		}
 	}
-	if strings.Contains(s, "/run/user/") {
+	if strings.Contains(s, "/run/user/") || strings.Contains(s, "/capsule-run-") {
 		s = numbered().ReplaceAllString(s, "${1}UID")
 	}
 	for _, n := range p.names {

@@ -38,6 +38,7 @@ func TestPrivateText(t *testing.T) {
 		"/root/x /root":                            "~/x ~",
 		"/run/capsule/x/root/usr":                  "/run/capsule/x/root/usr",
 		"/run/user/1000/bus":                       "/run/user/UID/bus",
+		"using /tmp/capsule-run-1000 for a while":  "using /tmp/capsule-run-UID for a while",
 		"/run/media/alice/disk":                    "/run/media/USER/disk",
 		"/media/bob/disk":                          "/media/USER/disk",
 		"/tmp/capsule-doctor-1/x86_64/a":           "/tmp/capsule-doctor/x86_64/a",
