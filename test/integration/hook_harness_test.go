@@ -74,7 +74,12 @@ func hookConfig(t *testing.T, host string, more ...string) string {
 // shared is a directory that other users may enter.
 func shared(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "capsule-hook-")
+	return sharedIn(t, "")
+}
+
+func sharedIn(t *testing.T, above string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(above, "capsule-hook-")
 	must(t, err)
 	evict(t, dir)
 	must(t, os.Chmod(dir, 0o755))

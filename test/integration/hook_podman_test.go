@@ -162,7 +162,8 @@ func TestHookVariable(t *testing.T) {
 // newUser makes one with subordinate ids, and takes it away afterwards.
 func newUser(t *testing.T) *user.User {
 	t.Helper()
-	name, dir := "capsule-"+shortID(t), shared(t)
+	// Not in /tmp: there a user namespace shows root's directory as anybody's, and the hook uses no cache below.
+	name, dir := "capsule-"+shortID(t), sharedIn(t, "/var/lib")
 	if out, err := exec.Command("useradd", "--create-home", "--home-dir", dir+"/home", "--shell", "/bin/sh", name).CombinedOutput(); err != nil {
 		t.Fatalf("useradd: %v\n%s", err, out)
 	}
