@@ -31,10 +31,10 @@ func (o *Options) cache() (*private.Cache, error) {
 // others could have written that and what is in it is run.
 func (o *Options) tellPlace() {
 	c := o.kept
-	if c.Instead == nil || o.told {
+	if c.Instead == nil || o.toldKept {
 		return
 	}
-	o.told = true
+	o.toldKept = true
 	o.Done()
 	fmt.Fprintf(os.Stderr, "capsule-run: warning: the cache is not used: %s; using %s for a while instead (%s)\n",
 		fault.OneLine(c.Instead.Error()), fault.OneLine(c.Dir), fault.OneLine(sharedHint(c.Instead)))

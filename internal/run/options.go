@@ -43,7 +43,7 @@ type Options struct {
 	told     bool           // of drivers that are left out
 	held     *runtimes.Held // the runtime's file tree, unpacked
 	kept     *private.Cache // found
-	told     bool           // that it is not the user's own
+	toldKept bool           // that it is not the user's own
 }
 
 var errNoRuntime = fault.WithExit(fault.WithHint(errors.New("no runtime given"),
