@@ -1,11 +1,11 @@
-// Package runtimes turns what a user has of a runtime into a directory: a directory as it is, a tar archive, an OCI
-// image layout or a runtime of Steam's unpacked once into a cache. It exists so that every later stage sees a file tree
-// and nothing else.
+// Package runtimes turns what a user has of a runtime into a directory: a directory as it is, a tar
+// archive, an OCI image layout or a runtime of Steam's unpacked once into a cache. It exists so
+// that every later stage sees a file tree and nothing else.
 //
-// It never fetches anything, executes nothing of an archive, makes no device node and changes no owner: the user who
-// unpacks owns the files. An entry in use is locked, and when the launcher's lock is gone processes that go on are looked
-// for; one that nobody has used for a month and that has no name goes when another one comes, as does what a killed process
-// left half unpacked.
+// It never fetches anything and executes nothing of an archive; what is made of one is package
+// untar's. An entry in use is locked, and when the launcher's lock is gone processes that go on are
+// looked for; one that nobody has used for a month and that has no name goes when another one
+// comes, as does what a killed process left half unpacked.
 package runtimes
 
 import "errors"

@@ -16,6 +16,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/inuse"
 	"github.com/capsule-run/capsule-run/internal/regular"
+	"github.com/capsule-run/capsule-run/internal/untar"
 )
 
 // validName: a word that is no path and no flag.
@@ -295,8 +296,8 @@ func (s *Store) remove(id string, first func() error) error {
 		}
 	}
 	os.Remove(filepath.Join(s.entry(id), "record.json")) // from here on it is not complete
-	if err := removeTree(s.entry(id)); err != nil {
-		return fmt.Errorf("remove %s: %w", s.entry(id), err)
+	if err := untar.RemoveAll(s.entry(id)); err != nil {
+		return err
 	}
 	return os.Remove(lock.Name())
 }

@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -20,6 +19,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/untar"
 )
 
 func must(t testing.TB, err error) {
@@ -232,29 +232,12 @@ func empty(t testing.TB, s *Store) {
 // before all files, is taken.
 func TestUnusualEntries(t *testing.T) {
 	const real, data = 4096, "data!"
-	h := make([]byte, 512) // <tar.h> of GNU tar, struct oldgnu_header
-	put := func(at int, text string) { copy(h[at:], text) }
-	put(0, "usr/sparse")
-	put(100, "0000644\x00")
-	put(124, fmt.Sprintf("%011o\x00", 512)) // stored
-	put(136, "00000000000\x00")
-	put(148, "        ")
-	put(156, "S")
-	put(257, "ustar  \x00")
-	put(386, fmt.Sprintf("%011o\x00%011o\x00", 1024, 512)) // one piece: where, how long
-	put(483, fmt.Sprintf("%011o\x00", real))
-	sum := 0
-	for _, b := range h {
-		sum += int(b)
-	}
-	put(148, fmt.Sprintf("%06o\x00 ", sum))
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header",
 		PAXRecords: map[string]string{"comment": "0123"}}))
 	must(t, w.Flush())
-	b.Write(h)
-	b.WriteString(data + strings.Repeat("\x00", 512-len(data)))
+	b.Write(oldSparse("usr/sparse", 0o644, 1024, data, real))
 	b.Write(archive(t, small...))
 	held, err := Open(t.TempDir()).Acquire(write(t, "sparse.tar", b.Bytes()), nil)
 	must(t, err)
@@ -317,7 +300,7 @@ func FuzzUnpack(f *testing.F) {
 			empty(t, s)
 		} else {
 			h.Close()
-			must(t, removeTree(s.dir))
+			must(t, untar.RemoveAll(s.dir))
 		}
 		entries, err := os.ReadDir(parent)
 		must(t, err)

@@ -25,7 +25,9 @@ type source struct {
 	path string // absolute
 	tag  string // of an OCI image layout, or of one in an archive: org.opencontainers.image.ref.name
 	oci  bool   // a layout in a directory; else a tar archive
-	size int64  // of the archive's file, in bytes
+	// inside says that the layout came out of an archive: its links must not lead out of it.
+	inside bool
+	size   int64 // of the archive's file, in bytes
 	// mtree says that path is the description of a runtime as Steam installs it.
 	mtree bool
 	// id changes when the content does: what is unpacked is kept under it.
@@ -78,7 +80,7 @@ func find(name string) (dir string, s *source, err error) {
 	}
 	switch {
 	case info.IsDir() && isLayout(path):
-		s, err = layoutSource(path, tag)
+		s, err = layoutSource(path, tag, false)
 		return "", s, err
 	case info.IsDir() && tag != "":
 		return "", nil, fault.WithHint(fmt.Errorf("runtime %w", errNoTags(name)), hintSource)
@@ -180,6 +182,6 @@ func isDockerArchive(dir string) bool {
 
 // isLayout knows an OCI image layout by the file that must be in it (image-spec 1.1, image-layout.md).
 func isLayout(dir string) bool {
-	info, err := os.Lstat(filepath.Join(dir, "oci-layout"))
+	info, err := os.Lstat(filepath.Join(dir, layoutFile))
 	return err == nil && info.Mode().IsRegular()
 }

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opencontainers/umoci/pkg/fseval"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/trust"
+	"github.com/capsule-run/capsule-run/internal/untar"
 )
 
 // Store is where archives and images are unpacked to:
@@ -257,7 +257,7 @@ func (s *Store) unpack(src *source, progress Progress) error {
 		return nil
 	}
 	s.collect()
-	removeTree(s.entry(src.id)) // what a killed process left
+	untar.RemoveAll(s.entry(src.id)) // what a killed process left
 	stop := catchInterruptions()
 	src.stop = stop
 	err = s.fill(src, progress)
@@ -269,7 +269,7 @@ func (s *Store) unpack(src *source, progress Progress) error {
 		err = fmt.Errorf("%s %w: %w", src.known(), ErrArchive, asked)
 	}
 	if err != nil {
-		removeTree(s.entry(src.id))
+		untar.RemoveAll(s.entry(src.id))
 		os.Remove(lock.Name())
 		return fault.WithHint(fmt.Errorf("runtime %w", err), hintUnpack(err, s.dir))
 	}
@@ -336,11 +336,11 @@ func (s *Store) unpackInner(src *source, tree string, progress Progress) error {
 	if err := os.Rename(tree, packed); err != nil {
 		return err
 	}
-	defer removeTree(packed)
+	defer untar.RemoveAll(packed)
 	if err := os.Mkdir(tree, 0o755); err != nil {
 		return err
 	}
-	inner, err := layoutSource(packed, src.tag)
+	inner, err := layoutSource(packed, src.tag, true)
 	if err == nil {
 		inner.stop = src.stop
 		err = unpackImage(inner, tree, progress)
@@ -361,6 +361,3 @@ type renamed struct {
 
 func (r *renamed) Error() string { return strings.ReplaceAll(r.error.Error(), r.from, r.to) }
 func (r *renamed) Unwrap() error { return r.error }
-
-// removeTree removes directories that their owner may not write to as well, as images have them.
-func removeTree(dir string) error { return fseval.Rootless.RemoveAll(dir) }

@@ -8,16 +8,12 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/apex/log"
-	"github.com/apex/log/handlers/discard"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
-	"github.com/opencontainers/umoci/oci/layer"
-)
 
-// umoci logs what a rootless unpacking leaves out (owners, device nodes), which is as intended.
-func init() { log.SetHandler(discard.New()) }
+	"github.com/capsule-run/capsule-run/internal/untar"
+)
 
 // unpackTar unpacks an archive's file into dir, which must be empty.
 func unpackTar(s *source, dir string, progress Progress) error {
@@ -27,7 +23,7 @@ func unpackTar(s *source, dir string, progress Progress) error {
 	}
 	defer f.Close()
 	counted := &counter{r: f, what: s.path, total: s.size, progress: progress}
-	unpacked := unpackStream(counted, dir, s.stop)
+	unpacked := unpackInto(dir, func(tree *untar.Tree) error { return unpackStream(counted, tree, s.stop) })
 	if err := s.unchanged(f); err != nil { // which explains an error, too
 		return err
 	}
@@ -37,55 +33,43 @@ func unpackTar(s *source, dir string, progress Progress) error {
 	return nil
 }
 
-// unpackStream unpacks a tar stream, compressed or not. Names and links in it cannot lead out of dir (umoci resolves
-// each below it). Rootless: no device nodes, no owners; the files are those of the user who unpacks, root too, for an
-// archive's owners mean nothing on this machine.
-func unpackStream(stream io.Reader, dir string, stop interruptions) error {
+// unpackInto lets layers be unpacked into a directory.
+func unpackInto(dir string, layers func(*untar.Tree) error) error {
+	tree, err := untar.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	if err := layers(tree); err != nil {
+		return err
+	}
+	return tree.Finish()
+}
+
+// unpackStream unpacks a tar stream, compressed or not.
+func unpackStream(stream io.Reader, tree *untar.Tree, stop interruptions) error {
 	unpacked, err := decompress(stream)
 	if err != nil {
 		return err
 	}
 	defer unpacked.Close()
 	r := interruptible{unpacked, stop} // this side: a few bytes may be many gigabytes there
-	if err := unpackEntries(tar.NewReader(r), dir, stop); err != nil {
+	archive := tar.NewReader(r)
+	if err := tree.Layer(archive, interruptible{archive, stop}); err != nil { // zeros that are stored nowhere, too
 		return err
 	}
-	// Behind the archive's end there may be padding; a checksum at the compressed stream's end is verified by reading it.
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return err
-	}
-	return nil
+	// Behind the archive's end there may be padding; a checksum at the compressed stream's end
+	// is verified by reading it.
+	_, err = io.Copy(io.Discard, r)
+	return err
 }
 
-// unpackEntries is umoci's UnpackLayer, and takes what layers do not have, but archives do.
-func unpackEntries(archive *tar.Reader, dir string, stop interruptions) error {
-	extractor := layer.NewTarExtractor(&layer.UnpackOptions{
-		OnDiskFormat: layer.DirRootfs{MapOptions: layer.MapOptions{Rootless: true}}})
-	for {
-		h, err := archive.Next()
-		switch {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		case h.Typeflag == tar.TypeXGlobalHeader: // of git archive: a comment
-			continue
-		case isSparse(h): // of tar --sparse; zeros that are stored nowhere must be interruptible too
-			if err := unpackSparse(extractor, dir, h, interruptible{archive, stop}); err != nil {
-				return fmt.Errorf("%s: %w", h.Name, err)
-			}
-			continue
-		}
-		if err := extractor.UnpackEntry(dir, h, archive); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
-	}
-}
-
-// maxWindow is how much of what came before a decoder keeps: an archive asks for as much as it likes, and it is memory.
+// maxWindow is how much of what came before a decoder keeps: an archive asks for as much as it
+// likes, and it is memory.
 const maxWindow = 128 << 20
 
-// decompress tells by the first bytes how a stream is compressed. What it does not know it takes to be plain.
+// decompress tells by the first bytes how a stream is compressed. What it does not know it takes to
+// be plain.
 func decompress(stream io.Reader) (io.ReadCloser, error) {
 	b := bufio.NewReaderSize(stream, 1<<16)
 	head, err := b.Peek(6)

@@ -10,9 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -59,33 +56,34 @@ func cmdImage(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	blobs := filepath.Join(dir, "blobs/sha256")
 	ts.Check(os.MkdirAll(blobs, 0o755))
-	blob := func(kind string, text []byte) ispec.Descriptor {
+	const media = "application/vnd.oci.image."
+	blob := func(kind string, text []byte) map[string]any {
 		name := fmt.Sprintf("%x", sha256.Sum256(text))
 		ts.Check(os.WriteFile(filepath.Join(blobs, name), text, 0o644))
-		return ispec.Descriptor{MediaType: kind, Digest: digest.NewDigestFromEncoded(digest.SHA256, name), Size: int64(len(text))}
+		return map[string]any{"mediaType": media + kind, "digest": "sha256:" + name, "size": len(text)}
 	}
 	encode := func(v any) []byte {
 		text, err := json.Marshal(v)
 		ts.Check(err)
 		return text
 	}
-	index := ispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ispec.MediaTypeImageIndex}
+	var manifests []any
 	for _, image := range args[1:] {
 		name, file, _ := strings.Cut(image, "=")
 		tag, arch, _ := strings.Cut(name, "@")
 		layer, err := os.ReadFile(ts.MkAbs(file))
 		ts.Check(err)
-		m := ispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ispec.MediaTypeImageManifest,
-			Config: blob(ispec.MediaTypeImageConfig, []byte("{}")), Layers: []ispec.Descriptor{blob(ispec.MediaTypeImageLayer, layer)}}
-		d := blob(ispec.MediaTypeImageManifest, encode(m))
+		d := blob("manifest.v1+json", encode(map[string]any{"schemaVersion": 2, "mediaType": media + "manifest.v1+json",
+			"config": blob("config.v1+json", []byte("{}")), "layers": []any{blob("layer.v1.tar", layer)}}))
 		if tag != "" {
-			d.Annotations = map[string]string{ispec.AnnotationRefName: tag}
+			d["annotations"] = map[string]string{"org.opencontainers.image.ref.name": tag}
 		}
 		if arch != "" {
-			d.Platform = &ispec.Platform{OS: "linux", Architecture: arch}
+			d["platform"] = map[string]string{"os": "linux", "architecture": arch}
 		}
-		index.Manifests = append(index.Manifests, d)
+		manifests = append(manifests, d)
 	}
+	index := map[string]any{"schemaVersion": 2, "mediaType": media + "index.v1+json", "manifests": manifests}
 	ts.Check(os.WriteFile(filepath.Join(dir, "index.json"), encode(index), 0o644))
-	ts.Check(os.WriteFile(filepath.Join(dir, "oci-layout"), encode(ispec.ImageLayout{Version: "1.0.0"}), 0o644))
+	ts.Check(os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 }
