@@ -86,7 +86,19 @@ func Write(plan *capsule.Plan, dir, root string) error {
 	return nil
 }
 
+// below refuses a file that would lie elsewhere: a library's SONAME, of which its name is made, may be
+// any text.
+func below(name string) error {
+	if !filepath.IsLocal(name) {
+		return fmt.Errorf("write artefact: %q leads out of the build", name)
+	}
+	return nil
+}
+
 func writeFile(dir, name string, b []byte) error {
+	if err := below(name); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 		return fmt.Errorf("create artefact directory: %w", err)
 	}
@@ -105,6 +117,9 @@ func linkStubs(a *capsule.Artefacts, dir string) error {
 	lib := filepath.Join(dir, a.Arch.Triplet, LibDir)
 	for i := range a.Stubs {
 		for _, l := range a.Stubs[i].Links {
+			if err := below(filepath.Join(a.Arch.Triplet, LibDir, l)); err != nil {
+				return err
+			}
 			from := filepath.Join(lib, l)
 			to, err := filepath.Rel(filepath.Dir(from), filepath.Join(lib, a.Stubs[i].File))
 			if err == nil {

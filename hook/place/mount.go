@@ -230,10 +230,8 @@ func (c *Container) mountCache(capsule *os.File) error {
 	const name = cacheDir + "/" + cacheName
 	target, err := c.openIn(name, unix.O_PATH)
 	if errors.Is(err, os.ErrNotExist) {
-		if err := c.makeCache(); err != nil {
-			return readOnly(err, "give the image an empty file /etc/ld.so.cache")
-		}
-		target, err = c.openIn(name, unix.O_PATH)
+		target, err = c.makeCache()
+		err = readOnly(err, "give the image an empty file /etc/ld.so.cache")
 	}
 	if err != nil {
 		return err
@@ -262,20 +260,26 @@ func (c *Container) mountCache(capsule *os.File) error {
 	return c.attach(tree, target, name)
 }
 
-func (c *Container) makeCache() error {
+// makeCache makes the file, and opens it where it was made: the container may have changed what its
+// name leads to.
+func (c *Container) makeCache() (*os.File, error) {
 	etc, err := c.openIn(cacheDir, unix.O_PATH|unix.O_DIRECTORY)
 	if errors.Is(err, os.ErrNotExist) {
 		etc, err = c.makeDir(c.Root, cacheDir)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer etc.Close()
 	err = c.makeFile(etc, cacheName, 0o644)
 	if errors.Is(err, os.ErrExist) {
 		err = fmt.Errorf("the container's /%s/%s: %w, and leads nowhere", cacheDir, cacheName, ErrLink)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := entry(etc, cacheName)
+	return f, err
 }
 
 // writer writes below our own tmpfs, which nobody else knows yet.

@@ -46,9 +46,9 @@ func unpackMtree(s *source, dir string, progress Progress) error {
 		return err
 	}
 	defer f.Close()
-	depot, err := os.OpenRoot(filepath.Join(filepath.Dir(s.path), "files"))
+	depot, err := openDepot(filepath.Dir(s.path))
 	if err != nil {
-		return err
+		return damagedMtree(s, err)
 	}
 	defer depot.Close()
 	m := &mtreeWriter{depot: depot, top: filepath.Join(dir, "files"), dirs: map[string]bool{".": true}, stop: s.stop}
@@ -57,13 +57,32 @@ func unpackMtree(s *source, dir string, progress Progress) error {
 	}
 	err = m.writeAll(&counter{r: f, what: filepath.Dir(s.path), total: s.size, progress: progress})
 	if errors.Is(err, errMtree) {
-		return fault.WithHint(fmt.Errorf("%s %w: %w", s.path, ErrArchive, err),
-			"let Steam look at the files: in its library, the runtime's properties, Installed Files, Verify integrity")
+		return damagedMtree(s, err)
 	}
 	if errors.Is(err, errInterrupted) {
 		return fmt.Errorf("%s %w: %w", filepath.Dir(s.path), ErrArchive, err)
 	}
 	return err
+}
+
+func damagedMtree(s *source, err error) error {
+	return fault.WithHint(fmt.Errorf("%s %w: %w", s.path, ErrArchive, err),
+		"let Steam look at the files: in its library, the runtime's properties, Installed Files, Verify integrity")
+}
+
+// openDepot opens files/ of a runtime. A link out of the runtime is none: what is there would be the
+// program's to read.
+func openDepot(dir string) (*os.Root, error) {
+	top, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer top.Close()
+	depot, err := top.OpenRoot("files")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMtree, err)
+	}
+	return depot, nil
 }
 
 // errMtree says that a description is wrong, or that the files are not those that it describes.

@@ -126,6 +126,28 @@ func TestMinimalRuntimeRefused(t *testing.T) {
 	}
 }
 
+// A runtime whose files are said to lie outside of it is not one.
+func TestMinimalRuntimeOutside(t *testing.T) {
+	outside := t.TempDir()
+	must(t, os.WriteFile(outside+"/secret", []byte("text"), 0o644))
+	for _, link := range []string{outside, "../" + filepath.Base(outside)} {
+		dir := t.TempDir() + "/runtime"
+		must(t, os.Mkdir(dir, 0o755))
+		must(t, os.Symlink(link, dir+"/files"))
+		if link[0] == '.' {
+			must(t, os.Rename(outside, filepath.Dir(dir)+"/"+filepath.Base(outside)))
+		}
+		must(t, os.WriteFile(dir+"/usr-mtree.txt", []byte("./secret type=file size=4\n"), 0o644))
+		s := Open(t.TempDir() + "/store")
+		src, err := mtreeSource(dir)
+		must(t, err)
+		if h, err := s.unpacked(src, nil); h != nil || !errors.Is(err, ErrArchive) || fault.Hint(err) == "" {
+			t.Errorf("%s: got %v, want %v", link, err, ErrArchive)
+		}
+		empty(t, s)
+	}
+}
+
 // A signal that asks us to end does so before the next file, and names what was unpacked.
 func TestMinimalRuntimeInterrupted(t *testing.T) {
 	platform := minimal(t, described) + "/sniper_platform_3.0.20250101.1"

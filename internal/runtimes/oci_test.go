@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -278,4 +279,76 @@ func TestHostileLayout(t *testing.T) {
 			t.Errorf("%s: it goes on", name)
 		}
 	}
+}
+
+// What came out of an archive has links where its maker likes. One that leads out of the layout is not followed; in a
+// directory of the user's own it is, where its content is that of the digest.
+func TestLinksOfLayout(t *testing.T) {
+	for _, name := range []string{"index.json", "blobs", "blobs/sha256", "layer"} {
+		top := t.TempDir()
+		path := top + "/image"
+		layer := compressed(t, "gz", archive(t, small...))
+		image(t, path, map[string][][]byte{"x": {layer}})
+		if name == "layer" {
+			sum := sha256.Sum256(layer)
+			name = "blobs/sha256/" + hex.EncodeToString(sum[:])
+		}
+		must(t, os.Rename(path+"/"+name, top+"/outside"))
+		must(t, os.Symlink(top+"/outside", path+"/"+name))
+		h, err := Open(t.TempDir()).Acquire(path, nil)
+		must(t, err)
+		must(t, h.Close())
+		packed := top + "/image.tar"
+		if out, err := exec.Command("tar", "-C", path, "-cf", packed, ".").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		s := Open(t.TempDir())
+		if h, err := s.Acquire(packed, nil); h != nil || !errors.Is(err, ErrArchive) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrArchive)
+		}
+		empty(t, s)
+	}
+}
+
+// Few bytes of an index do not become many in memory.
+func TestManyDescriptors(t *testing.T) {
+	var index struct{ Manifests descriptors }
+	text := "{}" + strings.Repeat(",{}", maxDescriptors-1)
+	must(t, json.Unmarshal([]byte(`{"manifests":[`+text+`]}`), &index))
+	if len(index.Manifests) != maxDescriptors {
+		t.Errorf("got %d descriptors, want %d", len(index.Manifests), maxDescriptors)
+	}
+	for _, text := range []string{`{"manifests":[` + text + `,{}]}`, `{"manifests":{}}`, `{"manifests":[1]}`, `{"manifests":1}`} {
+		if err := json.Unmarshal([]byte(text), &index); err == nil {
+			t.Errorf("%.30s: got no error", text)
+		}
+	}
+	must(t, json.Unmarshal([]byte(`{"manifests":null}`), &index))
+}
+
+// Whatever a manifest says, and whatever its layers hold: either a complete entry or none.
+func FuzzManifest(f *testing.F) {
+	layer := archive(f, small...)
+	sum := sha256.Sum256(layer)
+	name := "sha256:" + hex.EncodeToString(sum[:])
+	f.Add(asJSON(f, map[string]any{"layers": []descriptor{{Digest: name, Size: int64(len(layer))}}}), layer)
+	f.Add(asJSON(f, map[string]any{"layers": []descriptor{{Digest: name, Size: 1, Data: []byte("x")}, {Digest: "sha512:00", Size: -1}}}), layer)
+	f.Fuzz(func(t *testing.T, manifest, layer []byte) {
+		path := filepath.Join(t.TempDir(), "image")
+		emptyLayout(t, path)
+		d := putBlob(t, path, ociIndex, manifest)
+		d.MediaType = ""
+		putBlob(t, path, "", layer)
+		must(t, os.WriteFile(path+"/index.json", asJSON(t, map[string]any{"manifests": []descriptor{d}}), 0o644))
+		s := Open(t.TempDir())
+		h, err := s.Acquire(path, nil)
+		if (h == nil) == (err == nil) {
+			t.Fatalf("%v and %v", h, err)
+		}
+		if err != nil {
+			empty(t, s)
+		} else {
+			must(t, h.Close())
+		}
+	})
 }

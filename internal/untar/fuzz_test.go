@@ -66,7 +66,8 @@ func FuzzEntries(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { a.try(t, decode(b, a.victim)...) })
 }
 
-// summed puts right the checksums of what looks like a header: else few changed bytes would be seen.
+// summed puts right the checksums of what looks like a header: else few changed bytes would be
+// seen.
 func summed(b []byte) []byte {
 	b = bytes.Clone(b)
 	for i := 0; i+512 <= len(b); i += 512 {
