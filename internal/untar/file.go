@@ -20,7 +20,8 @@ var zeros [hole]byte
 
 // file makes a regular file or a pipe where nothing is. A device becomes an empty file.
 func (t *Tree) file(at *step, base string, h *tar.Header, data io.Reader) error {
-	if isSparse(h) {
+	holes := isSparse(h)
+	if holes {
 		if h.Size > maxSparse-t.sparse {
 			return errors.New("files with holes that are larger than 1 TiB in all")
 		}
@@ -39,7 +40,7 @@ func (t *Tree) file(at *step, base string, h *tar.Header, data io.Reader) error 
 	}
 	f := os.NewFile(uintptr(fd), base)
 	if h.Typeflag != tar.TypeFifo {
-		err = t.fill(f, data, h.Size)
+		err = t.fill(f, data, h.Size, holes)
 	}
 	if err == nil {
 		err = setAttributes(fd, h, true)
@@ -56,8 +57,8 @@ func (t *Tree) file(at *step, base string, h *tar.Header, data io.Reader) error 
 	return setTime(at.fd, base, h.ModTime)
 }
 
-// fill writes size bytes of a reader that has as many, but for those pieces that are zeros.
-func (t *Tree) fill(f *os.File, data io.Reader, size int64) error {
+// fill writes size bytes of a reader that has as many, but for those pieces that are to be holes.
+func (t *Tree) fill(f *os.File, data io.Reader, size int64, holes bool) error {
 	for at := int64(0); at < size; {
 		n, err := io.ReadFull(data, t.piece[:min(hole, size-at)])
 		if err == io.EOF {
@@ -66,7 +67,7 @@ func (t *Tree) fill(f *os.File, data io.Reader, size int64) error {
 		if err != nil {
 			return fmt.Errorf("after %d of %d bytes: %w", at+int64(n), size, err)
 		}
-		if !bytes.Equal(t.piece[:n], zeros[:n]) {
+		if !holes || !bytes.Equal(t.piece[:n], zeros[:n]) {
 			if _, err := f.WriteAt(t.piece[:n], at); err != nil {
 				return err
 			}
