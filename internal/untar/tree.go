@@ -14,9 +14,9 @@ import (
 
 // Limits of what archives make; no image that was ever seen comes near.
 const (
-	// maxEntries bounds the entries of all layers together: inodes of the disk, and names in
-	// memory.
-	maxEntries = 4 << 20
+	// maxFiles bounds the entries of all layers together, and the directories that are made for
+	// them: inodes of the disk, and names in memory.
+	maxFiles = 4 << 20
 	// maxSparse bounds what all files with holes have together, in bytes: a few bytes of an
 	// archive are as many zeros to read.
 	maxSparse = 1 << 40
@@ -34,11 +34,11 @@ const (
 
 // Tree is a directory that archives are unpacked to.
 type Tree struct {
-	root    step
-	layer   int // which one is unpacked, from 1
-	entries int
-	sparse  int64
-	piece   [hole]byte
+	root   step
+	layer  int // which one is unpacked, from 1
+	files  int
+	sparse int64
+	piece  [hole]byte
 }
 
 // directory is what must be known of a directory until all is unpacked. Every directory of the tree
@@ -110,11 +110,19 @@ func (t *Tree) Layer(archive *tar.Reader, data io.Reader) error {
 }
 
 func (t *Tree) next(h *tar.Header, data io.Reader) error {
-	if t.entries++; t.entries > maxEntries {
-		return fmt.Errorf("more than %d files", maxEntries)
+	err := t.count()
+	if err == nil {
+		err = t.entry(h, data)
 	}
-	if err := t.entry(h, data); err != nil {
+	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	return nil
+}
+
+func (t *Tree) count() error {
+	if t.files++; t.files > maxFiles {
+		return fmt.Errorf("more than %d files", maxFiles)
 	}
 	return nil
 }

@@ -275,7 +275,8 @@ func TestLimits(t *testing.T) {
 		begin func(*Tree, *tar.Header)
 		entry string
 	}{
-		"more than 4194304 files":                         {func(tr *Tree, _ *tar.Header) { tr.entries = maxEntries }, "a/"},
+		"a/: more than 4194304 files":                     {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles }, "a/"},
+		"a/b/c: more than 4194304 files":                  {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles - 2 }, "a/b/c="},
 		"a: files with holes that are larger than 1 TiB":  {func(tr *Tree, _ *tar.Header) { tr.sparse = maxSparse }, "a~x"},
 		"a: entry of the unknown type 'M'":                {func(_ *Tree, h *tar.Header) { h.Typeflag = 'M' }, "a="},
 		"a: after 1 of 9 bytes: unexpected EOF":           {func(_ *Tree, h *tar.Header) { h.Size = 9 }, "a=x"},
@@ -337,4 +338,29 @@ func TestTimesAndAttributes(t *testing.T) {
 			t.Errorf("%s: got the attributes %q, want %q", c.entry, got, c.has)
 		}
 	}
+}
+
+// Of a header, which may have a megabyte of records, nothing is kept but what a directory needs.
+func TestMemory(t *testing.T) {
+	tree, err := Open(t.TempDir())
+	must(t, err)
+	defer tree.Close()
+	tree.layer = 2
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := used()
+	for i := range 200 {
+		h, _ := header(fmt.Sprintf("d/%d/", i))
+		h.Name = strings.Repeat("./", 100<<10) + h.Name
+		h.PAXRecords = map[string]string{"comment": strings.Repeat("x", 1<<20)}
+		must(t, tree.next(h, nil))
+	}
+	if got, most := used()-before, uint64(4<<20); got > most && got < 1<<62 {
+		t.Errorf("got %d bytes kept of 200 directories, want %d at most", got, most)
+	}
+	runtime.KeepAlive(tree)
 }

@@ -136,6 +136,9 @@ func (w *way) make() error {
 		if s.fd >= 0 {
 			continue
 		}
+		if err := w.tree.count(); err != nil { // an entry may have hundreds
+			return err
+		}
 		sub, err := w.steps[i-1].mkdir(s.name)
 		if err != nil {
 			return err
