@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/capsule-run/capsule-run/internal/regular"
 )
 
 // Names and words of OCI image-spec 1.1: image-layout.md, media-types.md, annotations.md.
@@ -115,36 +117,25 @@ func (l *layout) Close() error {
 	return l.root.Close()
 }
 
-// open opens a regular file. A pipe's writer is not waited for, and a device of the user's own
-// directory not opened.
-func (l *layout) open(name string) (f *os.File, err error) {
-	const flags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
-	if l.root != nil {
-		f, err = l.root.OpenFile(name, flags, 0)
-	} else if info, failed := os.Stat(filepath.Join(l.path, name)); failed != nil || !info.Mode().IsRegular() {
-		err = failed
-		if err == nil {
-			err = notRegular(l.path, name)
-		}
-	} else {
-		f, err = os.OpenFile(filepath.Join(l.path, name), flags, 0)
+// open opens a regular file.
+func (l *layout) open(name string) (*os.File, error) {
+	if l.root == nil {
+		return regular.Open(filepath.Join(l.path, name), 0)
 	}
+	// There may be pipes, but no devices.
+	f, err := l.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = notRegular(l.path, name)
+		err = fmt.Errorf("%s: %w", filepath.Join(l.path, name), regular.ErrNotRegular)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
-}
-
-func notRegular(dir, name string) error {
-	return fmt.Errorf("%s is not a regular file", filepath.Join(dir, name))
 }
 
 // file reads JSON of a name.
@@ -168,10 +159,7 @@ func (l *layout) json(d descriptor, to any) error {
 }
 
 func (l *layout) decode(r io.Reader, name string, to any) error {
-	text, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
-	if err == nil && len(text) > maxJSON {
-		err = fmt.Errorf("JSON of more than %d bytes", maxJSON)
-	}
+	text, err := regular.Bounded(r, maxJSON)
 	if err == nil {
 		err = json.Unmarshal(text, to)
 	}
