@@ -39,33 +39,57 @@ type Content struct {
 // maxRange bounds what Same reads at once, in bytes. Nothing here reads more of a file at a time.
 const maxRange = 64 << 20
 
-// What names cost of the bytes that RecordContents allows: one that is examined is kept, in memory and in what Contents
-// returns, and a step of a path or a name in a listing takes time.
+// What is done costs of the bytes that RecordContents allows, besides what is read: one budget
+// bounds memory and time alike. A name that is examined is kept, in memory and in what Contents
+// returns; a step of a path, a name in a listing, a file that is opened take time. A byte is worth
+// some 15 ns: nothing may take longer for what it costs.
 const (
-	nodeCost = 4096 // and 32 for each byte of its path
-	stepCost = 16   // and the name
+	nodeCost  = 4096 // and 32 for each byte of its path
+	stepCost  = 64   // and the path so far, which is put together anew
+	nameCost  = 16   // of a listing, and the name
+	openCost  = 2048 // a file, or a directory that is listed
+	readCost  = 256  // a ReadAt
+	matchCost = 4    // pairs of a byte of a pattern and one of a name, a byte
 )
 
-// RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents can be called. Beyond most
-// bytes of all files together, names included, everything fails with ErrTooLarge: they are kept in memory, and a hostile tree has
-// any number.
+// RecordContents makes the Root remember, from now on, the bytes that are read, so that Contents
+// can be called. Beyond most bytes of all files together, what else is done included (see the
+// costs), everything fails with ErrTooLarge: they are kept in memory, and a hostile tree has any
+// number.
 func (r *Root) RecordContents(most int64) {
+	r.Limit(most)
 	r.recording = true
+	r.unsure.Store(false) // of questions before
+}
+
+// Limit bounds what Same and other questions may cost, in the same bytes: beyond them everything
+// fails.
+func (r *Root) Limit(most int64) {
+	r.limited = true
 	r.budget.Store(most)
 }
 
-// spend takes what something costs from what RecordContents allows, and says whether there was as much.
+// spend takes what something costs from what is allowed, and says whether there was as much.
 func (r *Root) spend(n int) bool {
-	if !r.recording || r.budget.Add(-int64(n)) >= 0 {
+	if !r.limited || r.budget.Add(-int64(n)) >= 0 {
 		return true
 	}
 	r.failed(nil)
 	return false
 }
 
+// Spend takes from what is allowed for what a caller makes of the bytes that were read: many times
+// as many, or slowly. The error is ErrTooLarge.
+func (r *Root) Spend(n int) error {
+	if r.spend(n) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", r.dir, errTooMuch)
+}
+
 // Overspent returns an error if more was asked for than RecordContents allows: then answers may be wrong.
 func (r *Root) Overspent() error {
-	if !r.recording || r.budget.Load() >= 0 {
+	if !r.limited || r.budget.Load() >= 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", r.dir, errTooMuch)
@@ -97,6 +121,7 @@ func (r *Root) readsOf(canonical string) *reads {
 	if !r.recording {
 		return nil
 	}
+	r.spend(openCost) // whoever reads more than is left fails
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := r.access[canonical]
@@ -108,7 +133,7 @@ func (r *Root) readsOf(canonical string) *reads {
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(b []byte, off int64) (int, error) {
-	if f.reads != nil && !f.root.spend(len(b)) {
+	if f.reads != nil && !f.root.spend(readCost+len(b)) {
 		return 0, fmt.Errorf("%s: %w", f.Name(), errTooMuch)
 	}
 	n, err := f.File.ReadAt(b, off)
@@ -254,6 +279,13 @@ func (r *Root) sameBytes(c Content) bool {
 		return false
 	}
 	defer f.Close()
+	cost := openCost
+	for i := 1; i < len(c.Ranges); i += 2 {
+		if n := c.Ranges[i]; n < 0 || n > maxRange || !r.spend(cost+readCost+int(n)) {
+			return false
+		}
+		cost = 0
+	}
 	h := sha256.New()
 	if err := copyRanges(h, f.File, c.Ranges, c.Size); err != nil {
 		return false

@@ -183,7 +183,7 @@ func TestTraceOfAShortage(t *testing.T) {
 
 // A tree cannot make us keep more than was allowed, nor work without an end: not by bytes, names, listings or long ways.
 func TestContentsAreBounded(t *testing.T) {
-	dir := makeTree(t, "a = "+strings.Repeat("x", 100<<10), "d/")
+	dir := makeTree(t, "a = "+strings.Repeat("x", 100<<10), "d/", "e/", "l -> nowhere"+strings.Repeat("/x", 2000))
 	for i := range 300 {
 		if err := os.WriteFile(filepath.Join(dir, "d", fmt.Sprint(i)), nil, 0o644); err != nil {
 			t.Fatal(err)
@@ -208,6 +208,35 @@ func TestContentsAreBounded(t *testing.T) {
 		},
 		"steps":   func(r *Root, _ int) error { _, err := r.Stat(strings.Repeat("/d/..", 800)); return err },
 		"listing": func(r *Root, _ int) error { _, err := r.ReadDir("/d"); return err },
+		"empty listings": func(r *Root, _ int) error {
+			var err error
+			for range 10 {
+				_, err = r.ReadDir("/e")
+			}
+			return err
+		},
+		"small reads": func(r *Root, _ int) error {
+			f, err := r.OpenFile("/a")
+			if err == nil {
+				defer f.Close()
+				for range 10 {
+					_, err = f.ReadAt(make([]byte, 1), 0)
+				}
+			}
+			return err
+		},
+		"links": func(r *Root, _ int) error {
+			_, err := r.Stat("/l") // to what is nowhere, by a long text
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		},
+		"patterns": func(r *Root, _ int) error {
+			r.Glob("/d/*"+strings.Repeat("1", 200)+"x", 10)
+			return r.Overspent()
+		},
+		"what is made of it": func(r *Root, _ int) error { return r.Spend(2000) },
 	} {
 		r := open(t, dir)
 		r.RecordContents(1 << 20)
@@ -224,6 +253,38 @@ func TestContentsAreBounded(t *testing.T) {
 		}
 		if !errors.Is(r.Overspent(), ErrTooLarge) || !slices.ContainsFunc(r.Contents(), impossible) {
 			t.Errorf("%s: %v; contents hold for a copy", name, r.Overspent())
+		}
+	}
+}
+
+// Who has a tree for which many were recorded that are almost the same makes nobody compare without
+// an end.
+func TestSameIsBounded(t *testing.T) {
+	dir := makeTree(t, "a = "+strings.Repeat("x", 100<<10), "d/x")
+	r := open(t, dir)
+	r.RecordContents(1 << 20)
+	if _, err := r.ReadFile("/a", 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadDir("/d"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Contents() {
+		other := open(t, dir)
+		other.Limit(1 << 20)
+		n := 0
+		for other.Same(c) {
+			if n++; n == 10_000 {
+				t.Fatalf("%s: no end", c.Path)
+			}
+		}
+		if n == 0 || !errors.Is(other.Overspent(), ErrTooLarge) {
+			t.Errorf("%s: %d times the same, %v", c.Path, n, other.Overspent())
+		}
+		// What is recorded later is as good as ever.
+		other.RecordContents(1 << 20)
+		if _, err := other.ReadFile("/a", 1<<20); err != nil || other.Overspent() != nil || slices.ContainsFunc(other.Contents(), impossible) {
+			t.Errorf("%s: %v, %v", c.Path, err, other.Overspent())
 		}
 	}
 }

@@ -50,6 +50,7 @@ type Root struct {
 
 	guest     bool // somebody else's, see OpenAt
 	recording bool // contents too, see RecordContents
+	limited   bool // what is done is paid for from the budget
 	budget    atomic.Int64
 	unsure    atomic.Bool // an answer depended on what Contents cannot tell, see failed
 	short     atomic.Bool // and on what the machine was short of

@@ -7,7 +7,11 @@ import (
 
 // Glob expands a path with wildcards (path.Match) in its components, to at most so many; the result is sorted. As for a
 // shell, a wildcard does not stand for a leading dot. A path without wildcards stands for itself, be it there or not.
+// What is longer than a path can be stands for nothing.
 func (r *Root) Glob(pattern string, most int) []string {
+	if len(pattern) >= maxPath {
+		return nil
+	}
 	found := []string{"/"}
 	for _, part := range strings.Split(path.Clean(pattern), "/") {
 		if part == "" {
@@ -27,6 +31,9 @@ func (r *Root) Glob(pattern string, most int) []string {
 				continue
 			}
 			for _, n := range names {
+				if !r.spend(len(part) * len(n) / matchCost) { // path.Match tries every part at every place
+					return nil
+				}
 				if ok, err := path.Match(part, n); err == nil && ok && (n[0] != '.' || part[0] == '.') {
 					next = append(next, path.Join(dir, n))
 				}

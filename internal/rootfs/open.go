@@ -197,10 +197,12 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 		r.failed(nil)
 		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
 	}
+	cost := openCost
 	for _, n := range found {
-		if !r.spend(stepCost + len(n)) {
-			return nil, fmt.Errorf("list %s: %w", f.Name(), errTooMuch)
-		}
+		cost += nameCost + len(n)
+	}
+	if !r.spend(cost) {
+		return nil, fmt.Errorf("list %s: %w", f.Name(), errTooMuch)
 	}
 	names = append(names, found...)
 	slices.Sort(names)

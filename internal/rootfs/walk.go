@@ -182,7 +182,7 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 	for len(rest) > 0 {
 		name := rest[0]
 		rest = rest[1:]
-		if !r.spend(stepCost + len(name)) {
+		if !r.spend(stepCost + len(at) + len(name)) {
 			return "", nil, errTooMuch
 		}
 		switch {
@@ -213,6 +213,9 @@ func (r *Root) walk(p string, follow bool) (string, *node, error) {
 			r.note(next, c)
 			if links++; links > maxLinks {
 				return "", nil, syscall.ELOOP
+			}
+			if !r.spend(len(c.target) + len(rest)) {
+				return "", nil, errTooMuch
 			}
 			rest = append(strings.Split(c.target, "/"), rest...)
 			if strings.HasPrefix(c.target, "/") {
