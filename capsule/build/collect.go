@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/capsule-run/capsule-run/internal/inuse"
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
 
@@ -31,6 +30,10 @@ const (
 	// lockFile is locked by who collects. It is no directory: those of earlier releases anybody
 	// could open, and may have open.
 	lockFile = ".lock"
+	// maxUnsure is how many directories stay of which it cannot be told whether they are in use,
+	// the newest: any process can have more in its mount table than is looked at (package inuse),
+	// for ever.
+	maxUnsure = 64
 )
 
 // stamp notes the last use of a generation, in the time of its record's file: the directory's own is when it was made.
@@ -40,25 +43,54 @@ func stamp(dir string, info fs.FileInfo) {
 	}
 }
 
-// collect removes the entries that are too old or too many, but for that of key. It is called when something is built: a
-// launch that finds its build does not pay for it. One process at a time collects.
-func (s *Store) collect(key string) {
+// tidy removes what nobody uses: of an entry old generations and what a killed build left behind,
+// and others that are too old or too many. It is called when something is built: a launch that
+// finds its build does not pay for it. Who uses what is asked once.
+func (s *Store) tidy(key string) {
+	dirs := s.oldGenerations(filepath.Join(s.dir, key))
+	keys, done := s.oldEntries(key)
+	defer done()
+	for _, k := range keys {
+		entries, _ := os.ReadDir(filepath.Join(s.dir, k))
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, filepath.Join(s.dir, k, e.Name()))
+			}
+		}
+	}
+	left := s.remove(dirs)
+	for _, k := range keys {
+		dir := filepath.Join(s.dir, k)
+		if !slices.ContainsFunc(left, func(d string) bool { return filepath.Dir(d) == dir }) {
+			os.Remove(filepath.Join(dir, current))
+			os.Remove(dir) // not if another process builds there
+		}
+	}
+}
+
+// oldEntries are those that are too old or too many, but for that of key, the one used last in
+// front. One process at a time collects, until it has called done.
+func (s *Store) oldEntries(key string) (stale []string, done func()) {
+	done = func() {}
 	lock, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return
+		return nil, done
 	}
-	defer lock.Close()
+	done = func() { lock.Close() }
 	if trust.Mine(lock) != nil {
 		os.Remove(lock.Name()) // for the next one
-		return
+		return nil, done
 	}
 	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return
+		return nil, done
 	}
-	defer os.Remove(lock.Name()) // two that collect at a time would not hurt each other
+	done = func() {
+		os.Remove(lock.Name()) // two that collect at a time would not hurt each other
+		lock.Close()
+	}
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
-		return
+		return nil, done
 	}
 	used := map[string]time.Time{}
 	var keys []string
@@ -72,13 +104,12 @@ func (s *Store) collect(key string) {
 		}
 	}
 	slices.SortFunc(keys, func(a, b string) int { return used[b].Compare(used[a]) })
-	var stale []string
 	for i, k := range keys {
 		if i >= s.MaxRequests-1 || time.Since(used[k]) > s.MaxAge {
 			stale = append(stale, k)
 		}
 	}
-	s.discard(stale)
+	return stale, done
 }
 
 // lastUse is the latest of an entry's generations.
@@ -97,30 +128,11 @@ func (s *Store) lastUse(key string) time.Time {
 	return last
 }
 
-// discard removes entries, or as much of them as nobody uses.
-func (s *Store) discard(keys []string) {
-	var dirs []string
-	for _, key := range keys {
-		entries, _ := os.ReadDir(filepath.Join(s.dir, key))
-		for _, e := range entries {
-			if e.IsDir() {
-				dirs = append(dirs, filepath.Join(s.dir, key, e.Name()))
-			}
-		}
-	}
-	left := s.remove(dirs)
-	for _, key := range keys {
-		dir := filepath.Join(s.dir, key)
-		if !slices.ContainsFunc(left, func(d string) bool { return filepath.Dir(d) == dir }) {
-			os.Remove(filepath.Join(dir, current))
-			os.Remove(dir) // not if another process builds there
-		}
-	}
-}
-
 // remove deletes directories of entries that are not in use, and returns those that are: locked by a launch, just made, or
 // of a container or a process that has outlived whoever started it. All are locked before anybody looks for such: what is
 // used later will be used under a lock. Each disappears at once, so that nobody finds half of it.
+//
+// The last of dirs are those that go first where it cannot be told.
 func (s *Store) remove(dirs []string) (left []string) {
 	var locked, names []string
 	inPlace := false
@@ -142,9 +154,14 @@ func (s *Store) remove(dirs []string) (left []string) {
 	if len(locked) == 0 {
 		return left
 	}
-	used := inuse.Of(names, inPlace)
+	used := s.inUse(names, inPlace)
+	unsure := 0
 	for i, dir := range locked {
-		_, inUse := used[names[i]]
+		by, inUse := used[names[i]]
+		if inUse && !by.Known() {
+			unsure++
+			inUse = unsure <= maxUnsure
+		}
 		gone := filepath.Join(s.dir, trash+filepath.Base(filepath.Dir(dir))+"-"+filepath.Base(dir))
 		if inUse || os.Rename(dir, gone) != nil {
 			left = append(left, dir)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/capsule"
+	"github.com/capsule-run/capsule-run/internal/inuse"
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 	"github.com/capsule-run/capsule-run/internal/trust"
 )
@@ -31,7 +32,7 @@ import (
 // A generation is made under a temporary name and renamed when it is complete, so two launches that race each build
 // one and the later link wins; both are whole. A launch holds a shared lock on the generation it uses, and only
 // generations that nobody holds, and no container or process that goes on shows, are removed: older ones of a request when it
-// is built again, all of a request that nobody has made for long (collect).
+// is built again, all of a request that nobody has made for long (tidy).
 type Store struct {
 	dir string
 	// Keep is how many generations of a key stay, for LookupAny.
@@ -42,10 +43,14 @@ type Store struct {
 	// Lasting is how long a build may be used after it was made, where files go one by one; 0: for
 	// ever.
 	Lasting time.Duration
+
+	inUse func(directories []string, direct bool) map[string]inuse.Process // inuse.Of, but for tests
 }
 
 // NewStore is the store below dir.
-func NewStore(dir string) *Store { return &Store{dir: dir, MaxAge: MaxAge, MaxRequests: MaxRequests} }
+func NewStore(dir string) *Store {
+	return &Store{dir: dir, MaxAge: MaxAge, MaxRequests: MaxRequests, inUse: inuse.Of}
+}
 
 const current = "current"
 
@@ -221,8 +226,7 @@ func (s *Store) build(key string, plan *capsule.Plan, record Record, inPlace boo
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	s.prune(parent)
-	s.collect(key)
+	s.tidy(key)
 	generation := filepath.Join(parent, "g-"+strings.TrimPrefix(filepath.Base(dir), ".new-"))
 	root := ""
 	if inPlace {
@@ -304,16 +308,17 @@ func publish(dir, generation string) error {
 	return nil
 }
 
-// prune removes of one entry what nobody uses: old generations, and what a killed build left behind.
-func (s *Store) prune(parent string) {
+// oldGenerations are, of one entry, those that later builds have replaced, and what a killed build
+// left behind, the newest in front.
+func (s *Store) oldGenerations(parent string) (stale []string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
-		return
+		return nil
 	}
 	now, _ := os.Readlink(filepath.Join(parent, current))
 	keep := s.generations(filepath.Base(parent))
 	keep = append(keep[:min(s.Keep, len(keep))], current, now)
-	var stale []string
+	made := map[string]time.Time{}
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || slices.Contains(keep, e.Name()) || time.Since(info.ModTime()) < grace {
@@ -325,6 +330,8 @@ func (s *Store) prune(parent string) {
 			continue
 		}
 		stale = append(stale, path)
+		made[path] = info.ModTime()
 	}
-	s.remove(stale)
+	slices.SortStableFunc(stale, func(a, b string) int { return made[b].Compare(made[a]) })
+	return stale
 }

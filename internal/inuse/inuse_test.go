@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+const never = 1 << 62
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -103,7 +106,7 @@ func TestOtherRoot(t *testing.T) {
 		must(t, os.Symlink(p.root, dir+"/"+p.id+"/root"))
 		must(t, os.WriteFile(dir+"/"+p.id+"/mountinfo", []byte(p.mounts), 0o644))
 	}
-	s := search{proc: dir, left: maxText, missing: []string{"/trees/x/tree"}, found: map[string]Process{}}
+	s := search{proc: dir, left: maxText, until: never, missing: []string{"/trees/x/tree"}, found: map[string]Process{}}
 	if s.look(); s.found["/trees/x/tree"].ID != 9 {
 		t.Errorf("%v", s.found)
 	}
@@ -116,7 +119,7 @@ func TestHostileProc(t *testing.T) {
 	must(t, os.Symlink("mnt:[1]", dir+"/7/ns/mnt"))
 	must(t, os.WriteFile(dir+"/7/mountinfo", []byte("1 2 3:4 /a/trees/x/tree/usr /usr ro - ext4 /dev/x rw\n"), 0o644))
 	must(t, os.WriteFile(dir+"/7/comm", []byte("\x1b[31mred\xff\n"), 0o644))
-	s := search{proc: dir, left: maxText, missing: []string{"/trees/x/tree", "/trees/y/tree"}, found: map[string]Process{}}
+	s := search{proc: dir, left: maxText, until: never, missing: []string{"/trees/x/tree", "/trees/y/tree"}, found: map[string]Process{}}
 	if again := s.look(); again || len(s.found) != 1 || s.found["/trees/x/tree"].String() != "?[31mred? (process 7)" {
 		t.Errorf("%v, again %v", s.found, again)
 	}
@@ -130,9 +133,44 @@ func TestHostileProc(t *testing.T) {
 	if !s.look() || s.left > 0 {
 		t.Error("more was read than may be")
 	}
-	must(t, os.Truncate(dir+"/7/mountinfo", maxTable))
-	s.left = maxText
-	if !s.look() || s.left > 0 {
-		t.Error("a table that was not read to its end is taken for read")
+	// Whatever one process has in its table, it is read to its end.
+	must(t, os.Remove(dir+"/8"))
+	must(t, os.Truncate(dir+"/7/mountinfo", 70<<20))
+	f, err := os.OpenFile(dir+"/7/mountinfo", os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	defer f.Close()
+	_, err = f.WriteString("1 2 3:4 /a/trees/y/tree /usr ro - ext4 /dev/x rw\n")
+	must(t, err)
+	s.left, s.missing = maxText, []string{"/trees/y/tree", "/trees/z/tree"}
+	if s.look() || s.left <= 0 || s.found["/trees/y/tree"].ID != 7 || len(s.found) != 2 {
+		t.Errorf("a long table: %v, %d bytes left", s.found, s.left)
 	}
+	s.until, s.missing = spent()-1, []string{"/trees/z/tree"}
+	if s.look(); s.left > 0 || len(s.found) != 2 {
+		t.Errorf("without time: %v, %d bytes left", s.found, s.left)
+	}
+	if cap(s.block) > blockSize {
+		t.Errorf("%d bytes are held of a table", cap(s.block))
+	}
+}
+
+// FuzzNames: a directory is found wherever blocks begin and end, and nothing else is.
+func FuzzNames(f *testing.F) {
+	f.Add("1 2 3:4 /a/trees/x/tree/usr /usr ro\n", "/trees/x/tree", uint8(3))
+	f.Add("/trees/x/tree /trees/x/treetop /a/b ", "/a/b", uint8(1))
+	f.Fuzz(func(t *testing.T, text, directory string, size uint8) {
+		if !strings.HasPrefix(directory, "/") || strings.ContainsAny(directory, " ") || len(directory) > 100 {
+			return
+		}
+		proc := t.TempDir()
+		must(t, os.Mkdir(proc+"/7", 0o755))
+		must(t, os.WriteFile(proc+"/7/maps", []byte(text), 0o644))
+		s := search{proc: proc, left: maxText, until: never, missing: []string{directory, "/other/one"}, found: map[string]Process{},
+			block: make([]byte, len(directory)+20+int(size))}
+		must(t, s.read(proc+"/7", "/maps"))
+		_, got := s.found[directory]
+		if want := strings.Contains(text, directory+"/") || strings.Contains(text, directory+" "); got != want {
+			t.Errorf("%q in %q: got %v, want %v", directory, text, got, want)
+		}
+	})
 }
