@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/capsule-run/capsule-run/capsule/dso"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/mount"
@@ -72,6 +73,9 @@ func makeArch(in *ArchInput, rules Rules, boundary Boundaries, p *planner) (*Arc
 	if err := p.checkRequested(); err != nil {
 		return nil, err
 	}
+	if err := p.checkSizes(); err != nil { // before anything is made of the runtime's names
+		return nil, err
+	}
 	if err := p.chooseBoundaries(boundary); err != nil { // stubs for front ends, or for the drivers behind them
 		return nil, err
 	}
@@ -123,6 +127,16 @@ func (p *planner) checkRequested() error {
 		}
 		if slices.Contains(p.rules.Interop, l.Name) && p.in.Runtime.Libraries[l.Name] != nil {
 			return fmt.Errorf("%s %w: its objects cross the boundary, both sides use the runtime's", l.Name, ErrRequested)
+		}
+	}
+	return nil
+}
+
+// checkSizes refuses a library of the runtime with more symbols than a proxy may have.
+func (p *planner) checkSizes() error {
+	for _, name := range slices.Sorted(maps.Keys(p.in.Runtime.Libraries)) {
+		if l := p.in.Runtime.Libraries[name]; len(l.Exports) > dso.MaxSymbols {
+			return fmt.Errorf("the runtime's %s: %d symbols: %w", l.Path, len(l.Exports), dso.ErrTooLarge)
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func TestUndefinedVersionIsAnError(t *testing.T) {
 }
 
 func TestTooManySymbols(t *testing.T) {
-	s := &Stub{Arch: arch.X8664, Soname: "x", Symbols: make([]StubSymbol, maxSymbols+1)}
+	s := &Stub{Arch: arch.X8664, Soname: "x", Symbols: make([]StubSymbol, MaxSymbols+1)}
 	if _, err := s.Write(); err == nil {
 		t.Fatal("no error")
 	}

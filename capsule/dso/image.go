@@ -48,8 +48,18 @@ const (
 	descriptorSize = 80 // sizeof(struct capsule_dso)
 	abiVersion     = 1  // CAPSULE_ABI_VERSION
 	df1NoDelete    = 0x8
-	maxSymbols     = 1 << 16
 	loadSegments   = 3 // R, RX, RW; PT_DYNAMIC and PT_GNU_STACK besides
+)
+
+// What an object may have. In brackets what the largest have of which there could be a stub:
+// libLLVM and libclang-cpp; the C library's proxy has 3,400 symbols. No length wraps below these:
+// all that is written ends far below 2 GiB.
+const (
+	MaxSymbols = 1 << 16  // [52,073]
+	maxName    = 4096     // bytes [657]
+	maxNames   = 16 << 20 // bytes of all names, each as often as it is used [3.9 million]
+	maxParents = 1 << 12  // versions that one inherits from
+	maxZeroed  = 64 << 20 // bytes of data that nobody has
 )
 
 // ErrTooLarge says that a library has more symbols or names than an object of ours can describe.
@@ -72,8 +82,8 @@ type image struct {
 
 // write lays the object out and returns the file's bytes.
 func (o *object) write() ([]byte, error) {
-	if len(o.symbols) > maxSymbols {
-		return nil, fmt.Errorf("%s: %d symbols: %w", o.soname, len(o.symbols), ErrTooLarge)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	m, err := machineOf(o.arch)
 	if err != nil {
@@ -124,6 +134,38 @@ func (o *object) write() ([]byte, error) {
 	}
 	f, more := i.putNamed(f)
 	return i.w.finish(f, o.arch, i.segments(), append(i.sections(), more...)), nil
+}
+
+// check refuses what is too much before anything is made of it.
+func (o *object) check() error {
+	if len(o.symbols) > MaxSymbols {
+		return fmt.Errorf("%.80s: %d symbols: %w", o.soname, len(o.symbols), ErrTooLarge)
+	}
+	if o.zeroed > maxZeroed {
+		return fmt.Errorf("%.80s: data of %d bytes that nobody has: %w", o.soname, o.zeroed, ErrTooLarge)
+	}
+	all, longest := 0, 0
+	count := func(name string) { all, longest = all+len(name)+1, max(longest, len(name)) }
+	count(o.soname)
+	for _, name := range o.needed {
+		count(name)
+	}
+	for _, v := range o.versions {
+		count(v.Name)
+		for _, name := range v.Parents {
+			count(name)
+		}
+		if len(v.Parents) > maxParents {
+			return fmt.Errorf("%.80s: a version of %d others: %w", o.soname, len(v.Parents), ErrTooLarge)
+		}
+	}
+	for i := range o.symbols {
+		count(o.symbols[i].name)
+	}
+	if all > maxNames || longest > maxName {
+		return fmt.Errorf("%.80s: names of %d bytes, one of %d: %w", o.soname, all, longest, ErrTooLarge)
+	}
+	return nil
 }
 
 // textBytes is .text for the layout as it stands: its length depends on the symbols alone, its content on addresses.

@@ -2,6 +2,7 @@ package dso
 
 import (
 	"debug/elf"
+	"fmt"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
 )
@@ -69,6 +70,9 @@ func (p *Proxy) Write() ([]byte, error) {
 	if p.Soname == p.Arch.LoaderSoname {
 		o.named = loaderNames
 	}
+	if len(p.Symbols) > MaxSymbols {
+		return nil, fmt.Errorf("%.80s: %d symbols: %w", p.Soname, len(p.Symbols), ErrTooLarge)
+	}
 	// .text: what DT_INIT runs, one "return", then the code of each missing function.
 	missingAt := m.initSize + uint64(len(m.ret))
 	missing := 0
@@ -85,7 +89,7 @@ func (p *Proxy) Write() ([]byte, error) {
 			s.section, s.text, s.value = shnSelf, true, m.initSize
 		case sym.Type == elf.STT_OBJECT:
 			s.section, s.value = shnSelf, o.zeroed
-			o.zeroed += alignUp(max(sym.Size, 1), 16)
+			o.zeroed += alignUp(min(max(sym.Size, 1), maxZeroed+1), 16) // more is refused, and the sum does not wrap
 		default:
 			s.section, s.text = shnSelf, true
 			s.value = missingAt + uint64(missing)*m.missingSize

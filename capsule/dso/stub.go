@@ -2,6 +2,7 @@ package dso
 
 import (
 	"debug/elf"
+	"fmt"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
 )
@@ -35,6 +36,9 @@ func (s *Stub) Write() ([]byte, error) {
 	m, err := machineOf(s.Arch)
 	if err != nil {
 		return nil, err
+	}
+	if len(s.Symbols) > MaxSymbols {
+		return nil, fmt.Errorf("%.80s: %d symbols: %w", s.Soname, len(s.Symbols), ErrTooLarge)
 	}
 	o := object{
 		arch:     s.Arch,

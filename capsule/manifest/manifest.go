@@ -19,6 +19,7 @@ const (
 	objectSize  = 64
 	maxBuildID  = 32
 	maxFileSize = 1 << 28 // what manifest.c accepts
+	maxStrings  = 1 << 26 // of that
 )
 
 // Kind of an object: CAPSULE_HOST, CAPSULE_PROXY, CAPSULE_BASE.
@@ -72,14 +73,19 @@ type Manifest struct {
 var ErrTooLarge = errors.New("manifest too large")
 
 type encoder struct {
-	indices []uint32
-	strings []byte
-	at      map[string]uint32
+	indices  []uint32
+	strings  []byte
+	at       map[string]uint32
+	tooLarge bool
 }
 
 func (e *encoder) string(s string) uint32 {
 	if at, ok := e.at[s]; ok {
 		return at
+	}
+	if len(s) > maxStrings-len(e.strings) {
+		e.tooLarge = true
+		return 0
 	}
 	at := uint32(len(e.strings))
 	e.strings = append(append(e.strings, s...), 0)
@@ -88,6 +94,10 @@ func (e *encoder) string(s string) uint32 {
 }
 
 func (e *encoder) list(l []uint32) (first, count uint32) {
+	if len(l) > maxFileSize/4-len(e.indices) {
+		e.tooLarge = true
+		return 0, 0
+	}
 	first = uint32(len(e.indices))
 	e.indices = append(e.indices, l...)
 	return first, uint32(len(l))
@@ -124,6 +134,9 @@ func (m *Manifest) Encode() ([]byte, error) {
 		maps = le.AppendUint32(le.AppendUint32(maps, e.string(p.From)), e.string(p.To))
 	}
 	root, hostDir := e.string(m.RootPath), e.string(m.HostDir)
+	if e.tooLarge {
+		return nil, ErrTooLarge // before a length could wrap
+	}
 
 	f := make([]byte, headerSize)
 	copy(f, "CAPSULE\x00")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -75,5 +76,24 @@ func TestLongBuildID(t *testing.T) {
 	m.Objects[0].BuildID = make([]byte, maxBuildID+1)
 	if _, err := m.Encode(); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("error: %v", err)
+	}
+}
+
+// No length wraps: what is too long is refused, and not put together first.
+func TestTooLong(t *testing.T) {
+	long := strings.Repeat("a", 1<<20)
+	many := sample()
+	for i := range maxStrings>>20 + 1 {
+		many.Maps = append(many.Maps, PathMap{From: long[i:], To: long[i:]})
+	}
+	closures := sample()
+	all := make([]uint32, 1<<20)
+	for range maxFileSize>>22 + 1 {
+		closures.Objects = append(closures.Objects, Object{Kind: Host, Closure: all})
+	}
+	for name, m := range map[string]*Manifest{"strings": many, "closures": closures} {
+		if b, err := m.Encode(); !errors.Is(err, ErrTooLarge) || b != nil {
+			t.Errorf("%s: %d bytes, got %v, want %v", name, len(b), err, ErrTooLarge)
+		}
 	}
 }

@@ -9,8 +9,12 @@ import (
 
 var le = binary.LittleEndian
 
-// headerSize is that of Elf64_Ehdr, the larger one, in bytes.
-const headerSize = 64
+const (
+	// headerSize is that of Elf64_Ehdr, the larger one, in bytes.
+	headerSize = 64
+	// maxSize is in bytes, of a file that is read or written: no offset in it wraps in 32 bits.
+	maxSize = 1 << 31
+)
 
 // image is an object's bytes with its headers read.
 type image struct {
@@ -55,7 +59,7 @@ func read(b []byte) (*image, error) {
 	if !ok || class != t.class || elf.Data(b[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		return nil, fmt.Errorf("%w: machine %v, %v", ErrUnsupported, machine, class)
 	}
-	if elf.Type(le.Uint16(b[16:])) != elf.ET_DYN || uint64(len(b)) > 1<<31 {
+	if elf.Type(le.Uint16(b[16:])) != elf.ET_DYN || uint64(len(b)) > maxSize {
 		return nil, fmt.Errorf("%w: not a shared object", ErrUnsupported)
 	}
 	m := &image{target: t, b: b}

@@ -64,6 +64,9 @@ func (m *image) places() ([]uint64, error) {
 
 // table makes the new relocation table, relative relocations first, and says how many they are.
 func (m *image) table(places []uint64) (b []byte, relative uint64, err error) {
+	if uint64(len(places)) > maxSize/m.entry() {
+		return nil, 0, fmt.Errorf("%w: DT_RELR names %d words", ErrUnsupported, len(places))
+	}
 	for _, at := range places {
 		content, err := m.mapped(at, m.word())
 		if err != nil {
@@ -132,6 +135,9 @@ func (m *image) write(table []byte, relative uint64) ([]byte, error) {
 		if p := &progs[i]; p.Type == uint32(elf.PT_PHDR) {
 			p.Off, p.Vaddr, p.Paddr, p.Filesz, p.Memsz = off, addr, addr, headers, headers
 		}
+	}
+	if size := off + segment.Filesz; size > maxSize || addr+segment.Memsz > 2*m.limit() {
+		return nil, fmt.Errorf("%w: it would have %d bytes", ErrUnsupported, size)
 	}
 	out := make([]byte, off, off+tableAt+uint64(len(table)))
 	copy(out, m.b)

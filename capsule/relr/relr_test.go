@@ -277,6 +277,27 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Offsets are of 32 bits in half of the objects: what would be larger is no object.
+func TestExpandedIsTooLarge(t *testing.T) {
+	m, err := read(library(t, "-nostdlib"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table, _, err := m.table(make([]uint64, maxSize/m.entry()+1)); !errors.Is(err, ErrUnsupported) || table != nil {
+		t.Errorf("a table: %v", err)
+	}
+	m, err = read(library(t, "-m32", "-nostdlib"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.progs {
+		m.progs[i].Vaddr, m.progs[i].Memsz = m.limit(), m.limit() // which a file may say
+	}
+	if out, err := m.write(make([]byte, 8), 1); !errors.Is(err, ErrUnsupported) || out != nil {
+		t.Errorf("an address: %d bytes, %v", len(out), err)
+	}
+}
+
 // Whatever the bytes: an error or an object, never a panic; that object has no DT_RELR, a bounded size, and each
 // relocation in it that was packed.
 func FuzzExpand(f *testing.F) {

@@ -14,6 +14,7 @@ package dynelf
 import (
 	"debug/elf"
 	"errors"
+	"fmt"
 )
 
 var (
@@ -23,6 +24,9 @@ var (
 	ErrTruncated = errors.New("truncated ELF file")
 	// ErrCorrupt says that the file contradicts itself or the ELF specification.
 	ErrCorrupt = errors.New("corrupt ELF file")
+	// ErrExcessive is an ErrCorrupt: the file has more of something than any library, by far. What
+	// it names may overlap, so that its size bounds neither memory nor time.
+	ErrExcessive = fmt.Errorf("%w: more than any library has", ErrCorrupt)
 )
 
 // File is what ld.so learns of an object before it resolves any symbol.

@@ -34,7 +34,11 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		f.Interp, _, _ = strings.Cut(string(b), "\x00")
 	}
 	for _, e := range m.multi {
-		s, err := m.str(e.val)
+		most := uint64(maxName)
+		if e.tag == elf.DT_RPATH || e.tag == elf.DT_RUNPATH {
+			most = maxPaths
+		}
+		s, err := m.strUpTo(e.val, most)
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", e.tag, err)
 		}
@@ -82,13 +86,14 @@ func (m *image) readDynamic() error {
 	if p == nil || p.filesz == 0 {
 		return nil
 	}
-	b, err := m.table("dynamic section", p.vaddr, p.filesz)
-	if err != nil {
-		return err
-	}
 	entry := 16
 	if !m.is64() {
 		entry = 8
+	}
+	// Behind DT_NULL there may be room for others to write to.
+	b, err := m.table("dynamic section", p.vaddr, min(p.filesz, uint64(maxDynamic*entry)))
+	if err != nil {
+		return err
 	}
 	for ; len(b) >= entry; b = b[entry:] {
 		var tag elf.DynTag
@@ -106,6 +111,9 @@ func (m *image) readDynamic() error {
 		default:
 			m.dyn[tag] = val
 		}
+	}
+	if p.filesz > uint64(maxDynamic*entry) {
+		return excessive("%d dynamic entries", p.filesz/uint64(entry))
 	}
 	return corrupt("dynamic section without an end")
 }

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/capsule-run/capsule-run/internal/dynelf/elftest"
 )
 
 const source = `
@@ -243,6 +245,111 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// read counts what is read of a file, in bytes.
+type read struct {
+	*bytes.Reader
+	bytes int64
+}
+
+func (r *read) ReadAt(b []byte, off int64) (int, error) {
+	r.bytes += int64(len(b))
+	return r.Reader.ReadAt(b, off)
+}
+
+// mostRead is what may be read of a file: as much as it has, a few times, and a block and a name
+// for each version.
+func mostRead(size int) int64 { return 4*int64(size) + 4*maxVersions*(blockSize+2*maxName) }
+
+// A small file that names much is refused, whatever it has too many of, before its names are put
+// together.
+func TestExcessive(t *testing.T) {
+	lib := func(h elftest.Hostile) []byte { h.Soname = "libc.so.6"; return h.Bytes() }
+	for name, b := range map[string][]byte{
+		"symbols":               lib(elftest.Hostile{Name: 10, Symbols: maxSymbols}),
+		"a symbol's name":       lib(elftest.Hostile{Name: maxName + 1, Symbols: 1}),
+		"symbols' names":        lib(elftest.Hostile{Name: maxName, Whole: true, Symbols: maxText / maxName}),
+		"ends of a name":        lib(elftest.Hostile{Name: 250_000, Symbols: 1 << 16}),
+		"needed libraries":      lib(elftest.Hostile{Name: 10, Needed: maxDynamic}),
+		"a needed library":      lib(elftest.Hostile{Name: 250_000, Whole: true, Needed: 1}),
+		"dynamic entries":       lib(elftest.Hostile{Dynamic: maxDynamic}),
+		"program headers":       lib(elftest.Hostile{Programs: maxProgs}),
+		"versions":              lib(elftest.Hostile{Name: 10, Versions: maxVersions}),
+		"a version's name":      lib(elftest.Hostile{Name: 250_000, Versions: 1}),
+		"needed versions":       lib(elftest.Hostile{Name: 10, Needs: maxVersions}),
+		"a needed version":      lib(elftest.Hostile{Name: 250_000, Needs: 1}),
+		"all that there can be": lib(elftest.Hostile{Name: 250_000, Symbols: 1 << 16, Needed: 10_000, Versions: 0x7000, Needs: 0x7000}),
+	} {
+		r := &read{Reader: bytes.NewReader(b)}
+		_, err := Read(r, r.Size())
+		if err == nil {
+			_, _, err = Symbols(r, r.Size())
+		}
+		if !errors.Is(err, ErrExcessive) || !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r.bytes > mostRead(len(b)) {
+			t.Errorf("%s: %d bytes are read of %d", name, r.bytes, len(b))
+		}
+	}
+	// A bound of somebody else's comes before the names, too.
+	b := lib(elftest.Hostile{Name: 10, Symbols: 100})
+	if _, _, err := SymbolsUpTo(bytes.NewReader(b), int64(len(b)), 100); !errors.Is(err, ErrExcessive) {
+		t.Error(err)
+	}
+	if defined, _, err := SymbolsUpTo(bytes.NewReader(b), int64(len(b)), 101); err != nil || len(defined) != 100 {
+		t.Errorf("%d symbols, %v", len(defined), err)
+	}
+}
+
+// What the largest of real libraries have is read.
+func TestNotExcessive(t *testing.T) {
+	b := elftest.Hostile{Soname: "libLLVM.so", Name: 1000, Symbols: 30_000, Needed: 500, Versions: 500, Needs: 500, Programs: 50}.Bytes()
+	if f, err := Read(bytes.NewReader(b), int64(len(b))); err != nil || len(f.Needed) != 500 || len(f.VersionDefs) != 502 {
+		t.Errorf("%v", err)
+	}
+	if defined, _, err := Symbols(bytes.NewReader(b), int64(len(b))); err != nil || len(defined) != 30_000 {
+		t.Errorf("%d symbols, %v", len(defined), err)
+	}
+}
+
+// FuzzHostile: however the names of a file overlap, what comes of it is bounded, and so is what is
+// read of it.
+func FuzzHostile(f *testing.F) {
+	f.Add(uint32(250_000), false, uint32(1<<16), uint16(0), uint16(0), uint16(0), []byte(nil))
+	f.Add(uint32(4000), true, uint32(20_000), uint16(4000), uint16(4000), uint16(4000), []byte("x"))
+	f.Add(uint32(3), false, uint32(3), uint16(3), uint16(3), uint16(3), bytes.Repeat([]byte{0, 1, 0xff}, 300))
+	f.Fuzz(func(t *testing.T, name uint32, whole bool, symbols uint32, needed, versions, needs uint16, damage []byte) {
+		b := elftest.Hostile{Soname: "libc.so.6", Name: int(name % 300_000), Whole: whole, Symbols: int(symbols % 100_000),
+			Needed: int(needed), Versions: int(versions), Needs: int(needs)}.Bytes()
+		for i, c := range damage { // of headers and tables
+			b[(i*7919)%min(len(b), 1<<16)] ^= c
+		}
+		r := &read{Reader: bytes.NewReader(b)}
+		file, err := Read(r, r.Size())
+		text := 0
+		if err == nil {
+			for _, s := range file.Needed {
+				text += len(s)
+			}
+			for _, d := range file.VersionDefs {
+				text += len(d.Name)
+			}
+		}
+		defined, undefined, _ := Symbols(r, r.Size())
+		for _, s := range append(defined, undefined...) {
+			if text += len(s.Name); len(s.Name) > maxName || len(s.Version) > maxName {
+				t.Fatalf("a name of %d bytes", len(s.Name))
+			}
+		}
+		if text > 2*maxText || len(defined)+len(undefined) > maxSymbols {
+			t.Errorf("%d symbols, names of %d bytes", len(defined)+len(undefined), text)
+		}
+		if r.bytes > 2*mostRead(len(b)) {
+			t.Errorf("%d bytes are read of %d", r.bytes, len(b))
+		}
+	})
 }
 
 // FuzzELF: neither function panics, and each returns an error or a value, never both.

@@ -26,7 +26,8 @@ type Dlopen struct {
 	Priority string   // "required", "recommended" or "suggested"
 }
 
-// eachNote calls f with every note of the object. A note that is cut short says nothing: ld.so would not mind it either.
+// eachNote calls f with every note of the object, but for those beyond maxNotes. A note that is cut
+// short says nothing: ld.so would not mind it either.
 func (m *image) eachNote(f func(owner string, typ uint32, desc []byte)) error {
 	left := uint64(maxNotes) // of all segments together, which may overlap
 	for i := range m.progs {

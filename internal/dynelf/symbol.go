@@ -17,6 +17,12 @@ type version struct {
 // visibility, no value; elf/dl-lookup.c, check_match, glibc 2.41) are in neither list. An object without a dynamic
 // section has none. The errors are those of Read.
 func Symbols(r io.ReaderAt, size int64) (defined, undefined []Symbol, err error) {
+	return SymbolsUpTo(r, size, maxSymbols)
+}
+
+// SymbolsUpTo is Symbols for who can do nothing with more than most symbols: it refuses the file
+// before it makes anything of them.
+func SymbolsUpTo(r io.ReaderAt, size int64, most int) (defined, undefined []Symbol, err error) {
 	m, err := newImage(r, size)
 	if err != nil {
 		return nil, nil, err
@@ -33,8 +39,11 @@ func Symbols(r io.ReaderAt, size int64) (defined, undefined []Symbol, err error)
 	if s, ok := m.dyn[elf.DT_SYMENT]; ok && s != entry {
 		return nil, nil, corrupt("symbols of %d bytes", s)
 	}
-	if count > m.size/entry || count > maxSymbols {
+	if count > m.size/entry {
 		return nil, nil, corrupt("%d symbols in a file of %d bytes", count, m.size)
+	}
+	if count > uint64(min(most, maxSymbols)) {
+		return nil, nil, excessive("%d symbols", count)
 	}
 	if err := m.loadStrings(); err != nil {
 		return nil, nil, err
@@ -236,7 +245,7 @@ func (m *image) gnuHashCount(addr uint64) (uint64, error) {
 			return 0, err
 		}
 		if last++; last > maxSymbols {
-			return 0, corrupt("more than %d symbols", maxSymbols)
+			return 0, excessive("%d symbols", last)
 		}
 		if m.order.Uint32(b)&1 != 0 {
 			return last, nil

@@ -24,8 +24,9 @@ const (
 	// verGlobal is VER_NDX_GLOBAL, an unversioned symbol. Indices above it are the file's own.
 	verGlobal = 1
 
-	// maxVersions bounds a walk over a list that need not end: there are no more indices than this.
-	maxVersions = 0x7fff
+	// maxVersions bounds a walk over a list that need not end, in names [69 of one file: libgdal].
+	// The format has 0x7fff indices.
+	maxVersions = 4096
 )
 
 // GlibcMinor returns x of the highest version GLIBC_2.x that glibc's libraries define, which is their release; 0 if they
@@ -90,7 +91,7 @@ func (m *image) versionDefs() ([]VersionDef, error) {
 		}
 		for i := range count {
 			if names++; names > maxVersions {
-				return nil, corrupt("more than %d version names", maxVersions)
+				return nil, excessive("%d version names", names)
 			}
 			b, err := m.bytesAt("version definition", aux, verdauxSize)
 			if err != nil {
@@ -131,7 +132,7 @@ func (m *image) versionNeeds() ([]versionNeed, error) {
 		count, file := m.order.Uint16(b[2:]), uint64(m.order.Uint32(b[4:]))
 		aux, next := addr+uint64(m.order.Uint32(b[8:])), uint64(m.order.Uint32(b[12:]))
 		if names++; names > maxVersions {
-			return nil, corrupt("more than %d needed versions", maxVersions)
+			return nil, excessive("%d needed versions", names)
 		}
 		var n versionNeed
 		if n.library, err = m.str(file); err != nil {
@@ -139,7 +140,7 @@ func (m *image) versionNeeds() ([]versionNeed, error) {
 		}
 		for range count {
 			if names++; names > maxVersions {
-				return nil, corrupt("more than %d needed versions", maxVersions)
+				return nil, excessive("%d needed versions", names)
 			}
 			b, err := m.bytesAt("version need", aux, vernauxSize)
 			if err != nil {

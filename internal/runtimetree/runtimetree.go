@@ -84,6 +84,15 @@ type result struct {
 	err     error
 }
 
+const (
+	// maxExports is how many symbols of a library can be handed on: those of one object in package
+	// capsule/dso. The largest that is asked for its exports is the C library, with 3,400.
+	maxExports = 1 << 16
+	// symbolCost is in bytes, of what may be read of a tree (rootfs.Root.Spend): what is made of
+	// one symbol on its way to a proxy.
+	symbolCost = 512
+)
+
 // hwcapsSince is the first glibc 2.x that knows glibc-hwcaps subdirectories.
 const hwcapsSince = 33
 
@@ -234,7 +243,16 @@ func (t *Tree) library(soname string) (*Library, error) {
 		if err != nil {
 			return nil, err
 		}
-		defined, _, err := dynelf.Symbols(f, st.Size())
+		defined, _, err := dynelf.SymbolsUpTo(f, st.Size(), maxExports)
+		if err == nil {
+			cost := 0
+			for i := range defined {
+				cost += symbolCost + len(defined[i].Name)
+			}
+			if err := t.Root.Spend(cost); err != nil {
+				return nil, err
+			}
+		}
 		return defined, t.corrupt(canonical, err)
 	})
 	return l, nil
@@ -259,8 +277,11 @@ func (t *Tree) corrupt(p string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault.WithHint(fmt.Errorf("runtime library %s: %w", t.Root.HostPath(p), err),
-		"the file is damaged: install the package that it belongs to again")
+	hint := "the file is damaged: install the package that it belongs to again"
+	if errors.Is(err, dynelf.ErrExcessive) {
+		hint = "the file is made to cost time or memory, or is no ordinary library: use a runtime from another source"
+	}
+	return fault.WithHint(fmt.Errorf("runtime library %s: %w", t.Root.HostPath(p), err), hint)
 }
 
 func layout(root *rootfs.Root) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/ldcache"
 	"github.com/capsule-run/capsule-run/internal/ldso"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 var (
@@ -223,5 +224,43 @@ func TestInspectErrors(t *testing.T) {
 	}
 	if _, err := Inspect(file + "y"); !errors.Is(err, fs.ErrNotExist) || fault.Hint(err) == "" {
 		t.Errorf("nothing: %v", err)
+	}
+}
+
+// Of a library that names more than any does nothing is made, and the hint does not speak of
+// damage; what a guest's libraries have in all is bounded too.
+func TestHostileLibraries(t *testing.T) {
+	files := sysroot()
+	const dir = "usr/lib/x86_64-linux-gnu/"
+	files[dir+"libends.so.1"] = string(elftest.Hostile{Soname: "libends.so.1", Name: 250_000, Symbols: 1000}.Bytes())
+	files[dir+"libmany.so.1"] = string(elftest.Hostile{Soname: "libmany.so.1", Distinct: true, Symbols: maxExports}.Bytes())
+	files[dir+"liblarge.so.1"] = string(elftest.Hostile{Soname: "liblarge.so.1", Distinct: true, Symbols: maxExports - 1}.Bytes())
+	files[dir+"libagain.so.1"] = "-> liblarge.so.1"
+	root, err := rootfs.Open(tree(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.RecordContents(64 << 20)
+	r, err := InspectRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exports := func(name string) ([]dynelf.Symbol, error) {
+		l, err := r.Library(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l.Exports()
+	}
+	for _, name := range []string{"libends.so.1", "libmany.so.1"} {
+		if symbols, err := exports(name); !errors.Is(err, dynelf.ErrExcessive) || symbols != nil || !strings.Contains(fault.Hint(err), "made to cost") {
+			t.Errorf("%s: %d symbols, got %v, want %v; hint %q", name, len(symbols), err, dynelf.ErrExcessive, fault.Hint(err))
+		}
+	}
+	if symbols, err := exports("liblarge.so.1"); err != nil || len(symbols) != maxExports-1 {
+		t.Errorf("%d symbols, %v", len(symbols), err)
+	}
+	if symbols, err := exports("libagain.so.1"); !errors.Is(err, rootfs.ErrTooLarge) || symbols != nil {
+		t.Errorf("%d symbols, got %v, want %v", len(symbols), err, rootfs.ErrTooLarge)
 	}
 }
