@@ -57,8 +57,16 @@ const (
 	isaLevelMax    = 0x3ff
 	isaLevelMask   = isaLevelMax << isaLevelShift
 
-	// maxString is PATH_MAX of Linux.
+	// maxString is PATH_MAX of Linux, maxName its NAME_MAX: a name is that of a file, or by dlopen
+	// what could be one.
 	maxString = 4096
+	maxName   = 255
+	// What a file may have, and in brackets what the largest known have: libraries [5,000], of them
+	// with one name [some thirty: an old glibc's directories for each processor, two
+	// architectures], glibc-hwcaps directories [8].
+	maxEntries  = 1 << 16
+	maxSameName = 512
+	maxHWCaps   = 256
 	// maxShared is how many times the file's size all strings together may be long. It is below 2 in what ldconfig writes, which
 	// has a string that is another one's end (a name its path's, /lib/… that of /usr/lib/…) there once.
 	maxShared = 4
@@ -69,6 +77,9 @@ var (
 	ErrTruncated = errors.New("truncated ld.so.cache")
 	// ErrCorrupt says that the file is not a loader cache or contradicts itself.
 	ErrCorrupt = errors.New("corrupt ld.so.cache")
+	// ErrExcessive is an ErrCorrupt: a small file may name the same again and again, and takes long
+	// to sort.
+	ErrExcessive = fmt.Errorf("%w: more than any has", ErrCorrupt)
 )
 
 // Entry is one library as the loader's cache knows it.
@@ -109,6 +120,9 @@ func Parse(data []byte) ([]Entry, error) {
 	if uint64(count) > uint64(len(data)-headerSize)/entrySize {
 		return nil, fmt.Errorf("%w: %d libraries in %d bytes", ErrTruncated, count, len(data))
 	}
+	if count > maxEntries {
+		return nil, fmt.Errorf("%w: %d libraries", ErrExcessive, count)
+	}
 	r := newReader(data)
 	hwcaps, err := r.hwcaps(data)
 	if err != nil {
@@ -118,7 +132,7 @@ func Parse(data []byte) ([]Entry, error) {
 	for i := range entries {
 		b, e := data[headerSize+i*entrySize:], &entries[i]
 		e.Flags, e.OSVersion = le.Uint32(b), le.Uint32(b[12:])
-		if e.Name, err = r.str(le.Uint32(b[4:])); err == nil {
+		if e.Name, err = r.name(le.Uint32(b[4:])); err == nil {
 			e.Path, err = r.str(le.Uint32(b[8:]))
 		}
 		if err != nil {
@@ -174,13 +188,17 @@ var errOnlyOld = errors.New("only the table of ld.so 1.7.0")
 // parseOld reads a file of "ldconfig -c old", whose whole length newTable has checked.
 func parseOld(data []byte) ([]Entry, error) {
 	le := binary.LittleEndian
-	entries := make([]Entry, le.Uint32(data[12:]))
+	count := le.Uint32(data[12:])
+	if count > maxEntries {
+		return nil, fmt.Errorf("%w: %d libraries", ErrExcessive, count)
+	}
+	entries := make([]Entry, count)
 	r := newReader(data[oldHeaderSize+len(entries)*oldEntrySize:])
 	for i := range entries {
 		b, e := data[oldHeaderSize+i*oldEntrySize:], &entries[i]
 		var err error
 		e.Flags = le.Uint32(b)
-		if e.Name, err = r.str(le.Uint32(b[4:])); err == nil {
+		if e.Name, err = r.name(le.Uint32(b[4:])); err == nil {
 			e.Path, err = r.str(le.Uint32(b[8:]))
 		}
 		if err != nil {
@@ -196,10 +214,28 @@ func parseOld(data []byte) ([]Entry, error) {
 type reader struct {
 	data  string
 	seen  map[uint32]string
+	same  map[string]int // entries of a name
 	total int
 }
 
-func newReader(data []byte) *reader { return &reader{data: string(data), seen: map[uint32]string{}} }
+func newReader(data []byte) *reader {
+	return &reader{data: string(data), seen: map[uint32]string{}, same: map[string]int{}}
+}
+
+// name reads that of an entry.
+func (r *reader) name(off uint32) (string, error) {
+	s, err := r.str(off)
+	if err != nil {
+		return "", err
+	}
+	if len(s) > maxName {
+		return "", fmt.Errorf("%w: a name of %d bytes", ErrExcessive, len(s))
+	}
+	if r.same[s]++; r.same[s] > maxSameName {
+		return "", fmt.Errorf("%w: %d libraries %q", ErrExcessive, r.same[s], s)
+	}
+	return s, nil
+}
 
 func (r *reader) str(off uint32) (string, error) {
 	if s, ok := r.seen[off]; ok {
@@ -256,6 +292,9 @@ func (r *reader) hwcaps(data []byte) ([]string, error) {
 		off, size := uint64(le.Uint32(data[at+8:])), uint64(le.Uint32(data[at+12:]))
 		if off+size > uint64(len(data)) {
 			return nil, fmt.Errorf("%w: glibc-hwcaps section at offset %d", ErrTruncated, off)
+		}
+		if size/4 > maxHWCaps {
+			return nil, fmt.Errorf("%w: %d glibc-hwcaps subdirectories", ErrExcessive, size/4)
 		}
 		names := make([]string, size/4)
 		for i := range names {

@@ -222,6 +222,96 @@ func TestLdconfigReadsIt(t *testing.T) {
 	}
 }
 
+// table is a cache whose entries have strings at given offsets, counted from the strings' first
+// byte.
+func table(n int, at func(i int) (name, path uint32), strings string) []byte {
+	le := binary.LittleEndian
+	b := append([]byte(magic), make([]byte, headerSize-len(magic))...)
+	le.PutUint32(b[20:], uint32(n))
+	base := uint32(headerSize + n*entrySize)
+	for i := range n {
+		name, path := at(i)
+		for _, v := range []uint32{uint32(i), base + name, base + path, 0, 0, 0} {
+			b = le.AppendUint32(b, v)
+		}
+	}
+	return append(b, strings...)
+}
+
+// What would take minutes to sort, or gigabytes to keep, is refused; what a file name may have at
+// most is not.
+func TestExcessive(t *testing.T) {
+	same := func(int) (uint32, uint32) { return 0, 0 }
+	long := strings.Repeat("a", maxName)
+	hwcaps := make([]byte, extensionHeaderSize+sectionSize+4*(maxHWCaps+1))
+	le := binary.LittleEndian
+	many := table(0, same, "\x00")
+	many = append(many, make([]byte, -len(many)&3)...)
+	le.PutUint32(many[32:], uint32(len(many)))
+	for i, v := range []uint32{extensionMagic, 1, tagHWCaps, 0, uint32(len(many) + extensionHeaderSize + sectionSize), 4 * (maxHWCaps + 1)} {
+		le.PutUint32(hwcaps[4*i:], v)
+	}
+	for name, b := range map[string][]byte{
+		"one long name":   table(349_000, same, strings.Repeat("a", 4094)+"\x00"),
+		"a long name":     table(1, same, "/"+long+"\x00"),
+		"one name":        table(maxSameName+1, same, "/a\x00"),
+		"one name, again": table(maxSameName+1, func(i int) (uint32, uint32) { return uint32(3 * i), 0 }, strings.Repeat("/a\x00", maxSameName+1)),
+		"libraries":       table(maxEntries+1, same, "/a\x00"),
+		"subdirectories":  append(many, hwcaps...),
+		"old libraries":   append(le.AppendUint32(append([]byte(oldMagic), 0), maxEntries+1), make([]byte, (maxEntries+2)*oldEntrySize)...),
+	} {
+		if entries, err := Parse(b); !errors.Is(err, ErrExcessive) || !errors.Is(err, ErrCorrupt) || entries != nil {
+			t.Errorf("%s: %d entries, %v", name, len(entries), err)
+		}
+	}
+	if entries, err := Parse(table(maxSameName, func(int) (uint32, uint32) { return 1, 0 }, "/"+long+"\x00")); err != nil || entries[0].Name != long {
+		t.Error(err)
+	}
+	path := "/" + strings.Repeat("d/", 1000) + long
+	entries := []Entry{{Name: long, Path: path}}
+	if got, err := Parse(write(t, entries)); err != nil || !reflect.DeepEqual(got, entries) {
+		t.Errorf("a path of %d bytes: %v", len(path), err)
+	}
+	if b, err := Write([]Entry{{Name: long + "a", Path: path}}); err == nil || b != nil {
+		t.Error("a name that is too long is written")
+	}
+}
+
+// FuzzOverlap: however strings overlap, sorting and writing what was parsed takes steps in
+// proportion to what was read.
+func FuzzOverlap(f *testing.F) {
+	f.Add(uint32(349_000), uint32(4094), uint8(0))
+	f.Add(uint32(maxSameName), uint32(maxName), uint8(0))
+	f.Add(uint32(60_000), uint32(20_000), uint8(1))
+	f.Fuzz(func(t *testing.T, n, long uint32, step uint8) {
+		long = 1 + long%100_000
+		b := table(int(n%400_000), func(i int) (uint32, uint32) { at := uint32(i) * uint32(step) % long; return at, at },
+			strings.Repeat("a", int(long))+"\x00")
+		entries, err := Parse(b)
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if len(e.Name) > maxName {
+				t.Fatalf("a name of %d bytes", len(e.Name))
+			}
+		}
+		steps := 0
+		slices.SortStableFunc(slices.Clone(entries), func(a, b Entry) int {
+			if a.Name != b.Name {
+				steps += min(len(a.Name), len(b.Name))
+			}
+			return compare(a, b)
+		})
+		if steps > 100*maxName*(1+len(b)/entrySize) {
+			t.Errorf("%d bytes are compared to sort %d entries", steps, len(entries))
+		}
+		if out, err := Write(entries); err == nil && len(out) > (1+maxShared)*len(b)+4096 { // a table, and the strings each by itself
+			t.Errorf("%d bytes out of %d", len(out), len(b))
+		}
+	})
+}
+
 // FuzzParse: an error or entries, never both; what was parsed can be written, unless a name is empty, and parsed
 // again to the same, sorted.
 func FuzzParse(f *testing.F) {

@@ -23,7 +23,7 @@ func Write(entries []Entry) ([]byte, error) {
 	var hwcaps []string
 	for _, e := range sorted {
 		for _, s := range []string{e.Name, e.Path} {
-			if s == "" || len(s) >= maxString || strings.IndexByte(s, 0) >= 0 {
+			if s == "" || len(s) >= maxString || len(e.Name) > maxName || strings.IndexByte(s, 0) >= 0 {
 				return nil, fmt.Errorf("cache entry %q -> %q: name is empty, too long or has a NUL", e.Name, e.Path)
 			}
 		}
@@ -123,8 +123,10 @@ func isExtension(hwcap uint64) bool { return (hwcap&^isaLevelMask)>>32 == hwcapE
 // glibc-hwcaps entries by name in front of the others. Of the others the more specific one comes first, that of more bits
 // in the legacy mask, then the greater mask, then the later kernel (glibc 2.31).
 func compare(a, b Entry) int {
-	if c := CompareNames(b.Name, a.Name); c != 0 {
-		return c
+	if a.Name != b.Name { // of strings at one place that is known without a look at them
+		if c := CompareNames(b.Name, a.Name); c != 0 {
+			return c
+		}
 	}
 	if c := cmp.Compare(b.Flags, a.Flags); c != 0 {
 		return c

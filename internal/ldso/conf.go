@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/internal/rootfs"
@@ -25,6 +24,7 @@ type conf struct {
 	root *rootfs.Root
 	seen map[string]bool // canonical paths: a file that includes itself is read once
 	dirs []string
+	has  map[string]bool // of dirs
 	// denied is told of a file that may not be read: ldconfig, which may, would have gone on after it.
 	denied func(error)
 }
@@ -32,7 +32,7 @@ type conf struct {
 // readConf returns the directories of an ld.so.conf in their order (glibc 2.41, elf/ldconfig.c, parse_conf). A file
 // that does not exist names none.
 func readConf(root *rootfs.Root, file string, denied func(error)) ([]string, error) {
-	c := conf{root: root, seen: map[string]bool{}, denied: denied}
+	c := conf{root: root, seen: map[string]bool{}, has: map[string]bool{}, denied: denied}
 	if err := c.read(file); err != nil {
 		return nil, err
 	}
@@ -55,6 +55,9 @@ func (c *conf) read(file string) error {
 		c.denied(err)
 		return nil
 	}
+	if err == nil {
+		err = c.root.Spend(confCost * len(data))
+	}
 	if err != nil {
 		return fmt.Errorf("read ld.so.conf: %w", err)
 	}
@@ -70,7 +73,8 @@ func (c *conf) read(file string) error {
 				}
 			}
 		}
-		if d != "" && !slices.Contains(c.dirs, d) {
+		if d != "" && !c.has[d] {
+			c.has[d] = true
 			if c.dirs = append(c.dirs, d); len(c.dirs) > maxConfDirs {
 				return fmt.Errorf("read %s: %w", c.root.HostPath(canonical), errConf)
 			}

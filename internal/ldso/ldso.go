@@ -31,6 +31,11 @@ const (
 	confPath  = "/etc/ld.so.conf"
 	// maxCache is far above any cache seen (some 200 KB for 5,000 libraries).
 	maxCache = 8 << 20
+	// What is made of a library in the cache, and of a byte of ld.so.conf, in bytes of what may be
+	// read (rootfs.Root.Spend).
+	entryCost, confCost = 512, 8
+	// maxPath is PATH_MAX.
+	maxPath = 4096
 )
 
 // ErrNotFound says that the loader would not find the library. It is an fs.ErrNotExist too.
@@ -79,6 +84,9 @@ func New(root *rootfs.Root, a *arch.Arch) (*Searcher, error) {
 	if s.entries, err = ldcache.Parse(data); err != nil {
 		p, _ := root.Resolve(cachePath)
 		return nil, fmt.Errorf("read %s: %w", root.HostPath(p), err)
+	}
+	if err := root.Spend(entryCost * len(s.entries)); err != nil {
+		return nil, fmt.Errorf("read the loader's cache: %w", err)
 	}
 	for _, e := range s.entries {
 		if e.Flags == a.CacheFlags && path.IsAbs(e.Path) {
@@ -242,6 +250,9 @@ func (s *Searcher) expand(p string, from []Loader) []string {
 	if !strings.Contains(p, "$") {
 		return []string{p}
 	}
+	if len(p) >= maxPath { // each token may stand for as much
+		return nil
+	}
 	if len(from) > 0 {
 		p = replaceToken(p, "ORIGIN", path.Dir(from[0].Path))
 	}
@@ -288,16 +299,15 @@ func (s *Searcher) Path() []string {
 }
 
 func (s *Searcher) cacheDirs() []string {
-	var dirs []string
+	dirs := map[string]bool{}
 	for _, entries := range s.cache {
 		for _, e := range entries {
 			if e.HWCaps == "" && e.LegacyHWCap == 0 {
-				dirs = append(dirs, path.Dir(e.Path))
+				dirs[path.Dir(e.Path)] = true
 			}
 		}
 	}
-	slices.Sort(dirs)
-	return dirs
+	return slices.Sorted(maps.Keys(dirs))
 }
 
 // existing leaves out what is not there, and what is there under another name already.

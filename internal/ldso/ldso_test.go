@@ -3,6 +3,7 @@ package ldso
 import (
 	"debug/elf"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -248,6 +249,45 @@ func TestTraceCoversMisses(t *testing.T) {
 	}
 	if n := changes(); n == 0 {
 		t.Error("a library in a directory that is searched earlier goes unnoticed")
+	}
+}
+
+// What is made of hostile files is paid for: of a guest's tree with little left, neither a cache of
+// many libraries nor a configuration of many lines is taken.
+func TestCosts(t *testing.T) {
+	var entries []ldcache.Entry
+	for i := range 10_000 {
+		entries = append(entries, ldcache.Entry{Name: fmt.Sprint(i), Path: "/a", Flags: arch.X8664.CacheFlags})
+	}
+	for name, files := range map[string]map[string]string{
+		"cache":    {"etc/ld.so.cache": cacheOf(t, entries...)},
+		"lines":    {"etc/ld.so.conf": strings.Repeat("/a\n", 300_000)},
+		"includes": {"etc/ld.so.conf": strings.Repeat("include /x/*\n", 10_000), "x/y": "/z"},
+	} {
+		r := tree(t, files)
+		r.RecordContents(4 << 20)
+		if _, err := New(r, arch.X8664); !errors.Is(err, rootfs.ErrTooLarge) && r.Overspent() == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Where nothing is counted, a line that is there already costs no look at all others.
+	var text strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&text, "/%04000d\n", i%maxConfDirs)
+		if text.Len() > maxConf-5000 {
+			break
+		}
+	}
+	if s, err := New(tree(t, map[string]string{"etc/ld.so.conf": text.String()}), arch.X8664); err != nil || len(s.conf) < 200 {
+		t.Errorf("%v", err)
+	}
+	// A path that tokens would make too long leads nowhere.
+	s, err := New(tree(t, map[string]string{"usr/lib/x": ""}), arch.X8664)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.expand(strings.Repeat("/$ORIGIN", 1000), []Loader{{Path: "/" + strings.Repeat("a", 4000)}}); got != nil {
+		t.Errorf("%d paths", len(got))
 	}
 }
 
