@@ -1,7 +1,6 @@
 package capsule
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -113,20 +112,7 @@ func (p *planner) replace(names []string) {
 
 // withLibrary replaces the library's path in a manifest.
 func withLibrary(text []byte, key []string, library string) ([]byte, error) {
-	var whole map[string]any
-	if err := json.Unmarshal(text, &whole); err != nil {
-		return nil, err
-	}
-	at := whole
-	for _, k := range key[:len(key)-1] {
-		next, ok := at[k].(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("has no object %q", k)
-		}
-		at = next
-	}
-	at[key[len(key)-1]] = library
-	return json.MarshalIndent(whole, "", "  ")
+	return editLayers(text, []layerEdit{{key: key, library: library}})
 }
 
 type variable struct {

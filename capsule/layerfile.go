@@ -2,13 +2,11 @@ package capsule
 
 import (
 	"debug/elf"
-	"encoding/json"
-	"fmt"
 	"path"
 	"slices"
-	"strconv"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/jsontext"
 )
 
 // layerEdit is what becomes of a layer in the file that a loader is shown. Of a file with several layers those without an
@@ -48,68 +46,49 @@ func layerDirs(layers []LayerManifest, name string) []string {
 	return out
 }
 
-// editLayers returns a file's text after some edits; the same bytes if these change nothing.
+// editLayers returns a file's text after some edits; the same bytes if these change nothing. What
+// comes of it is at most a few times as long, whatever the text.
 func editLayers(text []byte, edits []layerEdit) ([]byte, error) {
-	var whole map[string]any
-	if err := json.Unmarshal(text, &whole); err != nil {
+	whole, err := jsontext.Parse(text)
+	if err != nil {
 		return nil, err
 	}
 	changed := false
-	var kept []any
+	var kept []*jsontext.Value
 	for _, e := range edits {
-		object, err := layerObject(whole, e.key[:len(e.key)-1])
+		last := len(e.key) - 1
+		layer, err := whole.Find(e.key[:last])
 		if err != nil {
 			return nil, err
 		}
-		kept = append(kept, object)
+		kept = append(kept, layer)
+		object := layer.Object()
 		if e.library != "" {
-			object[e.key[len(e.key)-1]], changed = e.library, true
+			object[e.key[last]], changed = jsontext.String(e.library), true
 		}
-		if e.arch != "" && object["library_arch"] == nil {
-			object["library_arch"], changed = e.arch, true
+		if e.arch != "" && object["library_arch"].IsNull() {
+			object["library_arch"], changed = jsontext.String(e.arch), true
 		}
-		if listed, ok := object[e.directories].([]any); ok && len(listed) > 0 {
+		if listed := object[e.directories].Array(); listed != nil {
 			changed = true
 			if len(e.further) == 0 {
 				delete(object, e.directories)
 			} else {
 				for _, dir := range e.further {
-					listed = append(listed, dir)
+					listed = append(listed, jsontext.String(dir))
 				}
-				object[e.directories] = listed
+				object[e.directories] = jsontext.List(listed)
 			}
 		}
 	}
-	if key := edits[0].key[0]; key != "" {
-		if all, ok := whole[key].([]any); ok && len(all) != len(kept) {
-			whole[key], changed = kept, true
-		}
+	key := edits[0].key[0]
+	if all := whole.Object()[key].Array(); all != nil && len(all) != len(kept) {
+		whole.Object()[key], changed = jsontext.List(kept), true
 	}
 	if !changed {
 		return text, nil
 	}
-	return json.MarshalIndent(whole, "", "  ")
-}
-
-// layerObject follows keys, of which those into an array are numbers.
-func layerObject(at any, key []string) (map[string]any, error) {
-	for _, k := range key {
-		switch a := at.(type) {
-		case map[string]any:
-			at = a[k]
-		case []any:
-			i, err := strconv.Atoi(k)
-			if err != nil || i < 0 || i >= len(a) {
-				return nil, fmt.Errorf("has no element %q", k)
-			}
-			at = a[i]
-		}
-	}
-	object, ok := at.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("has no object %q", key)
-	}
-	return object, nil
+	return whole.Text(), nil
 }
 
 // libraryArch is what a manifest calls an architecture (Vulkan-Loader, LoaderLayerInterface.md, "library_arch").

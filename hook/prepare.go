@@ -3,12 +3,16 @@ package hook
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/capsule/dso"
+	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/internal/fault"
@@ -42,8 +46,16 @@ func (b *built) Close() {
 	b.done()
 }
 
-// maxRead is in bytes: what may be read of a container's tree, with what names cost. Debian's take 1.5 MB.
-const maxRead = 64 << 20
+const (
+	// maxRead is in bytes: what may be read of a container's tree, with what is made of it and how
+	// long that takes (package rootfs has the costs). Debian's take 5 MB.
+	maxRead = 64 << 20
+	// maxRecord is in bytes: later containers read the records of all images. Debian's have 25 KB.
+	maxRecord = 1 << 20
+	// memory is in bytes: from there on the garbage collector takes more time, rather than the
+	// process more memory. What is in use at a time is less, whatever the image.
+	memory = 160 << 20
+)
 
 // prepare returns what is to be mounted: from the cache while nothing of the host has changed and the container has what
 // an earlier one had, else made now.
@@ -73,6 +85,7 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	}
 	key := build.Key(parts...)
 	out := &built{}
+	in.tree.Limit(2 * maxRead) // other images may have left records that agree with this one almost to the end
 	out.Built = store.LookupAny(key, func(b *build.Built) bool {
 		var r record
 		if json.Unmarshal(b.Record.Launch, &r) != nil {
@@ -104,7 +117,13 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
+	if len(text) > maxRecord {
+		return nil, fault.WithHint(fmt.Errorf("a record of %d bytes is %w", len(text), build.ErrTooLarge), hintImage)
+	}
 	out.Built, err = store.Build(key, story.Plan, build.Record{Inputs: story.Host.Trace(), Launch: text})
+	if errors.Is(err, build.ErrTooLarge) || errors.Is(err, dso.ErrTooLarge) || errors.Is(err, manifest.ErrTooLarge) {
+		return nil, fault.WithHint(err, hintImage)
+	}
 	if err != nil {
 		return nil, fault.WithHint(err, "make "+store.Dir()+" usable, or name another directory with --cache in the hook's entry")
 	}
@@ -114,10 +133,23 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 
 const hintImage = "the image is damaged or no ordinary one: pull or build it again, or start it without GPU"
 
-// decide inspects the container, discovers what the host has, and plans.
+// decide inspects the container, discovers what the host has, and plans. Of the trees the host's
+// alone is the caller's to close if there is no error.
 func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
-	o.Verbose("inspecting the container's file tree")
+	debug.SetMemoryLimit(memory)
 	in.tree.RecordContents(maxRead)
+	story, err := plan(o, in, w)
+	if over := in.tree.Overspent(); over != nil { // which any other error, or none, comes of
+		if err == nil {
+			story.Host.Close()
+		}
+		return nil, fault.WithHint(over, hintImage)
+	}
+	return story, err
+}
+
+func plan(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
+	o.Verbose("inspecting the container's file tree")
 	tree, err := runtimetree.InspectRoot(in.tree)
 	if err != nil {
 		return nil, explain(err, hintImage)
@@ -130,11 +162,10 @@ func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	if err != nil {
 		return nil, explain(err, fault.Hint(err))
 	}
-	err = explain(story.Decide(w), "")
-	if over := in.tree.Overspent(); over != nil { // which any other error comes of
-		err = fault.WithHint(over, hintImage)
+	if err := story.Decide(w); err != nil {
+		return nil, fault.Advise(explain(err, ""), hintImage)
 	}
-	return story, err
+	return story, nil
 }
 
 func (o *Options) wishes() *stages.Wishes {

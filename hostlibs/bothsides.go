@@ -10,11 +10,14 @@ import (
 	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
-// What is read of a runtime's manifests, which a hostile image may have by the thousand: their number, and their text in
-// bytes. Distributions have some twenty, of a kilobyte each.
+// What is read of a runtime's manifests, which a hostile image may have by the thousand: their
+// number, and their text in bytes. Distributions have some twenty, of a kilobyte each, the Vulkan
+// SDK a few of 50. The text is read several times, and kept: manifestCost is what a byte of it
+// costs (rootfs.Root.Spend).
 const (
 	maxBothSides     = 512
-	maxBothSidesText = 16 << 20
+	maxBothSidesText = 4 << 20
+	manifestCost     = 8
 )
 
 // BothSides reads, in the runtime's tree, the manifests of which programs see the host's and the runtime's together. They
@@ -36,6 +39,9 @@ func BothSides(runtime *rootfs.Root, a *arch.Arch, o Options) ([]*Manifest, erro
 				data, err := runtime.ReadFile(file, maxManifest)
 				if errors.Is(err, fs.ErrNotExist) {
 					continue
+				}
+				if err := runtime.Spend(manifestCost * len(data)); err != nil {
+					return nil, err
 				}
 				if text += len(data); len(d.found) >= maxBothSides || text > maxBothSidesText {
 					return nil, fmt.Errorf("%s: more than %d manifests, or %d bytes of them", d.outside(file), maxBothSides, maxBothSidesText)

@@ -1,12 +1,14 @@
 package hostlibs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
+	"github.com/capsule-run/capsule-run/internal/rootfs"
 )
 
 // What the runtime's loader would find, and nothing that it could not open.
@@ -61,6 +63,31 @@ func TestBothSidesIsBounded(t *testing.T) {
 		if _, err := BothSides(makeHost(t, edited(change)), arch.X8664, Options{}); err == nil || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What is read of manifests is paid for, and one that is nested without an end is passed over.
+func TestHostileManifests(t *testing.T) {
+	const dir = "usr/share/vulkan/explicit_layer.d/"
+	const text = `{"layer": {"name": "%s", "library_path": "libvulkan_lvp.so", "x": %s}}`
+	root := makeHost(t, edited(map[string]string{
+		dir + "deep.json": fmt.Sprintf(text, "DEEP", strings.Repeat("[", 9000)+strings.Repeat("]", 9000)),
+		dir + "long.json": fmt.Sprintf(text, strings.Repeat("L", 300), "0"),
+		dir + "good.json": fmt.Sprintf(text, "GOOD", strings.Repeat("[", 20)+strings.Repeat("]", 20)),
+	}))
+	found, err := BothSides(root, arch.X8664, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range found {
+		if (m.Skipped == "") != (m.Path == "/"+dir+"good.json") || len(m.Skipped) > 300 {
+			t.Errorf("%s is skipped: %q", m.Path, m.Skipped)
+		}
+	}
+	root = makeHost(t, edited(map[string]string{dir + "large.json": fmt.Sprintf(text, "X", strings.Repeat(" ", 500_000)+"0")}))
+	root.RecordContents(4 << 20)
+	if _, err := BothSides(root, arch.X8664, Options{}); !errors.Is(err, rootfs.ErrTooLarge) {
+		t.Errorf("got %v, want %v", err, rootfs.ErrTooLarge)
 	}
 }
 

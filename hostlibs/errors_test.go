@@ -136,6 +136,8 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"settings": {"layers": [{"path": "/a//b", "control": "on"}]}, "settings_array": [{"layers": [{"path": "/c"}]}]}`))
 	f.Add([]byte(`{"layers": [{"name": "a", "library_path": "b", "override_paths": ["/c"]}, {"name": "d", "component_layers": ["a"]}]}`))
 	f.Add([]byte(`{"ICD": {"library_arch": "64", "library_path": "a\u0000b"}}`))
+	f.Add([]byte(`{"ICD": {"library_path": "a", "x": ` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`))
+	f.Add([]byte(`{"layer": {"library_path": "a", "name": "` + strings.Repeat("n", 9000) + `"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, m := range settingsManifests(b) {
 			if !path.IsAbs(m) || path.Clean(m) != m {
@@ -152,7 +154,7 @@ func FuzzManifest(f *testing.F) {
 				t.Fatal(len(parts))
 			}
 			for _, p := range parts {
-				if strings.ContainsRune(p.library+p.arch+p.name, 0) || len(p.key) < 2 || len(p.directories) > maxDirectories {
+				if len(p.name) > maxLayerName || len(p.library) >= maxLine || strings.ContainsRune(p.library+p.arch+p.name, 0) || len(p.key) < 2 || len(p.directories) > maxDirectories {
 					t.Fatalf("%+v", p)
 				}
 			}

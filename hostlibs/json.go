@@ -9,12 +9,16 @@ import (
 	"strings"
 
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/jsontext"
 )
 
 // What a file may hold: layers, and directories that a layer names. Seen were ten, and two.
 const (
 	maxLayers      = 128
 	maxDirectories = 64
+	// maxLayerName is that of an API's structures (VK_MAX_EXTENSION_NAME_SIZE,
+	// XR_MAX_API_LAYER_NAME_SIZE), without the NUL.
+	maxLayerName = 255
 )
 
 // part is what a manifest says of one library.
@@ -39,6 +43,9 @@ func jsonValue(data []byte) []byte {
 // place (Vulkan-Loader, LoaderLayerInterface.md, "Layer Manifest File Format": the array goes before the object). A file
 // without either names no library.
 func parseManifest(data []byte, rule *configs.Manifests) ([]part, error) {
+	if err := jsontext.Check(data); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(data, &top); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrManifest, err)
@@ -119,6 +126,9 @@ func parsePart(top map[string]json.RawMessage, rule *configs.Manifests, key, nam
 		if named, err = objectAt(top, nameKey); err == nil {
 			err = stringAt(named, nameKey[len(nameKey)-1], &p.name)
 		}
+	}
+	if err == nil && (len(p.name) > maxLayerName || len(p.library) >= maxLine) {
+		return part{}, fmt.Errorf("%w: a name of %d bytes, a path of %d", ErrManifest, len(p.name), len(p.library))
 	}
 	if raw, ok := object[rule.DirectoriesKey]; ok && err == nil && rule.DirectoriesKey != "" {
 		if json.Unmarshal(raw, &p.directories) != nil || len(p.directories) > maxDirectories {

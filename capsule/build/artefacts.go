@@ -12,7 +12,9 @@
 package build
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,25 +37,55 @@ const (
 	RecordFile = "record"
 )
 
+// maxGenerated bounds what is generated for one plan, in bytes [4 MB, for a stack and a runtime of
+// two architectures]: a runtime decides how much that is. Copies of the host's libraries do not
+// count, which are as large as they are.
+const maxGenerated = 64 << 20
+
+// ErrTooLarge says that a plan has more to generate than any should.
+var ErrTooLarge = errors.New("more than a build may have")
+
+// output is what is to be written, by name.
+type output struct {
+	files map[string][]byte
+	size  int
+}
+
+func (o *output) add(name string, b []byte) error {
+	if o.size += len(b); o.size > maxGenerated {
+		return fmt.Errorf("generate %s: %d bytes are %w", name, o.size, ErrTooLarge)
+	}
+	o.files[name] = b
+	return nil
+}
+
 // Write puts a plan's files below dir, which must exist and be empty. What is there after an error is incomplete;
 // plan.json is written last. With root the build is in place: it is for a process that sees it as that directory, and
 // not below capsule.Dir.
 func Write(plan *capsule.Plan, dir, root string) error {
-	files := map[string][]byte{}
+	out := &output{files: map[string][]byte{}}
 	for _, p := range plan.Architectures {
 		a := p.Artefacts()
 		if root != "" {
 			a = moveArtefacts(a, root)
 		}
-		if err := generate(a, files); err != nil {
+		if err := generate(a, out); err != nil {
 			return err
 		}
 	}
-	var err error
-	if files[LdSoCache], err = ldcache.Write(plan.Cache); err != nil {
+	cache, err := ldcache.Write(plan.Cache)
+	if err != nil {
 		return fmt.Errorf("generate ld.so.cache: %w", err)
 	}
-	for name, b := range files {
+	text, err := JSON(plan)
+	if err == nil {
+		err = cmp.Or(out.add(LdSoCache, cache), out.add(PlanFile, text))
+	}
+	if err != nil {
+		return err
+	}
+	delete(out.files, PlanFile) // it comes last
+	for name, b := range out.files {
 		if err := writeFile(dir, name, b); err != nil {
 			return err
 		}
@@ -75,10 +107,6 @@ func Write(plan *capsule.Plan, dir, root string) error {
 		if err := linkMounts(plan.Mounts, dir); err != nil {
 			return err
 		}
-	}
-	text, err := JSON(plan)
-	if err != nil {
-		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, PlanFile), text, 0o644); err != nil {
 		return fmt.Errorf("write artefact: %w", err)
@@ -157,18 +185,24 @@ func rewrite(r capsule.Rewritten, dir string) error {
 }
 
 // generate adds the files of one architecture.
-func generate(a *capsule.Artefacts, files map[string][]byte) error {
+func generate(a *capsule.Artefacts, out *output) error {
 	lib, proxy := filepath.Join(a.Arch.Triplet, LibDir), filepath.Join(a.Arch.Triplet, ProxyDir)
 	for i := range a.Stubs {
 		b, err := a.Stubs[i].Write()
 		if err != nil {
 			return fmt.Errorf("generate stub %s: %w", a.Stubs[i].Soname, err)
 		}
-		files[filepath.Join(lib, a.Stubs[i].File)] = b
+		if err := out.add(filepath.Join(lib, a.Stubs[i].File), b); err != nil {
+			return err
+		}
 		for _, name := range a.Stubs[i].Names {
 			alias := dso.Alias{Arch: a.Arch, Soname: name, Of: a.Stubs[i].Soname}
-			if files[filepath.Join(lib, name)], err = alias.Write(); err != nil {
+			b, err := alias.Write()
+			if err != nil {
 				return fmt.Errorf("generate %s for %s: %w", name, a.Stubs[i].Soname, err)
+			}
+			if err := out.add(filepath.Join(lib, name), b); err != nil {
+				return err
 			}
 		}
 	}
@@ -177,24 +211,29 @@ func generate(a *capsule.Artefacts, files map[string][]byte) error {
 		if err != nil {
 			return fmt.Errorf("generate proxy %s: %w", a.Proxies[i].Soname, err)
 		}
-		files[filepath.Join(proxy, a.Proxies[i].Soname)] = b
+		if err := out.add(filepath.Join(proxy, a.Proxies[i].Soname), b); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{cshim.Libcapsule, cshim.CapsuleRoot} {
 		b, err := cshim.Object(a.Arch, name)
 		if err != nil {
 			return err
 		}
-		files[filepath.Join(lib, name)] = b
+		if err := out.add(filepath.Join(lib, name), b); err != nil {
+			return err
+		}
 	}
 	for _, g := range a.Generated {
-		files[g.File] = g.Text
+		if err := out.add(g.File, g.Text); err != nil {
+			return err
+		}
 	}
 	b, err := a.Manifest.Encode()
 	if err != nil {
 		return fmt.Errorf("generate the manifest: %w", err)
 	}
-	files[filepath.Join(lib, manifest.Name)] = b
-	return nil
+	return out.add(filepath.Join(lib, manifest.Name), b)
 }
 
 // JSON is the plan as it is stored and printed: indented, the same bytes for the same plan.

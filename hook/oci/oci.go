@@ -12,7 +12,6 @@ import (
 	"maps"
 	"path"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/capsule-run/capsule-run/internal/fault"
@@ -20,9 +19,12 @@ import (
 )
 
 const (
-	// maxState and maxConfig are in bytes. An engine's config.json has some 20 KB; seccomp rules make most of it.
+	// maxState and maxConfig are in bytes. An engine's config.json has some 20 KB; seccomp rules
+	// make most of it. A program can be started with 6 MB of variables (execve(2)).
 	maxState  = 1 << 20
-	maxConfig = 16 << 20
+	maxConfig = 8 << 20
+	// maxEntries is how many variables and annotations there may be.
+	maxEntries = 1 << 16
 	// ConfigName is the configuration's name in a bundle.
 	ConfigName = "config.json"
 )
@@ -44,10 +46,29 @@ type Container struct {
 	Readonly bool
 }
 
-// state is the runtime-spec's, with crun's addition.
+// state is of the runtime-spec's what matters here, with crun's addition.
 type state struct {
-	specs.State
-	Root string `json:"root"` // crun: config.json's root.path
+	ID          string            `json:"id"`
+	Pid         int               `json:"pid"`
+	Bundle      string            `json:"bundle"`
+	Annotations map[string]string `json:"annotations"`
+	Root        string            `json:"root"` // crun: config.json's root.path
+}
+
+// spec is likewise of config.json: what is not asked for takes no memory, however much there is of
+// it.
+type spec struct {
+	Root *struct {
+		Path     string `json:"path"`
+		Readonly bool   `json:"readonly"`
+	} `json:"root"`
+	Process struct {
+		Env []string `json:"env"`
+	} `json:"process"`
+	Linux struct {
+		MountLabel string `json:"mountLabel"`
+	} `json:"linux"`
+	Annotations map[string]string `json:"annotations"`
 }
 
 // Read reads a state and the bundle that it names.
@@ -100,9 +121,12 @@ func parseState(text []byte) (*Container, string, error) {
 }
 
 func (c *Container) parseConfig(text []byte, root string) error {
-	var spec specs.Spec
+	var spec spec
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return err
+	}
+	if n := max(len(spec.Process.Env), len(spec.Annotations)); n > maxEntries {
+		return fmt.Errorf("has more than %d variables or annotations", maxEntries)
 	}
 	if spec.Root != nil {
 		c.Readonly = spec.Root.Readonly
@@ -120,12 +144,7 @@ func (c *Container) parseConfig(text []byte, root string) error {
 	}
 	maps.Copy(all, c.Annotations)
 	c.Annotations = all
-	if spec.Process != nil {
-		c.Env = spec.Process.Env
-	}
-	if spec.Linux != nil {
-		c.MountLabel = spec.Linux.MountLabel
-	}
+	c.Env, c.MountLabel = spec.Process.Env, spec.Linux.MountLabel
 	return nil
 }
 

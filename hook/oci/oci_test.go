@@ -60,6 +60,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no bundle", state("/nonexistent"), "no such file"},
 		{"a link for config.json", state(filepath.Dir(pipe)), "config.json"},
 		{"no root", state(bundle(t, `{}`)), "root.path"},
+		{"variables without an end", state(bundle(t, `{"root":{"path":"r"},"process":{"env":[""`+strings.Repeat(`,""`, maxEntries)+`]}}`)), "variables"},
 		{"broken config", state(bundle(t, `{"root":7}`)), "config.json"},
 	} {
 		if _, err := Read(strings.NewReader(c.state)); err == nil || !strings.Contains(err.Error(), c.message) {

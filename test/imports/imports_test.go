@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"capsule/dso", "capsule/manifest", "capsule/relr", "internal/ldso", "internal/mount", "internal/private", "configs", "cshim"},
 	{"internal/ldcache", "internal/dynelf", "internal/rootfs", "internal/trust", "internal/inuse", "internal/tomlfile"},
 	{"internal/table"},
-	{"internal/arch", "internal/fault", "internal/pattern", "internal/replace", "internal/regular", "internal/inroot", "internal/untar"},
+	{"internal/arch", "internal/fault", "internal/pattern", "internal/replace", "internal/regular", "internal/inroot", "internal/untar", "internal/jsontext"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
