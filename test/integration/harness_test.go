@@ -23,6 +23,9 @@ import (
 var binary, home string
 
 func TestMain(m *testing.M) {
+	if status, ok := measured(os.Args); ok {
+		os.Exit(status)
+	}
 	os.Exit(func() int {
 		dir, err := filepath.Abs("../..")
 		if err != nil {
