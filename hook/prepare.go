@@ -3,7 +3,6 @@ package hook
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/capsule/build"
-	"github.com/capsule-run/capsule-run/capsule/dso"
-	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/configs"
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/internal/fault"
@@ -121,7 +118,7 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 		return nil, fault.WithHint(fmt.Errorf("a record of %d bytes is %w", len(text), build.ErrTooLarge), hintImage)
 	}
 	out.Built, err = store.Build(key, story.Plan, build.Record{Inputs: story.Host.Trace(), Launch: text})
-	if errors.Is(err, build.ErrTooLarge) || errors.Is(err, dso.ErrTooLarge) || errors.Is(err, manifest.ErrTooLarge) {
+	if build.IsTooLarge(err) {
 		return nil, fault.WithHint(err, hintImage)
 	}
 	if err != nil {

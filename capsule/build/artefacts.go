@@ -45,6 +45,12 @@ const maxGenerated = 64 << 20
 // ErrTooLarge says that a plan has more to generate than any should.
 var ErrTooLarge = errors.New("more than a build may have")
 
+// IsTooLarge says of an error that the runtime has more of something than can be meant, and
+// nothing is wrong with the cache.
+func IsTooLarge(err error) bool {
+	return errors.Is(err, ErrTooLarge) || errors.Is(err, dso.ErrTooLarge) || errors.Is(err, manifest.ErrTooLarge)
+}
+
 // output is what is to be written, by name.
 type output struct {
 	files map[string][]byte

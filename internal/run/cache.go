@@ -61,9 +61,13 @@ func sharedHint(err error) string {
 	return own
 }
 
+const hintTooLarge = "the runtime is damaged, or made to cost time or memory: take it from another source"
+
 // cacheError explains what cannot be written.
 func cacheError(err error, dir string) error {
 	switch {
+	case build.IsTooLarge(err):
+		return fault.WithHint(err, hintTooLarge)
 	case errors.Is(err, private.ErrNoCacheDir):
 		return fault.WithHint(err, "set HOME, or XDG_CACHE_HOME to a directory that you can write to")
 	case errors.Is(err, trust.ErrShared):

@@ -225,6 +225,9 @@ func planError(err error) error {
 	if errors.Is(err, capsule.ErrNoAPI) {
 		return fault.WithExit(fault.WithHint(err, "name the API as capsule-run plan does"), fault.ExitUsage)
 	}
+	if build.IsTooLarge(err) {
+		return fault.WithHint(err, hintTooLarge)
+	}
 	if errors.Is(err, capsule.ErrRequested) {
 		return fault.WithHint(err, "--library is for libraries that the program loads besides the C library, a middleware for example")
 	}

@@ -1,9 +1,14 @@
 package run
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/capsule-run/capsule-run/capsule/build"
+	"github.com/capsule-run/capsule-run/capsule/dso"
+	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/configs"
+	"github.com/capsule-run/capsule-run/internal/fault"
 )
 
 // Every variable that discovery honours must be part of the build cache's key, or a launch with another value would get
@@ -44,5 +49,14 @@ func TestKeyKnowsDiscoveryVariables(t *testing.T) {
 	}
 	if changesDiscovery("PATH=/bin", nil) {
 		t.Error("PATH is part of the key")
+	}
+}
+
+// Where the runtime has more than can be meant, the hint is about the runtime and not about the cache.
+func TestHintTooLarge(t *testing.T) {
+	for _, err := range []error{build.ErrTooLarge, dso.ErrTooLarge, manifest.ErrTooLarge} {
+		if got := fault.Hint(cacheError(fmt.Errorf("generate x: %w", err), "/cache")); got != hintTooLarge {
+			t.Errorf("%v: got %q, want %q", err, got, hintTooLarge)
+		}
 	}
 }
