@@ -254,6 +254,32 @@ func TestHookBudget(t *testing.T) {
 	}
 }
 
+// TestHookBudgetAmongOthers: images that differ in nothing but what is looked at last, as many as builds are kept, do not make
+// the hook compare without an end.
+func TestHookBudgetAmongOthers(t *testing.T) {
+	needsRoot(t, "runc")
+	host, tree := trees.Tree(t, "host13"), trees.Tree(t, "runtime11")
+	config, cache := hookConfig(t, host), shared(t)
+	for i := range 17 {
+		b := newBundle(t, "runc", writableRoot(t, tree), "true").hook("createRuntime", config, "--gpu=all").withCache(cache)
+		h := &hostileRun{t: t, b: b, root: b.spec.Root.Path}
+		h.write(libX11, elftest.Hostile{Soname: "libX11.so.6", Distinct: true, Symbols: 60_000}.Bytes())
+		h.layers(400, fmt.Sprintf(layerText, "0"))
+		h.write(layersDir+"/z.json", fmt.Appendf(nil, layerText, fmt.Sprint(i)))
+		m := measure(t, b)
+		b.ok()
+		if i == 0 || i == 16 {
+			m.judge(t)
+		}
+		if m.group != nil {
+			must(t, os.Remove(m.group.dir)) // the next has the same name
+		}
+	}
+	if n := builds(t, cache); n < 16 {
+		t.Errorf("%d builds", n)
+	}
+}
+
 // meter is what a hook's call has used.
 type meter struct {
 	group *group
