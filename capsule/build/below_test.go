@@ -19,12 +19,12 @@ func TestNamesStayBelow(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := &capsule.Artefacts{Arch: arch.All[0], Stubs: []dso.Stub{{Arch: arch.All[0], Soname: soname, File: soname}}}
-		files := map[string][]byte{}
-		if err := generate(a, files); err != nil {
+		made := &output{files: map[string][]byte{}}
+		if err := generate(a, made); err != nil {
 			t.Fatal(err)
 		}
 		refused := false
-		for name, b := range files {
+		for name, b := range made.files {
 			err := writeFile(dir, name, b)
 			refused = refused || err != nil && strings.Contains(err.Error(), "leads out of the build")
 		}
