@@ -46,14 +46,14 @@ func (p *planner) announce() error {
 		if p.boundary[m.API] != BoundaryDriver || !m.Driver || !p.loaded[l] {
 			continue
 		}
-		if err := p.announceManifest(m, path.Join(LibDir(p.in.Arch), p.stubFile[l])); err != nil {
+		if err := p.announceManifest(m, path.Join(p.libDir(), p.stubFile[l])); err != nil {
 			return err
 		}
 	}
 	for _, l := range p.in.Host.Libraries {
 		for _, u := range l.Uses {
 			if u.Module != nil && p.loaded[l] && p.stubbed(l, u) {
-				p.announceAs(u.Module.Variable, path.Join(LibDir(p.in.Arch), u.Module.Directory))
+				p.announceAs(u.Module.Variable, path.Join(p.libDir(), u.Module.Directory))
 				p.replace(u.Module.Replaces)
 			}
 		}
@@ -63,7 +63,7 @@ func (p *planner) announce() error {
 
 // announceManifest writes a manifest that names a stub. Files of all architectures with a common directory lie in one.
 func (p *planner) announceManifest(m HostManifest, stub string) error {
-	if m.Single && p.several && path.Dir(stub) == LibDir(p.in.Arch) {
+	if m.Single && p.several && path.Dir(stub) == p.libDir() {
 		stub = path.Base(stub) // one file for all architectures: ld.so has a stub of that name for each that has the driver
 	}
 	text := []byte(stub + "\n")
@@ -82,9 +82,9 @@ func (p *planner) announceManifest(m HostManifest, stub string) error {
 	p.numbered[m.Kind]++
 	name := fmt.Sprintf("%02d/%s", p.numbered[m.Kind], base)
 	dir := path.Join(p.in.Arch.Triplet, "manifests", m.Kind)
-	inside := path.Join(ManifestDir(p.in.Arch), m.Kind)
+	inside := path.Join(p.manifestDir(), m.Kind)
 	if m.DirectoryVariable != "" {
-		dir, inside = path.Join("manifests", m.Kind), path.Join(CommonManifestDir, m.Kind)
+		dir, inside = path.Join("manifests", m.Kind), path.Join(p.commonManifestDir(), m.Kind)
 		name = fmt.Sprintf("%s-%02d-%s", p.in.Arch.Triplet, p.numbered[m.Kind], base)
 	}
 	p.plan.artefacts.Generated = append(p.plan.artefacts.Generated, GeneratedFile{File: path.Join(dir, name), Text: text})

@@ -64,14 +64,14 @@ func TestModuleAndDirectory(t *testing.T) {
 	var files []string
 	for _, g := range a.Generated {
 		files = append(files, g.File)
-		if string(g.Text) != "/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2\n" {
+		if string(g.Text) != "/usr/lib/capsule/x86_64-linux-gnu/lib/libdriver.so.2\n" {
 			t.Errorf("%s: %q", g.File, g.Text)
 		}
 	}
 	if want := []string{"manifests/icd/x86_64-linux-gnu-01-x.icd", "manifests/icd/x86_64-linux-gnu-02-libdriver.so.2.icd"}; !slices.Equal(files, want) {
 		t.Errorf("generated %q", files)
 	}
-	want := map[string]string{"VA_PATH": "/run/capsule/x86_64-linux-gnu/lib/dri", "VA_OTHER": "", "CL_DIR": "/run/capsule/manifests/icd", "CL_FILES": ""}
+	want := map[string]string{"VA_PATH": "/usr/lib/capsule/x86_64-linux-gnu/lib/dri", "VA_OTHER": "", "CL_DIR": "/usr/lib/capsule/manifests/icd", "CL_FILES": ""}
 	for k, v := range want {
 		if got, ok := p.Environment[k]; !ok || got != v {
 			t.Errorf("%s=%q", k, got)
@@ -237,7 +237,7 @@ func TestTwoDriversOfOneName(t *testing.T) {
 	if len(a.Stubs) != 2 || a.Stubs[0].File != "libdriver.so.2" || a.Stubs[1].File != "2/libdriver.so.2" {
 		t.Fatalf("stubs %+v", a.Stubs)
 	}
-	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json:/run/capsule/x86_64-linux-gnu/manifests/vendor/02/10.json" {
+	if got := p.Environment["VENDOR_FILES"]; got != "/usr/lib/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json:/usr/lib/capsule/x86_64-linux-gnu/manifests/vendor/02/10.json" {
 		t.Errorf("%q", got)
 	}
 	if !strings.Contains(string(a.Generated[1].Text), "lib/2/libdriver.so.2") {
@@ -263,9 +263,9 @@ func TestSingleManifestOfTwoArchitectures(t *testing.T) {
 		}
 		return p
 	}
-	for several, library := range map[bool]string{false: `"/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`, true: `"libdriver.so.2"`} {
+	for several, library := range map[bool]string{false: `"/usr/lib/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`, true: `"libdriver.so.2"`} {
 		p := make(several)
-		if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json" {
+		if got := p.Environment["VENDOR_FILES"]; got != "/usr/lib/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json" {
 			t.Errorf("%q", got)
 		}
 		if text := string(p.Architectures[0].Artefacts().Generated[0].Text); !strings.Contains(text, library) {

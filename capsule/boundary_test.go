@@ -52,11 +52,11 @@ func TestDriverBoundary(t *testing.T) {
 	}
 	generated := p.Architectures[0].Artefacts().Generated
 	if len(generated) != 1 || generated[0].File != "x86_64-linux-gnu/manifests/vendor/01/10.json" ||
-		!strings.Contains(string(generated[0].Text), `"/run/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`) ||
+		!strings.Contains(string(generated[0].Text), `"/usr/lib/capsule/x86_64-linux-gnu/lib/libdriver.so.2"`) ||
 		!strings.Contains(string(generated[0].Text), `"api_version": "1.3"`) {
 		t.Errorf("generated %s", generated)
 	}
-	if got := p.Environment["VENDOR_FILES"]; got != "/run/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json" {
+	if got := p.Environment["VENDOR_FILES"]; got != "/usr/lib/capsule/x86_64-linux-gnu/manifests/vendor/01/10.json" {
 		t.Errorf("environment %q", p.Environment)
 	}
 }

@@ -13,10 +13,10 @@ func (p *planner) planData() {
 	for _, l := range p.in.Host.Links {
 		p.mapPath(l.From, l.To, "a link of the host")
 	}
-	p.mapPath(HostDir(p.in.Arch), "/", "where drivers find themselves, and go on from")
-	p.mapPath(ShareDir, "/", "where drivers find files, and go on from")
+	p.mapPath(p.hostDir(), "/", "where drivers find themselves, and go on from")
+	p.mapPath(p.shareDir(), "/", "where drivers find files, and go on from")
 	for _, d := range p.in.Host.Data {
-		p.mapPath(p.behindLinks(d.Path), path.Join(ShareDir, d.Path), d.Reason)
+		p.mapPath(p.behindLinks(d.Path), path.Join(p.shareDir(), d.Path), d.Reason)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // describeHost enters the host libraries' closures and paths into the manifest and the plan.
 func (p *planner) describeHost() {
 	m := &p.plan.artefacts.Manifest
-	m.RootPath = path.Join(LibDir(p.in.Arch), "libcapsule-root.so")
-	m.HostDir = HostDir(p.in.Arch)
+	m.RootPath = path.Join(p.libDir(), "libcapsule-root.so")
+	m.HostDir = p.hostDir()
 	for _, l := range p.in.Host.Libraries {
 		if !p.loaded[l] {
 			continue
@@ -140,20 +140,20 @@ func (p *planner) proxyNeeds(soname string) []string {
 // files are relative: they are filled in when the artefacts have a place (PlaceMounts).
 func (p *planner) planMounts() {
 	add := func(op mount.Op) { p.plan.mounts = append(p.plan.mounts, op) }
-	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: LibDir(p.in.Arch), ReadOnly: true,
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "lib"), Target: p.libDir(), ReadOnly: true,
 		Why: "stubs and libcapsule"})
-	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: ProxyDir(p.in.Arch), ReadOnly: true,
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "proxy"), Target: p.proxyDir(), ReadOnly: true,
 		Why: "proxies"})
 	if p.generates("manifests/") {
-		add(mount.Op{Kind: mount.Bind, Source: "manifests", Target: CommonManifestDir, ReadOnly: true, Why: "manifests that name stubs"})
+		add(mount.Op{Kind: mount.Bind, Source: "manifests", Target: p.commonManifestDir(), ReadOnly: true, Why: "manifests that name stubs"})
 	}
 	if p.generates(p.in.Arch.Triplet + "/manifests/") {
-		add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "manifests"), Target: ManifestDir(p.in.Arch), ReadOnly: true,
+		add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "manifests"), Target: p.manifestDir(), ReadOnly: true,
 			Why: "manifests of drivers and layers for the loaders of the other side"})
 	}
 	for _, l := range p.in.Host.Libraries {
 		if p.loaded[l] {
-			add(mount.Op{Kind: mount.Bind, Source: p.planRewritten(l), Target: path.Join(HostDir(p.in.Arch), l.Path),
+			add(mount.Op{Kind: mount.Bind, Source: p.planRewritten(l), Target: path.Join(p.hostDir(), l.Path),
 				ReadOnly: true, Why: p.hostReason(l)})
 		}
 	}
@@ -163,7 +163,7 @@ func (p *planner) planMounts() {
 		for _, f := range d.Files {
 			if !seen[f.Path] {
 				seen[f.Path] = true
-				add(mount.Op{Kind: mount.Bind, Source: f.Source, Target: path.Join(ShareDir, f.Path), ReadOnly: true, Why: d.Reason})
+				add(mount.Op{Kind: mount.Bind, Source: f.Source, Target: path.Join(p.shareDir(), f.Path), ReadOnly: true, Why: d.Reason})
 			}
 		}
 	}

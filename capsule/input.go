@@ -10,6 +10,8 @@ import (
 type Input struct {
 	Version string // of capsule-run: another release may decide otherwise
 	HostDir string // outside path of the host's root
+	// Dir is where everything of ours is to appear; empty: Dir.
+	Dir string
 	// Boundary says where the capsule is to begin.
 	Boundary Boundaries
 

@@ -175,7 +175,7 @@ func (p *planner) showHostsFile(file, runtime []LayerManifest) error {
 		if p.has(runtime, l.Name) {
 			reason += "; both sides have it, and it goes with the loader"
 		}
-		p.decideLayer(l, SideHost, path.Join(ManifestDir(p.in.Arch), file[0].Path), reason)
+		p.decideLayer(l, SideHost, path.Join(p.manifestDir(), file[0].Path), reason)
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (p *planner) showRuntimesFile(file []LayerManifest, opened map[string]bool)
 		}
 		e := layerEdit{key: l.Key}
 		if l.Opens != "" {
-			e.library = path.Join(Dir, p.in.Arch.Triplet, "base", l.Opens)
+			e.library = path.Join(p.dir, p.in.Arch.Triplet, "base", l.Opens)
 			if !opened[e.library] {
 				opened[e.library] = true
 				m.Aliases = append(m.Aliases, manifest.Alias{Path: e.library, Object: uint32(len(m.Objects))})
@@ -211,7 +211,7 @@ func (p *planner) showRuntimesFile(file []LayerManifest, opened map[string]bool)
 	name := path.Join(path.Dir(file[0].Path), "runtime-"+path.Base(file[0].Path))
 	p.generate(name, text)
 	for _, l := range shown {
-		p.decideLayer(l, SideRuntime, path.Join(ManifestDir(p.in.Arch), name),
+		p.decideLayer(l, SideRuntime, path.Join(p.manifestDir(), name),
 			"a manifest for the host's loader; the library is opened in the program's own namespace")
 	}
 	return nil
@@ -222,7 +222,7 @@ func (p *planner) mapLayers(l LayerManifest) {
 	dir := path.Dir(l.Path)
 	if !p.layerDirs[dir] {
 		p.layerDirs[dir] = true
-		p.mapPath(p.behindLinks(dir), path.Join(ManifestDir(p.in.Arch), dir), l.Kind+" manifests of both sides")
+		p.mapPath(p.behindLinks(dir), path.Join(p.manifestDir(), dir), l.Kind+" manifests of both sides")
 	}
 }
 
@@ -281,7 +281,7 @@ func (p *planner) linkHostsFile(file []LayerManifest, shown map[string]bool) err
 	p.generate(to, text)
 	link := p.layerLink(path.Join("/etc", l.Directory), path.Base(l.Path), identity)
 	p.plan.mounts = append(p.plan.mounts, mount.Op{Kind: mount.Symlink, Target: link,
-		Text: path.Join(ManifestDir(p.in.Arch), to), Why: "a layer of the host, for the runtime's loader"})
+		Text: path.Join(p.manifestDir(), to), Why: "a layer of the host, for the runtime's loader"})
 	for _, l := range layers {
 		p.decideLayer(l, SideHost, link, "a manifest for the runtime's loader; the library is a stub")
 	}
@@ -309,7 +309,7 @@ func (p *planner) layerLink(dir, base, identity string) string {
 // one for each architecture with a manifest that all share: so is then its stub.
 func (p *planner) stubFor(l LayerManifest, library *HostLibrary) string {
 	if strings.Contains(l.Opens, "/") && !strings.Contains(l.Opens, "$") {
-		return path.Join(LibDir(p.in.Arch), library.Name)
+		return path.Join(p.libDir(), library.Name)
 	}
 	return library.Name
 }

@@ -73,7 +73,7 @@ func TestLayersForTheHostsLoader(t *testing.T) {
 	if got := sidesOf(p); got != "BOTH host, HOST host, MULTI host, META host, RUNTIME runtime, PATH runtime" {
 		t.Errorf("layers: %s", got)
 	}
-	const dir, base = "usr/share/api/layer.d/", "/run/capsule/x86_64-linux-gnu/base/"
+	const dir, base = "usr/share/api/layer.d/", "/usr/lib/capsule/x86_64-linux-gnu/base/"
 	for file, want := range map[string]string{
 		dir + "both.json":                   `"library_path": "libboth.so"`,
 		dir + "meta.json":                   `"META"`,
@@ -97,7 +97,7 @@ func TestLayersForTheHostsLoader(t *testing.T) {
 	}
 	for _, from := range []string{"/usr/share/api/layer.d", "/etc/api/layer.d"} {
 		if !slices.ContainsFunc(m.Maps, func(m manifest.PathMap) bool {
-			return m.From == from && m.To == "/run/capsule/x86_64-linux-gnu/manifests"+from
+			return m.From == from && m.To == "/usr/lib/capsule/x86_64-linux-gnu/manifests"+from
 		}) {
 			t.Errorf("%s is not led to the joined directory: %v", from, m.Maps)
 		}
@@ -130,7 +130,7 @@ func TestLayersForTheRuntimesLoader(t *testing.T) {
 			t.Error("a layer that is not used is mounted")
 		}
 	}
-	for name, library := range map[string]string{"host": `"libhost.so"`, "multi": `"/run/capsule/x86_64-linux-gnu/lib/libmulti.so"`, "meta": `"META"`} {
+	for name, library := range map[string]string{"host": `"libhost.so"`, "multi": `"/usr/lib/capsule/x86_64-linux-gnu/lib/libmulti.so"`, "meta": `"META"`} {
 		file := "layer/usr/share/api/layer.d/" + name + ".json"
 		if got := generated(p, file); !strings.Contains(got, library) {
 			t.Errorf("%s: %s", file, got)
@@ -138,7 +138,7 @@ func TestLayersForTheRuntimesLoader(t *testing.T) {
 		found := false
 		for _, op := range whole.Mounts {
 			found = found || op.Target == "/etc/api/layer.d/host-"+name+".json" &&
-				op.Text == "/run/capsule/x86_64-linux-gnu/manifests/"+file
+				op.Text == "/usr/lib/capsule/x86_64-linux-gnu/manifests/"+file
 		}
 		if !found {
 			t.Errorf("no link in /etc leads to %s", file)
@@ -226,7 +226,7 @@ func withSeveral(boundary string) *capsule.Input {
 func TestSeveralLayersInOneFile(t *testing.T) {
 	for boundary, c := range map[string]struct{ file, library, directories string }{
 		capsule.BoundaryFrontend: {"usr/share/api/layer.d/several.json", "/usr/lib/libhost.so", "/opt/sdk /usr/share/api/layer.d /etc/api/layer.d"},
-		capsule.BoundaryDriver:   {"layer/usr/share/api/layer.d/several.json", "/run/capsule/x86_64-linux-gnu/lib/libhost.so", ""},
+		capsule.BoundaryDriver:   {"layer/usr/share/api/layer.d/several.json", "/usr/lib/capsule/x86_64-linux-gnu/lib/libhost.so", ""},
 	} {
 		in := withSeveral(boundary)
 		whole, err := capsule.Make(in)
@@ -300,7 +300,7 @@ func TestLayersOfTwoArchitectures(t *testing.T) {
 	text := func(file string) string {
 		for _, p := range whole.Architectures {
 			for _, g := range p.Artefacts().Generated {
-				if "/run/capsule/"+g.File == file {
+				if "/usr/lib/capsule/"+g.File == file {
 					return string(g.Text)
 				}
 			}
@@ -316,7 +316,7 @@ func TestLayersOfTwoArchitectures(t *testing.T) {
 		if !strings.HasSuffix(got["MULTI"], "/host-multi.json") || got["HOST"] == "" || !strings.Contains(text(leads[got["HOST"]]), `"libhost.so"`) {
 			t.Errorf("%s: %q", name, got)
 		}
-		for _, want := range []string{`"/run/capsule/` + name + `/lib/libmulti.so"`, `"library_arch": "` + []string{"64", "32"}[i] + `"`} {
+		for _, want := range []string{`"/usr/lib/capsule/` + name + `/lib/libmulti.so"`, `"library_arch": "` + []string{"64", "32"}[i] + `"`} {
 			if file := text(leads[got["SAME"]]); !strings.Contains(file, want) {
 				t.Errorf("%s: %s has no %s: %s", name, got["SAME"], want, file)
 			}

@@ -1,6 +1,7 @@
 package capsule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,12 +23,13 @@ func Make(in *Input) (*Plan, error) {
 	if err := in.Boundary.check(in.Rules.Families); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Version: in.Version, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir},
+	dir := cmp.Or(in.Dir, Dir)
+	plan := &Plan{Version: in.Version, Dir: dir, Boundary: in.Boundary.all(), Overrides: in.Boundary.ByAPI, Host: PlanHost{in.HostDir},
 		Runtime:       PlanRuntime{Dir: in.RuntimeDir, Layout: in.RuntimeLayout},
 		Architectures: []*ArchPlan{}, Mounts: []mount.Op{}}
 	links := map[string]string{}
 	for i, a := range in.Architectures {
-		p, err := makeArch(a, in.Rules, in.Boundary, &planner{main: i == 0, several: len(in.Architectures) > 1, links: links})
+		p, err := makeArch(a, in.Rules, in.Boundary, &planner{dir: dir, main: i == 0, several: len(in.Architectures) > 1, links: links})
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +44,7 @@ func Make(in *Input) (*Plan, error) {
 
 // planner carries the decisions for one architecture from one step to the next.
 type planner struct {
+	dir   string // Plan.Dir
 	in    *ArchInput
 	rules Rules
 	main  bool // the runtime's first architecture
@@ -230,7 +233,7 @@ func (p *planner) numberObjects() {
 	for _, name := range names {
 		p.object[name] = uint32(len(m.Objects))
 		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Proxy, Soname: name,
-			Path: path.Join(ProxyDir(p.in.Arch), name)})
+			Path: path.Join(p.proxyDir(), name)})
 	}
 	for _, l := range p.in.Host.Libraries {
 		if !p.loaded[l] {
@@ -238,7 +241,7 @@ func (p *planner) numberObjects() {
 		}
 		p.object[l.Path] = uint32(len(m.Objects))
 		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Host, Soname: l.Name, BuildID: buildID(l.File.BuildID),
-			Path: path.Join(HostDir(p.in.Arch), l.Path), Flags: p.flags(l)})
+			Path: path.Join(p.hostDir(), l.Path), Flags: p.flags(l)})
 	}
 }
 

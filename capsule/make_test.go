@@ -315,7 +315,7 @@ func TestCacheReplacesOnlyWhatAStubStandsFor(t *testing.T) {
 		got = append(got, e.Name+" "+e.Path)
 	}
 	want := []string{"libGL.so.1 /usr/lib32/libGL.so.1", "libz.so.1 /usr/lib/libz.so.1",
-		"libGL.so.1 /run/capsule/x86_64-linux-gnu/lib/libGL.so.1", "libcapsule.so /run/capsule/x86_64-linux-gnu/lib/libcapsule.so"}
+		"libGL.so.1 /usr/lib/capsule/x86_64-linux-gnu/lib/libGL.so.1", "libcapsule.so /usr/lib/capsule/x86_64-linux-gnu/lib/libcapsule.so"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("cache %q", got)
 	}
@@ -337,7 +337,7 @@ func TestStubUnderOtherNames(t *testing.T) {
 	p := mustMakeWhole(t, in)
 	var cache []string
 	for _, e := range p.Cache {
-		if strings.HasPrefix(e.Path, "/run/capsule/") {
+		if strings.HasPrefix(e.Path, "/usr/lib/capsule/") {
 			cache = append(cache, path.Base(e.Path))
 		}
 	}

@@ -1,8 +1,6 @@
 package capsule
 
 import (
-	"path"
-
 	"github.com/capsule-run/capsule-run/capsule/dso"
 	"github.com/capsule-run/capsule-run/capsule/manifest"
 	"github.com/capsule-run/capsule-run/hostgpu"
@@ -11,27 +9,13 @@ import (
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
-// Dir is where everything of ours appears inside the container.
-const Dir = "/run/capsule"
+// Dir is where everything of ours appears in a root that the launcher makes: below /usr/lib, since
+// sandboxes that programs make for themselves show that and not /run.
+const Dir = "/usr/lib/capsule"
 
-// LibDir holds stubs, libcapsule.so, the capsule root and the manifest.
-func LibDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "lib") }
-
-// ProxyDir holds the proxies. It is on nobody's search path: a proxy in the base namespace would be its own source.
-func ProxyDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "proxy") }
-
-// HostDir holds the host's libraries, each below its path on the host so that $ORIGIN stays right.
-func HostDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "host") }
-
-// ManifestDir holds generated manifests: at the driver boundary those by which the runtime's loaders find the stubs, at the
-// frontend boundary those by which the host's loader finds the runtime's layers.
-func ManifestDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "manifests") }
-
-// CommonManifestDir holds those for loaders that are told a directory: one for all architectures.
-const CommonManifestDir = Dir + "/manifests"
-
-// ShareDir holds the host's data files, each below its path on the host.
-const ShareDir = Dir + "/share"
+// ContainerDir is where it appears in a container that an engine has made, whose /usr may be
+// read-only.
+const ContainerDir = "/run/capsule"
 
 // Side says where a library of the process comes from.
 type Side string
@@ -51,6 +35,7 @@ type Plan struct {
 	Boundary string `json:"boundary"`
 	// Overrides are the APIs that a boundary was asked for by name.
 	Overrides map[string]string `json:"boundary_overrides,omitempty"`
+	Dir       string            `json:"dir"` // where everything of ours appears
 	Host      PlanHost          `json:"host"`
 	Runtime   PlanRuntime       `json:"runtime"`
 	// Differences are what a program notices of being started without a mount namespace. Paths below Dir then stand for

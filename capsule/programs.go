@@ -5,13 +5,9 @@ import (
 	"path"
 	"slices"
 
-	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/dynelf"
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
-
-// BinDir holds the host's programs. It ends the program's PATH: what the runtime has goes first.
-func BinDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "bin") }
 
 // HostProgram is a program of a driver, nvidia-smi for example. It runs as any program of the runtime does, on the runtime's
 // C library and with the stubs, if it is not too new for that.
@@ -38,7 +34,7 @@ func (p *planner) planPrograms() {
 			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s is left out: %s", h.Name, why))
 			continue
 		}
-		inside := path.Join(BinDir(p.in.Arch), h.Name)
+		inside := path.Join(p.binDir(), h.Name)
 		p.plan.Programs = append(p.plan.Programs, Program{Name: h.Name, Path: h.Path, Inside: inside, Reason: h.Reason})
 		p.plan.mounts = append(p.plan.mounts, mount.Op{Kind: mount.Bind, Source: h.Source, Target: inside, ReadOnly: true,
 			Why: h.Reason})

@@ -33,13 +33,13 @@ func TestPrograms(t *testing.T) {
 		in := input()
 		in.Host.Programs = []capsule.HostProgram{{Name: "smi", Path: "/opt/smi", Source: "/host/opt/smi", Reason: "test", File: &c.file}}
 		p := mustMakeWhole(t, in)
-		const inside = "/run/capsule/x86_64-linux-gnu/bin/smi"
+		const inside = "/usr/lib/capsule/x86_64-linux-gnu/bin/smi"
 		shown := slices.ContainsFunc(p.Mounts, func(op mount.Op) bool {
 			return op.Target == inside && op.Source == "/host/opt/smi" && op.ReadOnly
 		})
 		warnings := strings.Join(p.Architectures[0].Warnings, "\n")
 		if c.want == "" {
-			if !shown || len(p.Architectures[0].Programs) != 1 || !slices.Equal(p.Path, []string{"/run/capsule/x86_64-linux-gnu/bin"}) ||
+			if !shown || len(p.Architectures[0].Programs) != 1 || !slices.Equal(p.Path, []string{"/usr/lib/capsule/x86_64-linux-gnu/bin"}) ||
 				strings.Contains(warnings, "smi") {
 				t.Errorf("%s: shown %v, PATH %q, warnings %s", c.name, shown, p.Path, warnings)
 			}

@@ -159,7 +159,7 @@ func (b *proxyBuilder) write(runtime *RuntimeLibrary, host *HostLibrary) {
 	}
 	object := &p.plan.artefacts.Manifest.Objects[proxy.Object]
 	object.Sources, object.Closure = sources, p.proxyClosure(b.soname)
-	decision := Library{Soname: b.soname, Side: SideRuntime, Inside: path.Join(ProxyDir(p.in.Arch), b.soname),
+	decision := Library{Soname: b.soname, Side: SideRuntime, Inside: path.Join(p.proxyDir(), b.soname),
 		Reason: "part of the C library: a process has one, the runtime's"}
 	if !p.isLibc(b.soname) {
 		decision.Reason = "its objects cross the boundary: both sides use the runtime's"

@@ -27,7 +27,7 @@ func TestRewritten(t *testing.T) {
 			}
 		}
 		for _, m := range capsule.PlaceMounts(whole.Mounts, "/build") {
-			if m.Target == "/run/capsule/x86_64-linux-gnu/host/usr/lib/libdriver.so.2.0" {
+			if m.Target == "/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/libdriver.so.2.0" {
 				source = m.Source
 			}
 		}

@@ -26,7 +26,7 @@ func (p *planner) planStubs() {
 		}
 		stub := dso.Stub{Arch: p.in.Arch, Soname: l.Name, Object: p.object[l.Path], Versions: versions(l.File.VersionDefs)}
 		p.placeStub(l, &stub)
-		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(LibDir(p.in.Arch), stub.File),
+		decision := Library{Soname: l.Name, Side: SideStub, Path: l.Path, Inside: path.Join(p.libDir(), stub.File),
 			Reason: fmt.Sprintf("%s uses the host's %s: %s", p.userOf(l), l.Name, l.Reason)}
 		if len(stub.Names) > 0 {
 			decision.Reason += ", by the name " + english(stub.Names)
@@ -133,7 +133,7 @@ func (p *planner) enterCache() {
 	sort.Strings(names)
 	for _, name := range names {
 		p.plan.stubs = append(p.plan.stubs,
-			ldcache.Entry{Name: name, Path: path.Join(LibDir(p.in.Arch), name), Flags: p.in.Arch.CacheFlags})
+			ldcache.Entry{Name: name, Path: path.Join(p.libDir(), name), Flags: p.in.Arch.CacheFlags})
 	}
 	p.enterMerged()
 }

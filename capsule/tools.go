@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/capsule-run/capsule-run/internal/arch"
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
@@ -14,12 +13,6 @@ import (
 // kernel would run it with the loader at the path in its PT_INTERP, which is the runtime's. So what drivers find in its
 // place is a script that starts it by the host's loader. What it needs is mounted apart from what the capsule loads: it is
 // a process of its own, and none of this ever comes into the game's.
-
-// ToolDir has the scripts, each below the path by which drivers know the tool.
-func ToolDir(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "tools") }
-
-// ToolRoot has the tools themselves, their libraries and data, each below its path on the host.
-func ToolRoot(a *arch.Arch) string { return path.Join(Dir, a.Triplet, "root") }
 
 // HostTool is a tool as discover found it.
 type HostTool struct {
@@ -46,7 +39,7 @@ type Tool struct {
 // planTools generates the scripts, and leads drivers to them.
 func (p *planner) planTools() {
 	for _, h := range p.in.Host.Tools {
-		d := Tool{Path: h.Path, Inside: path.Join(ToolDir(p.in.Arch), h.Path), File: h.File.Path, Reason: h.Reason}
+		d := Tool{Path: h.Path, Inside: path.Join(p.toolDir(), h.Path), File: h.File.Path, Reason: h.Reason}
 		for _, l := range h.Libraries {
 			d.Libraries = append(d.Libraries, l.Path)
 		}
@@ -57,8 +50,9 @@ func (p *planner) planTools() {
 	}
 }
 
-// script is for the runtime's /bin/sh. It finds the root from where it is itself, so that it is right wherever /run/capsule
-// is. Of the environment only what would bring the runtime's libraries into the process is taken away.
+// script is for the runtime's /bin/sh. It finds the root from where it is itself, so that it is
+// right wherever the capsule is. Of the environment only what would bring the runtime's libraries
+// into the process is taken away.
 func (h *HostTool) script() string {
 	var dirs, arguments []string
 	for _, l := range h.Libraries {
@@ -104,14 +98,14 @@ func (p *planner) mountTools(add func(mount.Op)) {
 	if len(p.in.Host.Tools) == 0 {
 		return
 	}
-	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "tools"), Target: ToolDir(p.in.Arch), ReadOnly: true,
+	add(mount.Op{Kind: mount.Bind, Source: path.Join(p.in.Arch.Triplet, "tools"), Target: p.toolDir(), ReadOnly: true,
 		Why: "programs that drivers start"})
 	seen := map[string]bool{}
 	for _, h := range p.in.Host.Tools {
 		for _, f := range slices.Concat([]DataFile{h.File, h.Loader}, h.Libraries, h.Files) {
 			if !seen[f.Path] {
 				seen[f.Path] = true
-				add(mount.Op{Kind: mount.Bind, Source: f.Source, Target: path.Join(ToolRoot(p.in.Arch), f.Path), ReadOnly: true,
+				add(mount.Op{Kind: mount.Bind, Source: f.Source, Target: path.Join(p.toolRoot(), f.Path), ReadOnly: true,
 					Why: "for " + h.Path + ": " + h.Reason})
 			}
 		}

@@ -19,7 +19,7 @@ func TestTools(t *testing.T) {
 		Arguments: []string{"--sysroot=$ROOT", "a b"}, DirectoryArgument: "-L="}}
 	whole := mustMakeWhole(t, in)
 	p := whole.Architectures[0]
-	const root = "/run/capsule/x86_64-linux-gnu/root"
+	const root = "/usr/lib/capsule/x86_64-linux-gnu/root"
 	const want = "ROOT=${0%'/tools/bin/ld'}/root\nunset LD_LIBRARY_PATH LD_PRELOAD LD_AUDIT\nexec \"$ROOT\"'/lib64/ld.so.2' --inhibit-cache " +
 		`--library-path "$ROOT"'/usr/lib':"$ROOT"'/lib64' "$ROOT"'/usr/bin/ld.it'\''s' "$@" '--sysroot='"$ROOT" 'a b' '-L=/usr/lib'` + "\n"
 	for _, g := range p.Artefacts().Generated {
@@ -32,7 +32,7 @@ func TestTools(t *testing.T) {
 		t.Errorf("%d generated files", n)
 	}
 	if !slices.ContainsFunc(p.PathMap, func(m capsule.PathMap) bool {
-		return m.From == "/usr/bin/ld" && m.To == "/run/capsule/x86_64-linux-gnu/tools/bin/ld"
+		return m.From == "/usr/bin/ld" && m.To == "/usr/lib/capsule/x86_64-linux-gnu/tools/bin/ld"
 	}) {
 		t.Errorf("paths %v", p.PathMap)
 	}
@@ -54,7 +54,7 @@ func TestTools(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if len(p.Tools) != 1 || p.Tools[0].Inside != "/run/capsule/x86_64-linux-gnu/tools/bin/ld" || len(p.Tools[0].Libraries) != 3 {
+	if len(p.Tools) != 1 || p.Tools[0].Inside != "/usr/lib/capsule/x86_64-linux-gnu/tools/bin/ld" || len(p.Tools[0].Libraries) != 3 {
 		t.Errorf("%+v", p.Tools)
 	}
 }

@@ -36,9 +36,9 @@ func gather(o *Options, b *built, gpus []string) (*place.What, error) {
 }
 
 func gatherMount(w *place.What, dir string, op mount.Op) error {
-	below, ok := strings.CutPrefix(op.Target, capsule.Dir+"/")
+	below, ok := strings.CutPrefix(op.Target, capsule.ContainerDir+"/")
 	if op.Kind != mount.Bind || !ok {
-		return fault.WithHint(fmt.Errorf("%s: a hook changes nothing in a container but below %s", op, capsule.Dir),
+		return fault.WithHint(fmt.Errorf("%s: a hook changes nothing in a container but below %s", op, capsule.ContainerDir),
 			"set boundary = \"frontend\" below [hook] in the configuration")
 	}
 	source := op.Source

@@ -172,7 +172,7 @@ func (o *Options) wishes() *stages.Wishes {
 		// The driver boundary tells the runtime's loaders of the drivers by variables, which a hook cannot set.
 		boundary = capsule.BoundaryFrontend
 	}
-	return &stages.Wishes{Version: o.Version, Boundary: capsule.Boundaries{All: boundary}, Libraries: h.Libraries,
+	return &stages.Wishes{Version: o.Version, Dir: capsule.ContainerDir, Boundary: capsule.Boundaries{All: boundary}, Libraries: h.Libraries,
 		Getenv: func(string) string { return "" }, Progress: o.Verbose, Verbose: o.Verbose}
 }
 

@@ -1,5 +1,6 @@
-// Package build is the stage build: it turns a plan into the files that the container sees below /run/capsule, and
-// keeps them in a cache. It decides nothing: names, contents and order are the plan's.
+// Package build is the stage build: it turns a plan into the files that the container sees below
+// Plan.Dir, and keeps them in a cache. It decides nothing: names, contents and order are the
+// plan's.
 //
 //	<dir>/<triplet>/lib/        stubs, libcapsule.so, libcapsule-root.so, capsule.manifest
 //	<dir>/<triplet>/proxy/      proxies

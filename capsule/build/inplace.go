@@ -12,8 +12,9 @@ import (
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
-// A process without a mount namespace has no /run/capsule. A build in place is that directory itself: what the plan mounts
-// is linked there, and what names a path below capsule.Dir names one below the build.
+// A process without a mount namespace has no capsule.Dir. A build in place is that directory
+// itself: what the plan mounts is linked there, and what names a path below capsule.Dir names one
+// below the build.
 
 // inPlaceFile marks such a build: processes use it that no mount tells of.
 const inPlaceFile = "in-place"
@@ -26,8 +27,8 @@ func isInPlace(dir string) bool {
 // beforePath are the characters at which a path may begin in a list, in JSON or in a script.
 const beforePath = "\"' \t\n:;,=("
 
-// Moved returns a text in which each path below capsule.Dir is below root instead. A path that only has that name in its
-// middle (…/host/run/capsule/x) is another one.
+// Moved returns a text in which each path below capsule.Dir is below root instead. A path that only
+// has that name in its middle (…/host/usr/lib/capsule/x) is another one.
 func Moved(text, root string) string {
 	var b strings.Builder
 	last := 0 // where the text begins that is not written yet

@@ -72,18 +72,18 @@ func TestGeneratedInPlace(t *testing.T) {
 	}
 }
 
-// Only what begins below /run/capsule is moved.
+// Only what begins below /usr/lib/capsule is moved.
 func TestMoved(t *testing.T) {
 	for text, want := range map[string]string{
-		"/run/capsule/lib/a.so":                              "/b/lib/a.so",
-		"/run/capsule/lib:/run/capsule/x:/usr":               "/b/lib:/b/x:/usr",
-		"{\"library_path\": \"/run/capsule/lib/a.so\"}":      "{\"library_path\": \"/b/lib/a.so\"}",
-		"exec '/run/capsule/ld' --sysroot=/run/capsule/r \\": "exec '/b/ld' --sysroot=/b/r \\",
-		"-L/run/capsule/x -L=/run/capsule/y\n/run/capsule/":  "-L/b/x -L=/b/y\n/b/",
-		"/run/capsule/host/run/capsule/x":                    "/b/host/run/capsule/x",
-		"/var/run/capsule/x":                                 "/var/run/capsule/x",
-		"/home/me/run/capsule/x:/run/capsule/x":              "/home/me/run/capsule/x:/b/x",
-		"/run/capsules/x":                                    "/run/capsules/x", "/run/capsule": "/run/capsule", "": "",
+		"/usr/lib/capsule/lib/a.so":                                     "/b/lib/a.so",
+		"/usr/lib/capsule/lib:/usr/lib/capsule/x:/usr":                  "/b/lib:/b/x:/usr",
+		"{\"library_path\": \"/usr/lib/capsule/lib/a.so\"}":             "{\"library_path\": \"/b/lib/a.so\"}",
+		"exec '/usr/lib/capsule/ld' --sysroot=/usr/lib/capsule/r \\":    "exec '/b/ld' --sysroot=/b/r \\",
+		"-L/usr/lib/capsule/x -L=/usr/lib/capsule/y\n/usr/lib/capsule/": "-L/b/x -L=/b/y\n/b/",
+		"/usr/lib/capsule/host/usr/lib/capsule/x":                       "/b/host/usr/lib/capsule/x",
+		"/var/usr/lib/capsule/x":                                        "/var/usr/lib/capsule/x",
+		"/home/me/usr/lib/capsule/x:/usr/lib/capsule/x":                 "/home/me/usr/lib/capsule/x:/b/x",
+		"/usr/lib/capsules/x":                                           "/usr/lib/capsules/x", "/usr/lib/capsule": "/usr/lib/capsule", "": "",
 	} {
 		if got := build.Moved(text, "/b"); got != want {
 			t.Errorf("%s: %s, not %s", text, got, want)

@@ -206,7 +206,7 @@ func (s *Store) Build(key string, plan *capsule.Plan, record Record) (*Built, er
 	return s.build(key, plan, record, false)
 }
 
-// BuildInPlace does the same for a process that has no /run/capsule: Built.Dir stands for it.
+// BuildInPlace does the same for a process that has no capsule.Dir: Built.Dir stands for it.
 func (s *Store) BuildInPlace(key string, plan *capsule.Plan, record Record) (*Built, error) {
 	return s.build(key, plan, record, true)
 }

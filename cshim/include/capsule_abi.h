@@ -45,7 +45,7 @@ struct capsule_alias {
 };
 
 /* A directory or file of the host that drivers name by an absolute path, and where it is inside the container, which is
- * below /run/capsule, or below the build in its place. To anywhere else: from is a link to it (struct capsule_path_rule). */
+ * below the capsule's directory, or below the build in its place. To anywhere else: from is a link to it (struct capsule_path_rule). */
 struct capsule_path_map {
     uint32_t from, to;
 };

@@ -29,7 +29,7 @@ struct capsule_path_rule {
 };
 
 /* The rules, and what tells quickly that a path needs none of them. Of a GPU stack's rules none has more names; a build
- * that stands for /run/capsule may lie deeper. */
+ * that stands for the capsule's directory may lie deeper. */
 #define CAPSULE_PATH_LEVELS 6
 struct capsule_path_rules {
     const struct capsule_path_rule *rules;

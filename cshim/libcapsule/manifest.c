@@ -148,7 +148,7 @@ static void add_names(struct capsule_path_rules *all, const char *path, size_t l
     }
 }
 
-/* The length of /run/capsule, or of the build that stands for it (capsule/build/inplace.go): the host's libraries are two
+/* The length of the capsule's directory, or of the build that stands for it (capsule/build/inplace.go): the host's libraries are two
  * directories further down. */
 static size_t capsule_dir_length(void)
 {

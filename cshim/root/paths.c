@@ -1,10 +1,10 @@
 /* Files of the host that drivers name by paths compiled into them (/usr/share/drirc.d) or put together from where they
- * find themselves (…/host/usr/lib/../share): the driver sees the host's, mounted below /run/capsule, while the same path
+ * find themselves (…/host/usr/lib/../share): the driver sees the host's, mounted in the capsule's directory, while the same path
  * means the runtime's file to the game.
  *
  * A path is put together name by name, without ".", ".." and empty names, and following the links that the plan knows:
  * the host's own at its root (/lib -> /usr/lib), and the directories of the container that are the host's root
- * (/run/capsule/TRIPLET/host, /run/capsule/share). What the kernel would find at another place because of a link that the
+ * (TRIPLET/host and share of the capsule's). What the kernel would find at another place because of a link that the
  * plan does not know is not mapped. The result is used only if a rule matches; else the path goes to the runtime
  * untouched.
  *

@@ -20,8 +20,13 @@ func (e *Error) HintText() string { return e.Hint }
 // notRuntime are top-level names that never come from the runtime: the host's, ours, or of no use to a program.
 var notRuntime = []string{"boot", "dev", "etc", "home", "lost+found", "media", "mnt", "proc", "root", "run", "sys", "tmp", "var"}
 
-// capsuleDir is where everything of ours lies in the new root.
-const capsuleDir = "/run/capsule"
+// capsuleDir is where everything of ours lies in the new root. It is a directory of the runtime's
+// /usr/lib, because sandboxes that programs make for themselves show /usr and /etc with all that is
+// mounted there, and hide /run.
+const (
+	capsuleDir = "/usr/lib/capsule"
+	libDir     = "/usr/lib"
+)
 
 // Compose returns the operations that build the root, in order. The game's working directory inside is Host.Cwd: a
 // layout in which that cannot exist is an error.
@@ -34,17 +39,22 @@ func Compose(in Input) ([]mount.Op, error) {
 		return nil, err
 	}
 	c.run()
+	if len(in.Capsule) > 0 {
+		c.add(mount.Op{Kind: mount.Room, Target: libDir, Why: "what is ours lies there"})
+		c.add(mount.Op{Kind: mount.Tmpfs, Target: capsuleDir, Why: "what is ours"})
+	}
 	c.merged("etc")
 	c.merged("var")
-	for _, t := range c.in.Top {
-		if c.openedTop(t) {
-			c.merged(t.Name)
-		}
-	}
+	// As every distribution has them since the Filesystem Hierarchy Standard 3.0, chapter 5; images
+	// may be older.
+	c.add(mount.Op{Kind: mount.Symlink, Target: "/var/run", Text: "/run"})
+	c.add(mount.Op{Kind: mount.Symlink, Target: "/var/lock", Text: "/run/lock"})
 	c.mountShares()
 	c.files()
-	c.ops = append(c.ops, in.Capsule...)
-	c.add(mount.Op{Kind: mount.Seal, Target: capsuleDir, Why: "nobody adds to what is ours"})
+	if len(in.Capsule) > 0 {
+		c.ops = append(c.ops, in.Capsule...)
+		c.add(mount.Op{Kind: mount.Seal, Target: capsuleDir, Why: "nobody adds to what is ours"})
+	}
 	if err := c.binds(); err != nil {
 		return nil, err
 	}
@@ -66,12 +76,6 @@ type share struct{ dir, source, why string }
 
 func (c *composer) add(op mount.Op) { c.ops = append(c.ops, op) }
 
-// openedTop says whether a directory of the runtime is put together from links, as /etc is, because the user wants to see
-// something in it for which the runtime has no place.
-func (c *composer) openedTop(t Top) bool {
-	return slices.Contains(openable, t.Name) && t.Link == "" && c.holdsOurs("/"+t.Name)
-}
-
 // fromRuntime says whether the top-level name is the runtime's, entirely.
 func (c *composer) fromRuntime(name string) bool {
 	_, ok := c.top[name]
@@ -88,11 +92,14 @@ func (c *composer) runtime() error {
 		}
 		c.top[t.Name] = t
 		switch {
-		case slices.Contains(notRuntime, t.Name) || c.openedTop(t):
+		case slices.Contains(notRuntime, t.Name):
 		case t.Link != "":
 			c.add(mount.Op{Kind: mount.Symlink, Target: "/" + t.Name, Text: t.Link, Why: "as in the runtime"})
 		default:
 			c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + t.Name, ReadOnly: true, Recursive: true, Why: "runtime"})
+			if slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return b.Missing && within(path.Clean(b.dst()), "/"+t.Name) }) {
+				c.add(mount.Op{Kind: mount.Room, Target: "/" + t.Name, Why: "the user wants something there that the runtime does not have"})
+			}
 		}
 	}
 	return nil
@@ -193,13 +200,12 @@ func (b Bind) dst() string {
 	return b.Dst
 }
 
-// run makes /run, and in it the place of the capsule.
+// run makes /run.
 func (c *composer) run() {
 	dir := func(p string, mode uint32, why string) {
 		c.add(mount.Op{Kind: mount.Dir, Target: p, Mode: mode, Why: why})
 	}
 	dir("/run", 0o755, "")
-	c.add(mount.Op{Kind: mount.Tmpfs, Target: capsuleDir, Why: "what is ours"})
 	dir("/run/lock", 0o1777, "/var/lock leads here")
 	if c.in.Host.RuntimeDir == "" {
 		dir(fmt.Sprintf("/run/user/%d", c.in.Host.UID), 0o700, "the host has no XDG_RUNTIME_DIR")
@@ -210,94 +216,15 @@ func (c *composer) run() {
 		}
 	}
 	c.looks()
-	// For relative links inside the runtime's /etc and /var that climb to the root: see the package comment.
-	roots := []string{"dev", "proc", "run", "sys", "tmp"}
-	for name := range c.top {
-		if c.fromRuntime(name) && !c.openedTop(c.top[name]) {
-			roots = append(roots, name)
-		}
-	}
-	slices.Sort(roots)
-	for _, name := range slices.Compact(roots) {
-		p := capsuleDir + "/" + name
-		if !slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return within(op.Target, p) }) {
-			c.add(mount.Op{Kind: mount.Symlink, Target: p, Text: "/" + name, Why: "for links that climb out of etc and var"})
-		}
-	}
 }
 
-// merged makes /etc or /var: a directory of ours with a link per entry into the runtime's.
+// merged makes /etc or /var: the runtime's, with room for files of the host, of the plan and of the
+// user.
 func (c *composer) merged(name string) {
-	c.add(mount.Op{Kind: mount.Dir, Target: "/" + name})
-	t, ok := c.top[name]
-	inside := capsuleDir + "/" + name
-	if ok && t.Source != "" {
-		c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: inside, ReadOnly: true, Recursive: true, Why: "runtime"})
+	if t, ok := c.top[name]; ok && t.Source != "" {
+		c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + name, ReadOnly: true, Recursive: true, Why: "runtime"})
 	}
-	entries := slices.Clone(t.Entries)
-	if name == "var" {
-		// As every distribution has them since the Filesystem Hierarchy Standard 3.0, chapter 5; images may be older.
-		entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Name == "run" || e.Name == "lock" })
-		entries = append(entries, Entry{Name: "run", Link: "/run"}, Entry{Name: "lock", Link: "/run/lock"})
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	for _, e := range entries {
-		target := "/" + name + "/" + e.Name
-		if !isName(e.Name) || c.taken(target, e.Link != "") {
-			continue
-		}
-		if c.holdsOurs(target) {
-			c.opened(target, inside+"/"+e.Name, e.Entries)
-			continue
-		}
-		op := mount.Op{Kind: mount.Symlink, Target: target, Text: e.Link, Why: "as in the runtime"}
-		if e.Link == "" {
-			op.Text, op.Why = inside+"/"+e.Name, "runtime"
-		}
-		c.add(op)
-	}
-}
-
-// holdsOurs says whether the plan, or a wish for something that the runtime has not, puts something below a path.
-func (c *composer) holdsOurs(p string) bool {
-	if slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return b.Missing && b.dst() != p && within(path.Clean(b.dst()), p) }) {
-		return true
-	}
-	return slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target != p && within(op.Target, p) })
-}
-
-// opened makes a directory of /etc in which the plan puts something: a link per entry into the runtime's, like /etc itself.
-func (c *composer) opened(target, inside string, entries []Entry) {
-	c.add(mount.Op{Kind: mount.Dir, Target: target})
-	for _, e := range entries {
-		to := target + "/" + e.Name
-		switch {
-		case !isName(e.Name) || slices.ContainsFunc(c.in.Capsule, func(op mount.Op) bool { return op.Target == to }) ||
-			slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return path.Clean(b.dst()) == to && b.Missing }):
-		case c.holdsOurs(to):
-			c.opened(to, inside+"/"+e.Name, e.Entries)
-		default:
-			c.add(mount.Op{Kind: mount.Symlink, Target: to, Text: inside + "/" + e.Name, Why: "runtime"})
-		}
-	}
-}
-
-// taken says whether an entry of /etc or /var must give way to something of the host or the user. A link of the runtime
-// may stay where only something below it is wanted (/var/run/x): the target is then resolved through the link.
-func (c *composer) taken(entry string, link bool) bool {
-	needs := func(p string) bool { return p == entry || !link && within(p, entry) }
-	return c.in.LdSoCache != "" && entry == ldSoCache ||
-		entry == "/var/tmp" || // the host's, or made by mountShares
-		c.isHostEtc(entry) ||
-		slices.ContainsFunc(c.shares, func(s share) bool { return needs(s.dir) }) ||
-		slices.ContainsFunc(c.privateHomes(), needs) ||
-		slices.ContainsFunc(c.in.Host.Files, func(p string) bool { return !c.covered(p) && needs(p) && c.refuse(p) == "" }) ||
-		slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return path.Clean(b.dst()) == entry })
-}
-
-func (c *composer) isHostEtc(p string) bool {
-	name, ok := strings.CutPrefix(p, "/etc/")
-	return ok && slices.Contains(hostEtc, name) && c.in.Host.has(p)
+	c.add(mount.Op{Kind: mount.Room, Target: "/" + name, Why: "some of it is the host's, or ours"})
 }
 
 func (c *composer) mountShares() {
@@ -347,7 +274,7 @@ func (c *composer) binds() error {
 			return &Error{Msg: fmt.Sprintf("%s %s:%s: paths must be absolute", b.flag(), b.Src, dst), Hint: "write both paths with a leading slash"}
 		}
 		dst = path.Clean(dst)
-		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) || c.fromRuntime(dst[1:]) || dst == "/etc" {
+		if dst == "/" || within(dst, capsuleDir) || within(capsuleDir, dst) || c.fromRuntime(dst[1:]) || dst == "/etc" || dst == "/run" {
 			return &Error{Msg: fmt.Sprintf("%s %s:%s: the target would hide what makes the launch work", b.flag(), b.Src, dst),
 				Hint: "choose another target, /NAME for example"}
 		}

@@ -23,18 +23,13 @@ func debian() []Top {
 	return []Top{
 		{Name: "bin", Link: "usr/bin"},
 		{Name: "boot", Source: "/r/boot"},
-		{Name: "etc", Source: "/r/etc", Entries: []Entry{
-			{Name: "alternatives"}, {Name: "ld.so.cache"},
-			{Name: "localtime", Link: "/usr/share/zoneinfo/UTC"}, {Name: "mtab", Link: "../proc/self/mounts"},
-			{Name: "nsswitch.conf"}, {Name: "passwd"},
-		}},
+		{Name: "etc", Source: "/r/etc"},
 		{Name: "home", Source: "/r/home"},
 		{Name: "lib", Source: "/r/lib"},
 		{Name: "app", Source: "/r/app"},
 		{Name: "usr", Source: "/r/usr"},
 		{Name: "tmp", Source: "/r/tmp"},
-		{Name: "var", Source: "/r/var", Entries: []Entry{{Name: "home"}, {Name: "lib"}, {Name: "lock", Link: "/run/lock"}, {Name: "mail", Link: "spool/mail"},
-			{Name: "run"}, {Name: "tmp"}}},
+		{Name: "var", Source: "/r/var"},
 	}
 }
 
@@ -72,30 +67,25 @@ func TestCompose(t *testing.T) {
 		{"plain", func(in *Input) { in.LdSoCache = "/cache/ld.so.cache" }, []string{
 			"bind /app < /r/app ro", "symlink /bin -> usr/bin", "bind /lib < /r/lib ro", "bind /usr < /r/usr ro",
 			"dir /run", "bind /run/dbus/system_bus_socket < /run/dbus/system_bus_socket", "bind /run/udev < /run/udev ro", "bind /run/nvidia-persistenced < /run/nvidia-persistenced ro",
-			"symlink /run/capsule/usr -> /usr",
-			"dir /etc", "bind /run/capsule/etc < /r/etc ro", "symlink /etc/alternatives -> /run/capsule/etc/alternatives",
-			"symlink /etc/mtab -> ../proc/self/mounts", "symlink /etc/nsswitch.conf -> /run/capsule/etc/nsswitch.conf",
-			"dir /var", "bind /run/capsule/var < /r/var ro", "symlink /var/home -> /run/capsule/var/home",
-			"symlink /var/lock -> /run/lock", "symlink /var/mail -> spool/mail", "symlink /var/run -> /run",
+			"bind /etc < /r/etc ro", "room /etc", "bind /var < /r/var ro", "room /var", "symlink /var/run -> /run", "symlink /var/lock -> /run/lock",
 			"bind /dev < /dev", "bind /home/u < /home/u", "bind /media < /media", "bind /proc < /proc",
 			"bind /run/user/1000 < /run/user/1000", "bind /sys < /sys", "bind /tmp < /tmp", "bind /var/tmp < /var/tmp",
 			"bind /etc/localtime < /etc/localtime ro", "bind /etc/passwd < /etc/passwd ro",
 			"bind /etc/ld.so.cache < /cache/ld.so.cache ro",
-		}, []string{"bind /boot", "bind /home <", "symlink /etc/passwd", "symlink /etc/localtime", "symlink /etc/ld.so.cache",
-			"symlink /var/tmp", "bind /home/u/game", "bind /mnt", "bind / ", "dir /tmp"}},
+		}, []string{"bind /boot", "bind /home <", "symlink /etc", "room /usr", "room /app", "tmpfs", "seal",
+			"bind /home/u/game", "bind /mnt", "bind / ", "dir /tmp"}},
 		{"a PID namespace", func(in *Input) { in.OwnProc = true }, []string{"bind /media < /media", "proc /proc"}, []string{"bind /proc"}},
-		{"cache of the runtime", func(*Input) {}, []string{"symlink /etc/ld.so.cache -> /run/capsule/etc/ld.so.cache"}, nil},
-		{"something of ours in a directory of /etc", func(in *Input) {
-			in.Top[2].Entries = append(in.Top[2].Entries, Entry{Name: "vulkan", Entries: []Entry{{Name: "icd.d"},
-				{Name: "layer.d", Entries: []Entry{{Name: "host-x.json"}, {Name: "y.json"}}}}})
-			in.Capsule = append(in.Capsule, mount.Op{Kind: mount.Symlink, Target: "/etc/vulkan/layer.d/host-x.json", Text: "/run/capsule/x.json"})
-		}, []string{"dir /etc/vulkan", "symlink /etc/vulkan/icd.d -> /run/capsule/etc/vulkan/icd.d", "dir /etc/vulkan/layer.d",
-			"symlink /etc/vulkan/layer.d/y.json -> /run/capsule/etc/vulkan/layer.d/y.json",
-			"symlink /etc/vulkan/layer.d/host-x.json -> /run/capsule/x.json"},
-			[]string{"symlink /etc/vulkan ", "symlink /etc/vulkan/layer.d ", "symlink /etc/vulkan/layer.d/host-x.json -> /run/capsule/etc"}},
+		{"cache of the runtime", func(*Input) {}, nil, []string{"bind /etc/ld.so.cache"}},
+		{"a capsule", func(in *Input) {
+			in.Capsule = []mount.Op{{Kind: mount.Symlink, Target: "/etc/vulkan/layer.d/host-x.json", Text: "/usr/lib/capsule/x.json"},
+				{Kind: mount.Dir, Target: "/usr/lib/capsule/x86_64-linux-gnu"}}
+		}, []string{"bind /usr < /r/usr ro", "room /usr/lib", "tmpfs /usr/lib/capsule", "room /etc", "bind /etc/passwd < /etc/passwd ro",
+			"symlink /etc/vulkan/layer.d/host-x.json -> /usr/lib/capsule/x.json", "dir /usr/lib/capsule/x86_64-linux-gnu", "seal /usr/lib/capsule"}, nil},
+		{"something that the runtime's /app does not have", func(in *Input) { in.Binds = []Bind{{Src: "/app/x/y", Missing: true}} },
+			[]string{"bind /app < /r/app ro", "room /app", "bind /app/x/y < /app/x/y"}, nil},
 		{"home below /var/home", func(in *Input) {
 			in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/home/u", "/var/home/u", "/var/home/u/x"
-		}, []string{"bind /home/u < /home/u", "bind /var/home/u < /var/home/u"}, []string{"symlink /var/home", "bind /var/home/u/x"}},
+		}, []string{"bind /home/u < /home/u", "bind /var/home/u < /var/home/u"}, []string{"bind /var/home/u/x"}},
 		{"cwd is the root", func(in *Input) { in.Host.Cwd = "/" }, []string{"bind /home/u < /home/u"}, []string{"bind / ", "bind  "}},
 		{"cwd above home", func(in *Input) { in.Host.Cwd = "/home" }, []string{"bind /home < /home"}, []string{"bind /home/u "}},
 		{"cwd below tmp", func(in *Input) { in.Host.Cwd = "/tmp/x" }, []string{"bind /tmp < /tmp"}, []string{"bind /tmp/x"}},
@@ -113,7 +103,7 @@ func TestCompose(t *testing.T) {
 		{"home of the runtime", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/usr/games", "/usr/games", "/" },
 			[]string{"bind /usr < /r/usr ro"}, []string{"bind /usr/games"}},
 		{"home is a directory of ours", func(in *Input) { in.Host.Home, in.Host.HomeReal, in.Host.Cwd = "/run", "/var", "/" },
-			[]string{"dir /run", "dir /var"}, []string{"bind /run <", "bind /var <"}},
+			[]string{"dir /run", "bind /var < /r/var ro"}, []string{"bind /run <", "bind /var < /var"}},
 		{"no runtime directory", func(in *Input) { in.Host.RuntimeDir = "" }, []string{"dir /run/user/1000"}, []string{"bind /run/user"}},
 		{"runtime directory in /tmp", func(in *Input) { in.Host.RuntimeDir = "/tmp/xdg" }, []string{"bind /tmp < /tmp"},
 			[]string{"bind /tmp/xdg", "dir /run/user"}},
@@ -126,7 +116,7 @@ func TestCompose(t *testing.T) {
 			"bind /home/u/steam/overlay.so < /home/u/steam/overlay.so"}, []string{"bind /home/u < /home/u", "bind /home/u/game/x", "bind /tmp/x"}},
 		{"private home below links", func(in *Input) {
 			in.PrivateHome, in.Host.HomeReal, in.Host.Cwd = "/p", "/var/home/u", "/var/home/u/x"
-		}, []string{"bind /home/u < /p", "bind /var/home/u < /p", "bind /var/home/u/x < /var/home/u/x"}, []string{"symlink /var/home"}},
+		}, []string{"bind /home/u < /p", "bind /var/home/u < /p", "bind /var/home/u/x < /var/home/u/x"}, nil},
 		{"private home, cwd is the home", func(in *Input) { in.PrivateHome, in.Host.Cwd = "/p", "/home/u" },
 			[]string{"bind /home/u < /p"}, []string{"bind /home/u < /home"}},
 		{"private home, cwd above it", func(in *Input) { in.PrivateHome, in.Host.Cwd = "/p", "/home" },
@@ -136,15 +126,14 @@ func TestCompose(t *testing.T) {
 		}, []string{"bind /data/g < /data/g", "bind /games < /data/g", "bind /data/h < /data/h"}, []string{"bind /home/u/h"}},
 		{"binds come last", func(in *Input) {
 			in.Binds = []Bind{{Src: "/opt/a", Dst: "/data/a/", ReadOnly: true}, {Src: "/x/hosts", Dst: "/etc/mtab"}}
-			in.Capsule = []mount.Op{{Kind: mount.Dir, Target: "/run/capsule/x86_64-linux-gnu"}}
-		}, []string{"bind /etc/passwd < /etc/passwd ro", "dir /run/capsule/x86_64-linux-gnu", "bind /data/a < /opt/a ro", "bind /etc/mtab < /x/hosts"},
-			[]string{"symlink /etc/mtab"}},
+			in.Capsule = []mount.Op{{Kind: mount.Dir, Target: "/usr/lib/capsule/x86_64-linux-gnu"}}
+		}, []string{"bind /etc/passwd < /etc/passwd ro", "dir /usr/lib/capsule/x86_64-linux-gnu", "bind /data/a < /opt/a ro", "bind /etc/mtab < /x/hosts"}, nil},
 		{"host without /tmp", func(in *Input) {
 			in.Host.Exists = []string{"/dev", "/proc", "/sys"}
-		}, []string{"symlink /etc/passwd -> /run/capsule/etc/passwd", "dir /tmp", "dir /var/tmp"}, nil},
+		}, []string{"dir /tmp", "dir /var/tmp"}, []string{"bind /etc/passwd"}},
 		{"runtime without etc and var", func(in *Input) { in.Top = []Top{{Name: "usr", Source: "/f"}} },
-			[]string{"bind /usr < /f ro", "dir /etc", "dir /var", "symlink /var/lock -> /run/lock", "bind /etc/passwd < /etc/passwd ro"},
-			[]string{"bind /run/capsule/etc"}},
+			[]string{"bind /usr < /f ro", "room /etc", "room /var", "symlink /var/lock -> /run/lock", "bind /etc/passwd < /etc/passwd ro"},
+			[]string{"bind /etc <"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := Input{Top: debian(), Host: host()}
@@ -167,7 +156,7 @@ func TestCompose(t *testing.T) {
 						t.Errorf("%q must not be there", line)
 					}
 				}
-				if seen[ops[i].Target] && ops[i].Why != "--bind" && ops[i].Why != "--home" && ops[i].Kind != mount.Seal {
+				if seen[ops[i].Target] && ops[i].Why != "--bind" && ops[i].Why != "--home" && ops[i].Kind != mount.Seal && ops[i].Kind != mount.Room {
 					t.Errorf("%s is made twice", ops[i].Target)
 				}
 				seen[ops[i].Target] = true
@@ -187,7 +176,8 @@ func TestComposeRefuses(t *testing.T) {
 		{"cwd in another of the runtime's", func(in *Input) { in.Host.Cwd = "/app/x" }, "/app is the runtime's"},
 		{"cwd is /etc", func(in *Input) { in.Host.Cwd = "/etc" }, "/etc is put together"},
 		{"cwd is /run", func(in *Input) { in.Host.Cwd = "/run" }, "/run is put together"},
-		{"cwd is the capsule", func(in *Input) { in.Host.Cwd = "/run/capsule/x" }, "is ours"},
+		{"cwd is the capsule", func(in *Input) { in.Host.Cwd = "/usr/lib/capsule/x" }, "/usr is the runtime's"},
+		{"cwd is the capsule in a runtime without /usr", func(in *Input) { in.Top, in.Host.Cwd = nil, "/usr/lib/capsule/x" }, "is ours"},
 		{"cwd is gone", func(in *Input) { in.Host.Cwd = "" }, "is gone"},
 		{"cwd is unreachable", func(in *Input) { in.Host.Cwd = "(unreachable)/x" }, "is gone"},
 		{"relative bind", func(in *Input) { in.Binds = []Bind{{Src: "x"}} }, "must be absolute"},
@@ -196,7 +186,9 @@ func TestComposeRefuses(t *testing.T) {
 			"/usr is the runtime's"},
 		{"share of what is ours", func(in *Input) { in.Binds = []Bind{{Src: "/run", Flag: "--share"}} }, "--share"},
 		{"bind on the root", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "//"}} }, "would hide"},
-		{"bind on the capsule", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/run"}} }, "would hide"},
+		{"bind on /run", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/run"}} }, "would hide"},
+		{"bind on the capsule", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/usr/lib/capsule/x"}} }, "would hide"},
+		{"bind above the capsule", func(in *Input) { in.Binds = []Bind{{Src: "/x", Dst: "/usr/lib"}} }, "would hide"},
 		{"bad name", func(in *Input) { in.Top = append(in.Top, Top{Name: "../x"}) }, "entry named"},
 	} {
 		in := Input{Top: debian(), Host: host()}

@@ -5,20 +5,20 @@
 // look at the host and the runtime beforehand; nothing here mounts or writes.
 //
 //	/usr /bin /lib* /opt …   the runtime's, read-only
-//	/etc                     ours: a link per entry to the runtime's, and a few files of the host
-//	/var                     ours: a link per entry to the runtime's, /var/tmp of the host
+//	/etc                     the runtime's, with a few files of the host and the loader's cache
+//	/var                     the runtime's, /var/tmp of the host
 //	/run                     ours: what a desktop program looks for there
 //	/run/host                fonts and icons of the host, read-only
-//	/run/capsule             etc and var of the runtime, and what the plan puts there
+//	/usr/lib/capsule         what the plan puts there
 //	/dev /proc /sys /tmp     the host's (/proc the program's own, if it has a PID namespace), as are the home and the working
 //	                         directory, /mnt, /media, XDG_RUNTIME_DIR
 //
-// # Why /etc is put together from links
+// # Why there are rooms
 //
-// The generated ld.so.cache has to appear as /etc/ld.so.cache, and a bind needs a target that exists. A runtime need not
-// have that file, and a runtime is never written to. So /etc is a directory of our own, in which any target can be
-// created. The runtime's /etc lies at /run/capsule/etc; each entry is a link into it, a link of the runtime is the same
-// link again (/etc/mtab -> ../proc/self/mounts). A relative link deeper inside, such as etc/fonts/conf.d/10-a.conf ->
-// ../../../usr/share/…, is resolved by the kernel from /run/capsule/etc/fonts/conf.d and so leads to /run/capsule/usr:
-// therefore the root's other directories have a link in /run/capsule. The same holds for /var.
+// The generated ld.so.cache has to appear as /etc/ld.so.cache, and a bind needs a target that
+// exists. A runtime need not have that file, and a runtime is never written to. So /etc is a room
+// (mount.Room): a directory with the runtime's entries and places for others. Links would do for a
+// program that sees all of the new root, but not in a sandbox that the program makes for a part of
+// itself: those show /etc and /usr, or /usr/lib, with all that is mounted there, and hide /run. For
+// the same reason the capsule lies below /usr/lib, which is a room, too.
 package layout

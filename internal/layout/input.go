@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,16 +18,6 @@ type Top struct {
 	Source string
 	// Link is the link's text if the entry is a symbolic link.
 	Link string
-	// Entries are what the directory holds; needed for "etc" and "var" only.
-	Entries []Entry
-}
-
-// Entry is an entry of the runtime's /etc or /var.
-type Entry struct {
-	Name string
-	Link string // the link's text, empty if it is no symbolic link
-	// Entries are what a directory, or one behind a link, holds in which something of ours is to appear too.
-	Entries []Entry `json:",omitempty"`
 }
 
 // Bind is a file or directory that the user wants to have inside.
@@ -63,7 +52,8 @@ type Input struct {
 	OwnProc bool
 	// OwnFonts says that the runtime has fonts; else programs get a configuration that leads to the host's.
 	OwnFonts bool
-	// Capsule is what the plan puts below /run/capsule.
+	// Capsule is what the plan puts below /usr/lib/capsule and in /etc; nothing: there is no
+	// capsule.
 	Capsule []mount.Op
 	// LdSoCache is the outside path of the generated loader cache; empty leaves the runtime's.
 	LdSoCache string
@@ -177,34 +167,8 @@ func ReadTree(root string) ([]Top, error) {
 			t.Source = ""
 		case !e.IsDir():
 			continue
-		case t.Name == "etc" || t.Name == "var":
-			if t.Entries, err = ReadEntries(t.Source); err != nil {
-				return nil, err
-			}
 		}
 		tops = append(tops, t)
 	}
 	return tops, nil
-}
-
-// ReadEntries lists a directory for Top.Entries, sorted by name. A directory that is not there has none.
-func ReadEntries(dir string) ([]Entry, error) {
-	list, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the runtime: %w", err)
-	}
-	var out []Entry
-	for _, e := range list {
-		entry := Entry{Name: e.Name()}
-		if e.Type() == fs.ModeSymlink {
-			if entry.Link, err = os.Readlink(filepath.Join(dir, e.Name())); err != nil {
-				return nil, fmt.Errorf("read the runtime: %w", err)
-			}
-		}
-		out = append(out, entry)
-	}
-	return out, nil
 }

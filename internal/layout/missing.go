@@ -2,6 +2,7 @@ package layout
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -10,49 +11,34 @@ import (
 	"strings"
 )
 
-// openable are directories besides etc and var that may be put together from links: what lies in them is reached by
-// names, and nothing there says where it is itself, as libraries and their loader do.
+// openable are directories besides etc and var in which the user can have something for which the
+// runtime has no place.
 var openable = []string{"app", "opt"}
 
-// MarkMissing looks which of the binds the runtime has no place for below /etc, /var, /opt and /app. It marks those, and
-// lists the runtime's directories on the way to each in tops, which it changes. Directories behind a link of the runtime
-// are left alone, and so are targets that exist.
+// MarkMissing looks which of the binds the runtime has no place for below /opt and /app, and marks
+// those. What is behind a link of the runtime is left alone, and so are targets that exist.
 func MarkMissing(tops []Top, binds []Bind) error {
 	for i := range binds {
 		b := &binds[i]
-		words := strings.Split(strings.TrimPrefix(path.Clean(b.dst()), "/"), "/")
-		t := slices.IndexFunc(tops, func(t Top) bool { return t.Name == words[0] && t.Link == "" && t.Source != "" })
-		if t < 0 || len(words) < 2 || !slices.Contains(openable, words[0]) && words[0] != "etc" && words[0] != "var" {
+		first, rest, below := strings.Cut(strings.TrimPrefix(path.Clean(b.dst()), "/"), "/")
+		t := slices.IndexFunc(tops, func(t Top) bool { return t.Name == first && t.Link == "" && t.Source != "" })
+		if t < 0 || !below || !slices.Contains(openable, first) {
 			continue
 		}
-		if tops[t].Entries == nil {
-			all, err := ReadEntries(tops[t].Source)
-			if err != nil {
-				return err
-			}
-			tops[t].Entries = all
-		}
-		entries, dir := tops[t].Entries, tops[t].Source
-		for n, word := range words[1:] {
-			dir = filepath.Join(dir, word)
-			at := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == word })
-			if at < 0 {
+		dir := tops[t].Source
+		for name := range strings.SplitSeq(rest, "/") {
+			dir = filepath.Join(dir, name)
+			st, err := os.Lstat(dir)
+			if errors.Is(err, fs.ErrNotExist) {
 				b.Missing = true
 				break
 			}
-			if entries[at].Link != "" || n == len(words)-2 {
+			if err != nil {
+				return fmt.Errorf("read the runtime: %w", err)
+			}
+			if !st.IsDir() {
 				break
 			}
-			if entries[at].Entries == nil {
-				st, err := os.Lstat(dir)
-				if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && !st.IsDir() {
-					break
-				}
-				if entries[at].Entries, err = ReadEntries(dir); err != nil {
-					return err
-				}
-			}
-			entries = entries[at].Entries
 		}
 	}
 	return nil

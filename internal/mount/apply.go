@@ -15,12 +15,12 @@ import (
 //
 // The caller clears its umask first, or the modes of what is created suffer from it.
 func Apply(ops []Op, api API) error {
-	b := &builder{old: -1, root: -1, parent: dirCache{fd: -1}}
+	b := &builder{ops: ops, made: map[int]bool{}, old: -1, root: -1, parent: dirCache{fd: -1}}
 	if err := b.begin(api); err != nil {
 		return err
 	}
 	for i, op := range ops {
-		if err := b.do(op); err != nil {
+		if err := b.do(i, op); err != nil {
 			var e *Error
 			if !errors.As(err, &e) {
 				e = &Error{Doing: "do", Err: err}
@@ -34,11 +34,16 @@ func Apply(ops []Op, api API) error {
 
 // builder is the state of one Apply.
 type builder struct {
+	ops    []Op
+	made   map[int]bool // operations whose effect a room has brought
 	calls  calls
 	old    int // O_PATH descriptor of the old root's "/"
 	root   int // O_PATH descriptor of the new root's "/"
 	ours   []uint64
 	parent dirCache
+
+	layers   int      // on the base tmpfs
+	composed []string // rooms on a tmpfs of their own
 }
 
 // calls is what the two mount APIs do differently.
@@ -51,6 +56,12 @@ type calls interface {
 	newProc(dir int) error
 	// bind mounts src (O_PATH) on the target's descriptor dst; target is the path of dst in the new root.
 	bind(src, dst int, target string, op Op, isDir bool) error
+	// overlay mounts on the directory behind dst what the layers of an overlay, a list of paths,
+	// show together, read-only.
+	overlay(layers string, dst int) error
+	// move moves the mount at the path from, with what is mounted below it, on the directory behind
+	// dst.
+	move(from string, dst int) error
 	// seal makes the single mount behind fd read-only.
 	seal(fd int) error
 	// close gives back what the implementation holds.
@@ -109,7 +120,10 @@ func (b *builder) begin(api API) (err error) {
 	return nil
 }
 
-func (b *builder) do(op Op) error {
+func (b *builder) do(i int, op Op) error {
+	if b.made[i] {
+		return nil
+	}
 	if len(op.Target) == 0 || op.Target[0] != '/' {
 		return fail("check the target", fmt.Errorf("%q is not absolute", op.Target))
 	}
@@ -126,19 +140,25 @@ func (b *builder) do(op Op) error {
 		return b.mountProc(op)
 	case Bind:
 		return b.bind(op)
+	case Room:
+		return b.room(op, b.ops[i+1:], i+1)
 	case Symlink:
 		return b.symlink(op)
 	case File:
 		return b.file(op)
 	case Seal:
-		fd, err := inroot.Open(b.root, op.Target, 0)
-		if err != nil {
-			return fail("open target", err)
-		}
-		defer unix.Close(fd)
-		return fail("make read-only", b.calls.seal(fd))
+		return b.seal(op.Target)
 	}
 	return fail("check the kind", fmt.Errorf("unknown kind %q", op.Kind))
+}
+
+func (b *builder) seal(target string) error {
+	fd, err := inroot.Open(b.root, target, 0)
+	if err != nil {
+		return fail("open target", err)
+	}
+	defer unix.Close(fd)
+	return fail("make read-only", b.calls.seal(fd))
 }
 
 func (b *builder) mountTmpfs(op Op) error {
@@ -202,6 +222,11 @@ func missing(err error) bool {
 // root on the new one, so that no directory for it has to exist (pivot_root(2), NOTES).
 func (b *builder) finish() error {
 	frame := func(doing string, err error) error { return &Error{Index: -1, Doing: doing, Err: err} }
+	for _, target := range b.composed {
+		if err := b.seal(target); err != nil {
+			return frame("close "+target+" against writes", err)
+		}
+	}
 	if err := unix.Fchdir(b.root); err != nil {
 		return frame("change to the new root", err)
 	}

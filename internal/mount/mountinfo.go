@@ -24,9 +24,10 @@ func (c oldCalls) placeOf(fd int) (string, error) {
 	return "", fmt.Errorf("%q is no path", buf[:n])
 }
 
-// mountsBelow returns the mount points at and below place, place first.
-func (c oldCalls) mountsBelow(place string) ([]string, error) {
-	fd, err := unix.Openat(c.proc, "self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// mountsBelow returns the mount points at and below place, place first. table is the mount table's
+// name in /proc.
+func mountsBelow(proc int, table, place string) ([]string, error) {
+	fd, err := unix.Openat(proc, table, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}

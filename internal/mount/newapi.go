@@ -17,7 +17,8 @@ func newTmpfs(mode uint32) (int, error) {
 	return newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", fmt.Sprintf("%o", mode))
 }
 
-// newFS returns a descriptor of a new, detached file system; options are names and values.
+// newFS returns a descriptor of a new, detached file system; options are names and values, of which
+// a flag has none.
 func newFS(kind string, attr int, options ...string) (int, error) {
 	fs, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
 	if err != nil {
@@ -25,7 +26,11 @@ func newFS(kind string, attr int, options ...string) (int, error) {
 	}
 	defer unix.Close(fs)
 	for i := 0; i < len(options); i += 2 {
-		if err := unix.FsconfigSetString(fs, options[i], options[i+1]); err != nil {
+		set := func() error { return unix.FsconfigSetString(fs, options[i], options[i+1]) }
+		if options[i+1] == "" {
+			set = func() error { return unix.FsconfigSetFlag(fs, options[i]) }
+		}
+		if err := set(); err != nil {
 			return -1, fmt.Errorf("fsconfig: %w", err)
 		}
 	}
@@ -93,6 +98,32 @@ func (newCalls) bind(src, dst int, _ string, op Op, isDir bool) error {
 		}
 	}
 	return fail("mount", attach(fd, dst))
+}
+
+func (newCalls) overlay(layers string, dst int) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(dst, &fs); err != nil {
+		return fmt.Errorf("statfs: %w", err)
+	}
+	attr := unix.MOUNT_ATTR_RDONLY // and what the mount forbids that is covered: layers do not hand it on
+	for st, a := range map[int64]int{unix.ST_NOSUID: unix.MOUNT_ATTR_NOSUID, unix.ST_NODEV: unix.MOUNT_ATTR_NODEV,
+		unix.ST_NOEXEC: unix.MOUNT_ATTR_NOEXEC} {
+		if int64(fs.Flags)&st != 0 {
+			attr |= a
+		}
+	}
+	// userxattr is what users need; it also keeps a runtime's trusted.overlay attributes from
+	// meaning anything to root.
+	fd, err := newFS("overlay", attr, "lowerdir", layers, "userxattr", "")
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return attach(fd, dst)
+}
+
+func (newCalls) move(from string, dst int) error {
+	return unix.MoveMount(unix.AT_FDCWD, from, dst, "", unix.MOVE_MOUNT_T_EMPTY_PATH)
 }
 
 func (newCalls) seal(fd int) error {

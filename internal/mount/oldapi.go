@@ -78,7 +78,7 @@ func (c oldCalls) bind(src, dst int, target string, op Op, isDir bool) error {
 	}
 	places := []string{place}
 	if rec != 0 {
-		if places, err = c.mountsBelow(place); err != nil {
+		if places, err = mountsBelow(c.proc, "self/mountinfo", place); err != nil {
 			return fail("list the mounts below the target", err)
 		}
 	}
@@ -93,6 +93,16 @@ func (c oldCalls) bind(src, dst int, target string, op Op, isDir bool) error {
 		}
 	}
 	return nil
+}
+
+// overlay is left to kernels that let users mount it: all of those have the new calls.
+func (oldCalls) overlay(string, int) error { return unix.ENOSYS }
+
+func (c oldCalls) move(from string, dst int) error {
+	if err := unix.Fchdir(c.proc); err != nil {
+		return err
+	}
+	return unix.Mount(from, name(dst), "", unix.MS_MOVE, "")
 }
 
 func (c oldCalls) remount(place string, first bool, rec uintptr) error {

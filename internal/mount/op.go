@@ -21,6 +21,10 @@ const (
 	Proc Kind = "proc"
 	// Bind makes the file or directory Source visible at Target.
 	Bind Kind = "bind"
+	// Room makes place, in the directory at Target, for what later operations make or mount below
+	// it, though the directory is the runtime's: what is there stays, but for entries that are in
+	// the way. All of it becomes read-only. A directory that is missing is made.
+	Room Kind = "room"
 	// Symlink makes a symbolic link with the text Text. A link that is there with the same text is left alone.
 	Symlink Kind = "symlink"
 	// File makes a regular file with the content Text.

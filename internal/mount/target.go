@@ -172,18 +172,17 @@ func (b *builder) target(target string, isDir bool) (int, error) {
 }
 
 func (b *builder) symlink(op Op) error {
-	parent, base, err := b.ownDirOf(op.Target)
+	parent, base, err := b.dirOf(op.Target)
 	if err != nil {
 		return err
 	}
-	err = unix.Symlinkat(op.Text, parent, base)
-	if err == unix.EEXIST {
-		buf := make([]byte, len(op.Text)+1)
-		if n, rerr := unix.Readlinkat(parent, base, buf); rerr == nil && string(buf[:n]) == op.Text {
-			return nil
-		}
+	if text, err := linkText(parent, base); err == nil && text == op.Text {
+		return nil
 	}
-	return fail("make link", err)
+	if parent, base, err = b.ownDirOf(op.Target); err != nil {
+		return err
+	}
+	return fail("make link", unix.Symlinkat(op.Text, parent, base))
 }
 
 func (b *builder) file(op Op) error {
@@ -191,8 +190,12 @@ func (b *builder) file(op Op) error {
 	if err != nil {
 		return err
 	}
+	return writeFile(parent, base, op)
+}
+
+func writeFile(dir int, name string, op Op) error {
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Openat(parent, base, flags, op.mode())
+	fd, err := unix.Openat(dir, name, flags, op.mode())
 	if err != nil {
 		return fail("create file", err)
 	}

@@ -14,10 +14,7 @@ func Bare(o *Options) (int, error) {
 		return 0, err
 	}
 	defer tree.Root.Close()
-	in := layout.Input{Host: layout.Gather(o.Environ, o.Cwd), OwnFonts: true}
-	if in.Top, err = tops(tree, nil); err != nil {
-		return 0, err
-	}
+	in := layout.Input{Top: tops(tree), Host: layout.Gather(o.Environ, o.Cwd), OwnFonts: true}
 	if in.Binds, err = o.binds(); err != nil {
 		return 0, err
 	}

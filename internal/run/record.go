@@ -3,10 +3,8 @@ package run
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -39,12 +37,8 @@ type launchRecord struct {
 
 // record puts it together; inPlace says that the launch is to be without isolation.
 func record(s *stages.Story, inPlace bool) (build.Record, error) {
-	l := launchRecord{Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
+	l := launchRecord{Top: tops(s.Tree), Mounts: s.Plan.Mounts, Tunable: s.Plan.Tunable(), Environment: s.Plan.Environment, Path: s.Plan.Path,
 		Direct: directRuntime(s, inPlace), LeftOut: s.LeftOut()}
-	var err error
-	if l.Top, err = tops(s.Tree, s.Plan.Mounts); err != nil {
-		return build.Record{}, err
-	}
 	text, err := json.Marshal(l)
 	if err != nil {
 		return build.Record{}, fmt.Errorf("encode the launch: %w", err)
@@ -75,52 +69,13 @@ func (o *Options) tell(l *launchRecord) {
 	}
 }
 
-// tops are a tree's top-level entries, with what /etc and /var have in them.
-func tops(tree *runtimetree.Tree, mounts []mount.Op) ([]layout.Top, error) {
+// tops are a tree's top-level entries.
+func tops(tree *runtimetree.Tree) []layout.Top {
 	var out []layout.Top
 	for _, t := range tree.Top {
-		top := layout.Top{Name: t.Name, Source: t.Source, Link: t.Link}
-		if t.Link == "" && (t.Name == "etc" || t.Name == "var") {
-			var err error
-			if top.Entries, err = entries(tree.Root, "/"+t.Name, mounts); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, top)
+		out = append(out, layout.Top{Name: t.Name, Source: t.Source, Link: t.Link})
 	}
-	return out, nil
-}
-
-// entries lists a directory of the runtime that the new root has as links. It is recorded as an input: a file that
-// is added to the runtime's /etc must show. The same below where a directory has something of the plan's in it.
-func entries(root *rootfs.Root, dir string, mounts []mount.Op) ([]layout.Entry, error) {
-	names, err := root.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []layout.Entry
-	for _, name := range names {
-		e := layout.Entry{Name: name}
-		info, err := root.Lstat(path.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		if info.Mode&fs.ModeSymlink != 0 {
-			if e.Link, err = root.Readlink(path.Join(dir, name)); err != nil {
-				return nil, err
-			}
-		}
-		p := path.Join(dir, name)
-		if slices.ContainsFunc(mounts, func(op mount.Op) bool { return strings.HasPrefix(op.Target, p+"/") }) {
-			if st, err := root.Stat(p); err == nil && st.Mode.IsDir() {
-				if e.Entries, err = entries(root, p, mounts); err != nil {
-					return nil, err
-				}
-			}
-		}
-		out = append(out, e)
-	}
-	return out, nil
+	return out
 }
 
 func launchOf(b *build.Built) (*launchRecord, error) {

@@ -35,9 +35,9 @@ func Run(o *Options) (int, error) {
 
 // start goes from artefacts to the program's end.
 func start(o *Options, built *build.Built) (int, error) {
-	specify := compose // mount: the runtime's directories, the user's own, and below /run/capsule what the plan names
+	specify := compose // mount: the runtime's directories, the user's own, and below capsule.Dir what the plan names
 	if o.Isolation == IsolationNone {
-		specify = inPlace // nothing is mounted: the build stands for /run/capsule
+		specify = inPlace // nothing is mounted: the build stands for capsule.Dir
 	}
 	l, err := launchOf(built)
 	if err != nil {

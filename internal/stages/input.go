@@ -25,7 +25,7 @@ func (s *Story) input(w *Wishes) (*capsule.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &capsule.Input{Version: w.Version, HostDir: s.Host.Dir(), RuntimeDir: s.Tree.Dir, RuntimeLayout: s.Tree.Layout,
+	in := &capsule.Input{Version: w.Version, HostDir: s.Host.Dir(), Dir: w.Dir, RuntimeDir: s.Tree.Dir, RuntimeLayout: s.Tree.Layout,
 		Boundary: w.Boundary,
 		Cache:    s.Tree.Cache, Rules: capsule.Rules{Libc: rules.Libc, Interop: rules.Interop, Families: families}}
 	for _, side := range s.Sides {

@@ -25,6 +25,7 @@ import (
 // Wishes are what a story depends on besides the trees.
 type Wishes struct {
 	Version   string // of capsule-run
+	Dir       string // where the capsule is to appear; empty: where the launcher shows it
 	Boundary  capsule.Boundaries
 	Libraries []string
 	Rules     *configs.Rules // nil: the embedded ones

@@ -19,7 +19,7 @@ var (
 )
 
 // never are directories of which nothing is shown: the runtime's, the kernel's, and what is the host's anyway.
-var never = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/app", "/proc", "/sys", "/dev", "/run/capsule"}
+var never = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/app", "/proc", "/sys", "/dev"}
 
 // Shares are the paths that the client wants the game to see, each at its own place: sorted, absolute, existing, none
 // below another one. What cannot be shown is left out.

@@ -94,7 +94,7 @@ func TestAlternate(t *testing.T) {
 	}
 }
 
-const smaps = `7f0000000000-7f0000001000 r--p 00000000 fe:00 1234                       /run/capsule/x86_64-linux-gnu/proxy/libc.so.6
+const smaps = `7f0000000000-7f0000001000 r--p 00000000 fe:00 1234                       /usr/lib/capsule/x86_64-linux-gnu/proxy/libc.so.6
 Size:                  4 kB
 Private_Clean:         4 kB
 Private_Dirty:         8 kB
@@ -102,10 +102,10 @@ VmFlags: rd mr
 7f0000002000-7f0000003000 rw-p 00000000 00:00 0 
 Private_Clean:         0 kB
 Private_Dirty:        16 kB
-7f0000004000-7f0000005000 r-xp 00000000 fe:00 1235                       /run/capsule/x86_64-linux-gnu/host/usr/lib/libGL.so.1
+7f0000004000-7f0000005000 r-xp 00000000 fe:00 1235                       /usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/libGL.so.1
 Private_Clean:        32 kB
 Private_Dirty:         0 kB
-7f0000006000-7f0000007000 r-xp 00000000 fe:00 1236                       /run/capsule/x86_64-linux-gnu/lib/libGL.so.1
+7f0000006000-7f0000007000 r-xp 00000000 fe:00 1236                       /usr/lib/capsule/x86_64-linux-gnu/lib/libGL.so.1
 Private_Clean:        64 kB
 Private_Dirty:         0 kB
 `

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/capsule-run/capsule-run/capsule"
 )
 
 // A mapping of /proc/PID/smaps begins with a line of /proc/PID/maps, then come lines "Field: N kB" (proc_pid_smaps(5)).
@@ -62,9 +64,9 @@ func nameOf(file string) string {
 		return "[anonymous]"
 	case !strings.HasPrefix(file, "/"):
 		return file // [heap], [stack], …
-	case strings.HasPrefix(file, "/run/capsule/") && path.Base(path.Dir(file)) == "proxy":
+	case strings.HasPrefix(file, capsule.Dir+"/") && path.Base(path.Dir(file)) == "proxy":
 		return "proxy " + base
-	case strings.HasPrefix(file, "/run/capsule/") && path.Base(path.Dir(file)) == "lib" && !strings.Contains(file, "/host/"):
+	case strings.HasPrefix(file, capsule.Dir+"/") && path.Base(path.Dir(file)) == "lib" && !strings.Contains(file, "/host/"):
 		return "capsule " + base
 	}
 	return base

@@ -170,7 +170,7 @@ func executable(maps, soname string) []string {
 		if len(f) == 6 && strings.Contains(f[1], "x") {
 			base = filepath.Base(f[5])
 		}
-		if strings.HasPrefix(base, soname) && !strings.HasPrefix(f[5], "/run/capsule/x86_64-linux-gnu/proxy/") {
+		if strings.HasPrefix(base, soname) && !strings.HasPrefix(f[5], "/usr/lib/capsule/x86_64-linux-gnu/proxy/") {
 			out = append(out, f[5])
 		}
 	}
@@ -202,8 +202,8 @@ func TestLibraryOfTheHost(t *testing.T) {
 		if r.stdout != text {
 			t.Errorf("%d bytes instead of %d", len(r.stdout), len(text))
 		}
-		if !strings.Contains(r.stderr, "/run/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libz.so.1") &&
-			!strings.Contains(r.stderr, "/run/capsule/x86_64-linux-gnu/host/lib/x86_64-linux-gnu/libz.so.1") {
+		if !strings.Contains(r.stderr, "/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libz.so.1") &&
+			!strings.Contains(r.stderr, "/usr/lib/capsule/x86_64-linux-gnu/host/lib/x86_64-linux-gnu/libz.so.1") {
 			t.Errorf("the host's libz was not loaded:\n%s", tail(r.stderr))
 		}
 	})

@@ -18,12 +18,12 @@ func TestBothArchitecturesInOneRun(t *testing.T) {
 	l := launch{runtime: trees.Tree(t, "runtime11both"), host: trees.Tree(t, "host13both"), display: display,
 		flags: []string{"--bind", probes64 + ":/probes64:ro", "--bind", probes32 + ":/probes32:ro"},
 		argv: []string{"sh", "-ec", `glxinfo -B; for p in /probes64 /probes32; do
-			$p/bin/maps >/tmp/maps.$$; grep -c /run/capsule/ /tmp/maps.$$; cat /tmp/maps.$$; rm /tmp/maps.$$; done`}}
+			$p/bin/maps >/tmp/maps.$$; grep -c /usr/lib/capsule/ /tmp/maps.$$; cat /tmp/maps.$$; rm /tmp/maps.$$; done`}}
 	out := l.ok(t).stdout
 	for _, want := range []string{"OpenGL renderer string: llvmpipe",
-		"/run/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libgallium-25",
-		"/run/capsule/i386-linux-gnu/host/usr/lib/i386-linux-gnu/libgallium-25",
-		"/run/capsule/x86_64-linux-gnu/proxy/libc.so.6", "/run/capsule/i386-linux-gnu/proxy/libc.so.6"} {
+		"/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libgallium-25",
+		"/usr/lib/capsule/i386-linux-gnu/host/usr/lib/i386-linux-gnu/libgallium-25",
+		"/usr/lib/capsule/x86_64-linux-gnu/proxy/libc.so.6", "/usr/lib/capsule/i386-linux-gnu/proxy/libc.so.6"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, tail(out))
 		}

@@ -42,8 +42,8 @@ func TestDriverBoundary(t *testing.T) {
 				if !strings.Contains(maps, " /usr/lib/x86_64-linux-gnu/libGLX.so.0") {
 					t.Errorf("the runtime's libGLX is not used:\n%s", files(maps, "libGL"))
 				}
-				if strings.Contains(maps, "/run/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libGLX.so") ||
-					!strings.Contains(maps, "/run/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libGLX_mesa.so") {
+				if strings.Contains(maps, "/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libGLX.so") ||
+					!strings.Contains(maps, "/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libGLX_mesa.so") {
 					t.Errorf("the capsule should hold the vendor's library, not the loader:\n%s", files(maps, "libGL"))
 				}
 			})

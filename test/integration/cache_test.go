@@ -200,8 +200,8 @@ func TestTreesStayAsTheyAre(t *testing.T) {
 	l.display = xvfb.Start(t)
 	l.env = []string{"XDG_CACHE_HOME=" + t.TempDir()}
 	l.ok(t)
-	l.argv = []string{"sh", "-c", "cd /; touch usr/x etc/x var/lib/x lib/x run/capsule/etc/x run/capsule/*/host/usr/x; " +
-		"rm -f etc/issue run/capsule/etc/issue usr/bin/env; mkdir opt/x; true"}
+	l.argv = []string{"sh", "-c", "cd /; touch usr/x etc/x etc/alternatives/x var/lib/x lib/x usr/lib/capsule/*/host/usr/x; " +
+		"rm -f etc/issue etc/alternatives/awk usr/bin/env; mkdir opt/x; true"}
 	l.ok(t)
 	for i, dir := range []string{l.runtime, l.host} {
 		after := listing(t, dir)

@@ -51,8 +51,7 @@ func TestExposure(t *testing.T) {
 		l.argv = []string{"cat", "/proc/self/mountinfo"}
 		compareMounts(t, finish(t, as(l)).stdout, host, wanted, p)
 
-		l.argv = []string{"find", "/run/capsule", "-xdev", "-path", "/run/capsule/etc", "-prune", "-o", "-path", "/run/capsule/var", "-prune",
-			"-o", "!", "-type", "d", "-printf", "%p %y %i\n"}
+		l.argv = []string{"find", "/usr/lib/capsule", "-xdev", "!", "-type", "d", "-printf", "%p %y %i\n"}
 		compareFiles(t, finish(t, as(l)).stdout, p)
 
 		l.argv = []string{"sh", "-c", escapes}
@@ -75,7 +74,7 @@ func compareMounts(t *testing.T, mountinfo, host string, wanted map[string]strin
 	for _, line := range strings.Split(strings.TrimSpace(mountinfo), "\n") {
 		f := strings.Fields(line) // proc(5): the path in its file system, the place, the options
 		root, place, options := f[3], f[4], strings.Split(f[5], ",")
-		if strings.HasPrefix(place, "/run/capsule/") && !slices.Contains(options, "ro") {
+		if strings.HasPrefix(place, "/usr/lib/capsule/") && !slices.Contains(options, "ro") {
 			t.Errorf("can be written: %s", line)
 		}
 		_, inside, isHost := strings.Cut(root, "/"+filepath.Base(host))
@@ -105,16 +104,14 @@ func rewritten(p *capsule.Plan, place string) bool {
 	return slices.ContainsFunc(p.Mounts, func(m mount.Op) bool { return m.Target == place && !path.IsAbs(m.Source) })
 }
 
-// compareFiles: whatever is below /run/capsule is the target of a mount of the plan, or below that of a generated directory.
+// compareFiles: whatever is below /usr/lib/capsule is the target of a mount of the plan, or below
+// that of a generated directory.
 func compareFiles(t *testing.T, found string, p *capsule.Plan) {
 	t.Helper()
 	count := 0
 	for _, line := range strings.Split(strings.TrimSpace(found), "\n") {
 		f := strings.Fields(line)
 		name, kind := f[0], f[1]
-		if kind == "l" && path.Dir(name) == "/run/capsule" {
-			continue // for links that climb out of /etc and /var
-		}
 		if !slices.ContainsFunc(p.Mounts, func(m mount.Op) bool {
 			return m.Target == name || !path.IsAbs(m.Source) && strings.HasPrefix(name, m.Target+"/")
 		}) || kind != "f" {
@@ -131,12 +128,12 @@ func compareFiles(t *testing.T, found string, p *capsule.Plan) {
 // read. The link is shown as the file that it leads to; its neighbours there are not.
 const escapes = `
 find / \( -path /proc -o -path /sys -o -path /tmp -o -path /root -o -path /var \) -prune -o -name capsule-secret -print 2>/dev/null
-for d in $(find /run/capsule -type d); do
+for d in $(find /usr/lib/capsule -type d); do
 	for up in . .. ../.. ../../.. ../../../..; do
 		cat "$d/$up/capsule-secret" "$d/$up/capsule-elsewhere/capsule-secret" 2>/dev/null
 	done
 done
-for f in $(find /run/capsule -type f -path '*/share/*'); do
+for f in $(find /usr/lib/capsule -type f -path '*/share/*'); do
 	exec 9<"$f"
 	cat /proc/self/fd/9/../capsule-secret "$f/../capsule-secret" 2>/dev/null
 	case $f in *.conf) [ -L "$f" ] && echo "a link: $f"; grep -q elsewhere "$f" && cat "$f" && echo "read ${f##*/}";; esac
@@ -147,7 +144,7 @@ echo end`
 // changes tries to write, and to make what is read-only writable: also from a user namespace with mounts of its own, in
 // which the kernel keeps the flags of mounts that come from outside.
 const changes = `
-for f in $(find /run/capsule -type f); do
+for f in $(find /usr/lib/capsule -type f); do
 	(: >>"$f") 2>/dev/null && echo "opened $f"
 	chmod 777 "$f" 2>/dev/null && echo "changed $f"
 	touch "$f" 2>/dev/null && echo "touched $f"
@@ -157,12 +154,12 @@ for f in $(find /run/capsule -type f); do
 	ln -s x "${f%/*}/new" 2>/dev/null && echo "linked ${f%/*}/new"
 done
 if [ "$(id -u)" != 0 ]; then
-	first=$(find /run/capsule -type f -path '*/share/*' | head -n 1)
+	first=$(find /usr/lib/capsule -type f -path '*/share/*' | head -n 1)
 	# mount(2) with MS_REMOUNT | MS_BIND, umount2(2) with MNT_DETACH
 	unshare -rm perl -e 'for my $m (@ARGV) {
 		my ($none, $n) = ("none", 0); $m .= "";
 		print "writable: $m\n" if !syscall(165, $none, $m, $none, 0x1020 + $n, 0 + $n);
-		print "uncovered: $m\n" if !syscall(166, $m, 2 + $n); }' "$first" /run/capsule/x86_64-linux-gnu/lib /usr
+		print "uncovered: $m\n" if !syscall(166, $m, 2 + $n); }' "$first" /usr/lib/capsule/x86_64-linux-gnu/lib /usr
 fi
 echo end`
 

@@ -67,7 +67,7 @@ func game(t *testing.T, program, libstdcxx string, judge func(image.Image) error
 	if lib := "/usr/lib/x86_64-linux-gnu/" + libstdcxx; libstdcxx != "" && !hasMapping(maps, lib) {
 		t.Errorf("the game's libstdc++ is not the runtime's:\n%s", files(maps, "libstdc++"))
 	}
-	if !hasMapping(maps, "/run/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.33") {
+	if !hasMapping(maps, "/usr/lib/capsule/x86_64-linux-gnu/host/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.33") {
 		t.Errorf("the driver's libstdc++ is not the host's:\n%s", files(maps, "libstdc++"))
 	}
 }
@@ -88,7 +88,7 @@ func checkOneLibc(t *testing.T, maps string) {
 	for _, line := range strings.Split(maps, "\n") {
 		f := strings.Fields(line)
 		if len(f) == 6 && strings.Contains(f[1], "x") && regexp.MustCompile(`/libc(-[\d.]+)?\.so(\.6)?$`).MatchString(f[5]) &&
-			!strings.HasPrefix(f[5], "/run/capsule/x86_64-linux-gnu/proxy/") {
+			!strings.HasPrefix(f[5], "/usr/lib/capsule/x86_64-linux-gnu/proxy/") {
 			libcs[f[5]] = true
 		}
 	}
@@ -96,7 +96,7 @@ func checkOneLibc(t *testing.T, maps string) {
 		t.Errorf("%d libc.so.6 with executable pages: %v", len(libcs), libcs)
 	}
 	for f := range libcs {
-		if strings.HasPrefix(f, "/run/capsule/") {
+		if strings.HasPrefix(f, "/usr/lib/capsule/") {
 			t.Errorf("libc is %s, not the runtime's", f)
 		}
 	}
@@ -154,7 +154,7 @@ func TestOneLibcInMaps(t *testing.T) {
 	eachPair(t, func(t *testing.T, l launch) {
 		l.display, l.flags, l.argv = display, bind, []string{dir + "/bin/maps"}
 		maps := l.ok(t).stdout
-		if !strings.Contains(maps, "/run/capsule/x86_64-linux-gnu/host/") {
+		if !strings.Contains(maps, "/usr/lib/capsule/x86_64-linux-gnu/host/") {
 			t.Fatalf("no host library is mapped:\n%s", maps)
 		}
 		checkOneLibc(t, maps)

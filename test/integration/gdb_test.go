@@ -53,7 +53,7 @@ func TestGDB(t *testing.T) {
 			if err != nil {
 				t.Fatalf("gdb: %v\n%s", err, tail(string(out)))
 			}
-			for _, want := range []string{"/run/capsule/" + triplet + "/lib/libcapsule-root.so", "/host/usr/lib/" + triplet + "/libGLX_mesa.so.0.0.0",
+			for _, want := range []string{"/usr/lib/capsule/" + triplet + "/lib/libcapsule-root.so", "/host/usr/lib/" + triplet + "/libGLX_mesa.so.0.0.0",
 				"/proxy/libc.so.6", `Symbol "glXGetClientString" is`} {
 				if !strings.Contains(string(out), want) {
 					t.Errorf("gdb does not say %q:\n%s", want, tail(string(out)))

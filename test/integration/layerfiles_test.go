@@ -78,7 +78,7 @@ func TestVulkanLayerFiles(t *testing.T) {
 				l := launch{runtime: trees.Tree(t, r.runtime), flags: []string{"--boundary", "Vulkan=" + r.boundary},
 					env: append(c.env, "VK_LOADER_DEBUG=all"), argv: []string{"vulkaninfo", "--summary"}}
 				got := layersIn(l.ok(t))
-				where := "/run/capsule/" // newer loaders tell where the stub has led them
+				where := "/usr/lib/capsule/" // newer loaders tell where the stub has led them
 				if r.boundary == "frontend" {
 					where = dir
 				}
@@ -169,7 +169,7 @@ func TestVulkanLayersOfBothArchitectures(t *testing.T) {
 				if got["VK_LAYER_MESA_overlay"] == "" || got["VK_LAYER_MESA_device_select"] == "" {
 					t.Errorf("%s: active: %q\n%s", probes, got, tail(r.both()))
 				}
-				if opened := "/run/capsule/" + triplet + "/host/usr/lib/" + triplet + "/libVkLayer_MESA_overlay.so"; !strings.Contains(r.stderr, opened) {
+				if opened := "/usr/lib/capsule/" + triplet + "/host/usr/lib/" + triplet + "/libVkLayer_MESA_overlay.so"; !strings.Contains(r.stderr, opened) {
 					t.Errorf("%s: %s is not opened:\n%s", probes, opened, tail(r.stderr))
 				}
 			}

@@ -136,7 +136,7 @@ func compareEntries(t *testing.T, own, ours []string) {
 	stubs := map[string]bool{}
 	var rest []string
 	for _, e := range ours {
-		if strings.Contains(e, " => /run/capsule/") {
+		if strings.Contains(e, " => /usr/lib/capsule/") {
 			if stubs[kind(e)] {
 				t.Errorf("twice: %s", e)
 			}
@@ -173,7 +173,7 @@ func compareLoading(t *testing.T, l launch) {
 		// there must be no others.
 		got, replaced := inside[name], 0
 		for library, file := range got {
-			if strings.HasPrefix(file, "/run/capsule/") {
+			if strings.HasPrefix(file, "/usr/lib/capsule/") {
 				replaced++
 			} else if w, ok := want[library]; ok && w != file {
 				t.Errorf("%s: %s is %s, natively %s", name, library, file, w)

@@ -293,7 +293,7 @@ func TestNVIDIALoads(t *testing.T) {
 	all := 0
 	for _, argv := range [][]string{{"/gpu/cuda"}, {"/scene/capsule-scene", "gl-device", "/dev/null"},
 		{"/scene/capsule-scene", "vulkan", "/dev/null"}, {"/gpu/media"}, {"/probes/contexts", "glx"}} {
-		want, got := loaded(n.natively(argv...), "/"), loaded(n.inside(argv...), "/run/capsule/x86_64-linux-gnu/host/")
+		want, got := loaded(n.natively(argv...), "/"), loaded(n.inside(argv...), "/usr/lib/capsule/x86_64-linux-gnu/host/")
 		if !slices.Equal(got, want) {
 			t.Errorf("%s loads natively\n%q\nin the capsule\n%q", argv[0], want, got)
 		}

@@ -131,7 +131,7 @@ func TestRuntimeNewerThanHost(t *testing.T) {
 	for _, lib := range []string{"libX11.so.6", "libxcb.so.1"} {
 		for _, line := range strings.Split(files(maps, lib), "\n") {
 			f := strings.Fields(line)
-			if len(f) == 6 && strings.Contains(f[1], "x") && strings.HasPrefix(f[5], "/run/capsule/x86_64-linux-gnu/host/") {
+			if len(f) == 6 && strings.Contains(f[1], "x") && strings.HasPrefix(f[5], "/usr/lib/capsule/x86_64-linux-gnu/host/") {
 				t.Errorf("a second %s, the host's: %s", lib, line)
 			}
 		}

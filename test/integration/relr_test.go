@@ -62,7 +62,7 @@ func relr(t *testing.T, l launch, triplet string, copied bool) {
 	if emulating(t, l.runtime) {
 		return // its container has no cmp
 	}
-	l.argv = []string{"cmp", "/run/capsule/" + triplet + "/host/usr/local/lib/" + library, "/original/" + library}
+	l.argv = []string{"cmp", "/usr/lib/capsule/" + triplet + "/host/usr/local/lib/" + library, "/original/" + library}
 	if same := l.run(t).status == 0; same == copied {
 		t.Errorf("the container has the host's file: %v", same)
 	}

@@ -33,7 +33,7 @@ func video(t *testing.T, api, program, variable string, host string, drivers map
 				}
 				got := l.run(t)
 				if c.boundary == "driver" { // the directory that the runtime's loader has been told
-					got.stderr = strings.ReplaceAll(got.stderr, "/run/capsule/x86_64-linux-gnu/lib/", "/usr/lib/x86_64-linux-gnu/")
+					got.stderr = strings.ReplaceAll(got.stderr, "/usr/lib/capsule/x86_64-linux-gnu/lib/", "/usr/lib/x86_64-linux-gnu/")
 				}
 				if got != native {
 					t.Errorf("natively, exit status %d:\n%s\nin the capsule, exit status %d:\n%s", native.status, native.both(),

@@ -229,9 +229,9 @@ func TestWaylandPolyfills(t *testing.T) {
 		for _, how := range []string{"new", "old"} {
 			t.Run(r+"/"+how, func(t *testing.T) {
 				l := launch{runtime: trees.Tree(t, r), host: trees.Tree(t, "host13"+bits(r)), flags: bind, env: w.env,
-					argv: []string{dir + "/bin/wayland_polyfills", "/run/capsule/x86_64-linux-gnu/lib/libcapsule-root.so", how}}
+					argv: []string{dir + "/bin/wayland_polyfills", "/usr/lib/capsule/x86_64-linux-gnu/lib/libcapsule-root.so", how}}
 				if bits(r) != "" {
-					l.flags, l.argv[1] = bindI386, "/run/capsule/i386-linux-gnu/lib/libcapsule-root.so"
+					l.flags, l.argv[1] = bindI386, "/usr/lib/capsule/i386-linux-gnu/lib/libcapsule-root.so"
 				}
 				if out := l.run(t); out.status != 0 || strings.Count(out.stdout, "ok ") < 15 {
 					t.Errorf("exit status %d\n%s", out.status, out.both())

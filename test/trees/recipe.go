@@ -154,6 +154,10 @@ var recipes = []Recipe{
 	{Name: "desktop11", Suite: "bullseye", Variant: "extract", Ldconfig: true, Include: append(unconfigured, "bash", "coreutils", "dbus",
 		"libglib2.0-bin", "pipewire-bin", "libspa-0.2-modules", "pulseaudio-utils", "mesa-utils", "libgl1", "x11-utils"),
 		Prune: gpuLibraries(amd64)},
+	// Browsers that put themselves into sandboxes: WebKitGTK's is bubblewrap, with /usr/lib and
+	// /etc and without /run.
+	{Name: "web12", Suite: "bookworm", Include: []string{"epiphany-browser", "chromium", "bubblewrap", "libegl1", "libgl1", "libgl1-mesa-dri",
+		"libglx-mesa0", "libvulkan1", "mesa-vulkan-drivers", "fonts-dejavu-core", "dbus", "procps"}},
 	// OpenXR: Monado and a layer on the host, a program and another layer in the runtime.
 	{Name: "host13xr", Suite: "trixie", Include: []string{"libopenxr-loader1", "libopenxr1-monado", "monado-service",
 		"openxr-layer-apidump", "libvulkan1", "mesa-vulkan-drivers", "libgl1", "libegl1", "libgl1-mesa-dri", "libopengl0", "libxxf86vm1"}},
