@@ -39,12 +39,10 @@ func Compose(in Input) ([]mount.Op, error) {
 		return nil, err
 	}
 	c.run()
+	c.rooms()
 	if len(in.Capsule) > 0 {
-		c.add(mount.Op{Kind: mount.Room, Target: libDir, Why: "what is ours lies there"})
 		c.add(mount.Op{Kind: mount.Tmpfs, Target: capsuleDir, Why: "what is ours"})
 	}
-	c.merged("etc")
-	c.merged("var")
 	// As every distribution has them since the Filesystem Hierarchy Standard 3.0, chapter 5; images
 	// may be older.
 	c.add(mount.Op{Kind: mount.Symlink, Target: "/var/run", Text: "/run"})
@@ -97,9 +95,6 @@ func (c *composer) runtime() error {
 			c.add(mount.Op{Kind: mount.Symlink, Target: "/" + t.Name, Text: t.Link, Why: "as in the runtime"})
 		default:
 			c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + t.Name, ReadOnly: true, Recursive: true, Why: "runtime"})
-			if slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return b.Missing && within(path.Clean(b.dst()), "/"+t.Name) }) {
-				c.add(mount.Op{Kind: mount.Room, Target: "/" + t.Name, Why: "the user wants something there that the runtime does not have"})
-			}
 		}
 	}
 	return nil
@@ -218,13 +213,26 @@ func (c *composer) run() {
 	c.looks()
 }
 
-// merged makes /etc or /var: the runtime's, with room for files of the host, of the plan and of the
-// user.
-func (c *composer) merged(name string) {
-	if t, ok := c.top[name]; ok && t.Source != "" {
-		c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + name, ReadOnly: true, Recursive: true, Why: "runtime"})
+// rooms binds the runtime's /etc and /var, and makes room there and wherever else something of the
+// host, of the plan or of the user lies in a directory of the runtime. It comes after run, because
+// links of the runtime lead to /run.
+func (c *composer) rooms() {
+	for _, name := range []string{"etc", "var"} {
+		if t := c.top[name]; t.Source != "" {
+			c.add(mount.Op{Kind: mount.Bind, Source: t.Source, Target: "/" + name, ReadOnly: true, Recursive: true, Why: "runtime"})
+		}
 	}
-	c.add(mount.Op{Kind: mount.Room, Target: "/" + name, Why: "some of it is the host's, or ours"})
+	room := func(dir, why string) { c.add(mount.Op{Kind: mount.Room, Target: dir, Why: why}) }
+	if len(c.in.Capsule) > 0 {
+		room(libDir, "what is ours lies there")
+	}
+	room("/etc", "some of it is the host's, or ours")
+	room("/var", "some of it is the host's")
+	for _, name := range openable {
+		if slices.ContainsFunc(c.in.Binds, func(b Bind) bool { return b.Missing && within(path.Clean(b.dst()), "/"+name) }) {
+			room("/"+name, "the user wants something there that the runtime does not have")
+		}
+	}
 }
 
 func (c *composer) mountShares() {

@@ -67,7 +67,7 @@ func TestCompose(t *testing.T) {
 		{"plain", func(in *Input) { in.LdSoCache = "/cache/ld.so.cache" }, []string{
 			"bind /app < /r/app ro", "symlink /bin -> usr/bin", "bind /lib < /r/lib ro", "bind /usr < /r/usr ro",
 			"dir /run", "bind /run/dbus/system_bus_socket < /run/dbus/system_bus_socket", "bind /run/udev < /run/udev ro", "bind /run/nvidia-persistenced < /run/nvidia-persistenced ro",
-			"bind /etc < /r/etc ro", "room /etc", "bind /var < /r/var ro", "room /var", "symlink /var/run -> /run", "symlink /var/lock -> /run/lock",
+			"bind /etc < /r/etc ro", "bind /var < /r/var ro", "room /etc", "room /var", "symlink /var/run -> /run", "symlink /var/lock -> /run/lock",
 			"bind /dev < /dev", "bind /home/u < /home/u", "bind /media < /media", "bind /proc < /proc",
 			"bind /run/user/1000 < /run/user/1000", "bind /sys < /sys", "bind /tmp < /tmp", "bind /var/tmp < /var/tmp",
 			"bind /etc/localtime < /etc/localtime ro", "bind /etc/passwd < /etc/passwd ro",
@@ -79,7 +79,7 @@ func TestCompose(t *testing.T) {
 		{"a capsule", func(in *Input) {
 			in.Capsule = []mount.Op{{Kind: mount.Symlink, Target: "/etc/vulkan/layer.d/host-x.json", Text: "/usr/lib/capsule/x.json"},
 				{Kind: mount.Dir, Target: "/usr/lib/capsule/x86_64-linux-gnu"}}
-		}, []string{"bind /usr < /r/usr ro", "room /usr/lib", "tmpfs /usr/lib/capsule", "room /etc", "bind /etc/passwd < /etc/passwd ro",
+		}, []string{"bind /usr < /r/usr ro", "room /usr/lib", "room /etc", "tmpfs /usr/lib/capsule", "bind /etc/passwd < /etc/passwd ro",
 			"symlink /etc/vulkan/layer.d/host-x.json -> /usr/lib/capsule/x.json", "dir /usr/lib/capsule/x86_64-linux-gnu", "seal /usr/lib/capsule"}, nil},
 		{"something that the runtime's /app does not have", func(in *Input) { in.Binds = []Bind{{Src: "/app/x/y", Missing: true}} },
 			[]string{"bind /app < /r/app ro", "room /app", "bind /app/x/y < /app/x/y"}, nil},

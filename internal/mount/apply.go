@@ -43,6 +43,7 @@ type builder struct {
 	parent dirCache
 
 	layers   int      // on the base tmpfs
+	mounted  []string // mount points, as far as they are known: see mountsBelow
 	composed []string // rooms on a tmpfs of their own
 }
 
@@ -208,6 +209,7 @@ func (b *builder) bind(op Op) error {
 		return err
 	}
 	defer unix.Close(dst)
+	b.mounted = nil
 	if isDir {
 		b.parent.forget() // the cached directory may be hidden by what is mounted now
 	}

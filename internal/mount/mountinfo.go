@@ -24,26 +24,31 @@ func (c oldCalls) placeOf(fd int) (string, error) {
 	return "", fmt.Errorf("%q is no path", buf[:n])
 }
 
-// mountsBelow returns the mount points at and below place, place first. table is the mount table's
-// name in /proc.
-func mountsBelow(proc int, table, place string) ([]string, error) {
-	fd, err := unix.Openat(proc, table, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "mountinfo")
-	defer f.Close()
-	data, err := io.ReadAll(f)
+// mountsBelow returns the mount points at and below place, place first.
+func (c oldCalls) mountsBelow(place string) ([]string, error) {
+	all, err := readMountPoints(c.proc, "self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
 	out := []string{place}
-	for _, p := range mountPoints(data) {
+	for _, p := range all {
 		if strings.HasPrefix(p, place+"/") {
 			out = append(out, p)
 		}
 	}
 	return out, nil
+}
+
+// readMountPoints reads a mount table in the directory dir.
+func readMountPoints(dir int, table string) ([]string, error) {
+	fd, err := unix.Openat(dir, table, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), table)
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	return mountPoints(data), err
 }
 
 // mountPoints returns the fifth field of each line of a mountinfo file (proc_pid_mountinfo(5)).

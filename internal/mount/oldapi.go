@@ -78,7 +78,7 @@ func (c oldCalls) bind(src, dst int, target string, op Op, isDir bool) error {
 	}
 	places := []string{place}
 	if rec != 0 {
-		if places, err = mountsBelow(c.proc, "self/mountinfo", place); err != nil {
+		if places, err = c.mountsBelow(place); err != nil {
 			return fail("list the mounts below the target", err)
 		}
 	}
