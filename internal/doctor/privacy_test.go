@@ -36,7 +36,7 @@ func TestPrivateText(t *testing.T) {
 		"wonder.land.example":                      "HOST",
 		"wonderful":                                "wonderful",
 		"/root/x /root":                            "~/x ~",
-		"/run/capsule/x/root/usr":                  "/run/capsule/x/root/usr",
+		"/usr/lib/capsule/x/root/usr":              "/usr/lib/capsule/x/root/usr",
 		"/run/user/1000/bus":                       "/run/user/UID/bus",
 		"using /tmp/capsule-run-1000 for a while":  "using /tmp/capsule-run-UID for a while",
 		"/run/media/alice/disk":                    "/run/media/USER/disk",

@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// BenchmarkApply reports what one read-only bind of a file costs, and one room in a directory of 150
-// files: the difference between some and none, in a process of its own each time.
+// BenchmarkApply reports what one read-only bind of a file costs, and one room in a directory of
+// 150 files: the difference between some and none, in a process of its own each time.
 func BenchmarkApply(b *testing.B) {
 	const count, rooms = 150, 10
 	dir := b.TempDir()

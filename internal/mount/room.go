@@ -25,90 +25,6 @@ import (
 // room is a tmpfs with a mount for each entry of the runtime's directory, which looks the same and
 // costs some 15 µs an entry.
 
-// place is a name in a room's tree of places.
-type place struct {
-	kind  placeKind
-	op    int // that makes the link or the file
-	below map[string]*place
-}
-
-type placeKind int
-
-const (
-	onTheWay placeKind = iota // a directory with places below it
-	forDir
-	forFile
-	isLink
-	isFile
-)
-
-// places collects what ops, of which the first has the number from, need below a room.
-func (b *builder) places(room string, ops []Op, from int) *place {
-	top := &place{}
-	for i, op := range ops {
-		rel, inside := strings.CutPrefix(path.Clean(op.Target), room+"/")
-		if !inside {
-			continue
-		}
-		at := top
-		for name := range strings.SplitSeq(rel, "/") {
-			if at.kind != onTheWay { // hidden by a mount or behind a link, which later operations find by themselves
-				at = nil
-				break
-			}
-			if at.below[name] == nil {
-				if at.below == nil {
-					at.below = map[string]*place{}
-				}
-				at.below[name] = &place{}
-			}
-			at = at.below[name]
-		}
-		if at != nil && at.kind == onTheWay {
-			at.kind, at.op = b.placeKind(op), from+i
-		}
-	}
-	return top
-}
-
-// placeKind tells what an operation needs at its target. Whatever is wrong with a source, the
-// operation itself will say.
-func (b *builder) placeKind(op Op) placeKind {
-	switch op.Kind {
-	case Dir, Tmpfs, Proc:
-		return forDir
-	case Symlink:
-		return isLink
-	case File:
-		return isFile
-	case Bind:
-		fd, err := inroot.Open(b.old, op.Source, 0)
-		if err != nil {
-			return onTheWay
-		}
-		defer unix.Close(fd)
-		if kind, _ := kindOf(fd, ""); kind == unix.S_IFDIR {
-			return forDir
-		}
-		return forFile
-	}
-	return onTheWay
-}
-
-// kindOf returns the S_IFMT bits of an entry, a link's own; of the directory itself if name is
-// empty. 0: there is none.
-func kindOf(dir int, name string) (uint32, error) {
-	if dir < 0 {
-		return 0, nil
-	}
-	var st unix.Stat_t
-	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH)
-	if err == unix.ENOENT {
-		return 0, nil
-	}
-	return st.Mode & unix.S_IFMT, err
-}
-
 func (b *builder) room(op Op, later []Op, from int) error {
 	dir, err := b.dir(op.Target, op.mode())
 	if err != nil {
@@ -258,14 +174,11 @@ func (b *builder) fillOne(ours, theirs int, at string, p *place, rest func(ours,
 		}
 		return fail("create target", unix.Mknodat(ours, name, unix.S_IFREG|0o444, 0))
 	}
-	if p.kind == onTheWay && len(p.below) == 0 { // an operation that will be left out, or say what is wrong
-		if rest == nil || have == 0 {
+	if p.kind == forDir && len(p.below) == 0 { // a mount will hide what is there
+		if rest == nil && have == unix.S_IFDIR {
 			return nil
 		}
-		return rest(ours, theirs, path.Dir(at), name)
-	}
-	if rest == nil && have == unix.S_IFDIR && len(p.below) == 0 {
-		return nil
+		return fail("make directory", unix.Mkdirat(ours, name, 0o755))
 	}
 	next := -1
 	switch have {
@@ -283,7 +196,7 @@ func (b *builder) fillOne(ours, theirs int, at string, p *place, rest func(ours,
 			break
 		}
 		defer unix.Close(next)
-		if own, err := b.isOurs(next); err != nil || own {
+		if own, err := b.isOurs(next); err != nil || own && p.kind == onTheWay {
 			if err == nil && rest != nil {
 				err = rest(ours, theirs, path.Dir(at), name)
 			}
@@ -308,9 +221,6 @@ func (b *builder) fillOne(ours, theirs int, at string, p *place, rest func(ours,
 		return fail("open "+at, err)
 	}
 	defer unix.Close(into)
-	if p.kind == forDir && len(p.below) == 0 {
-		return nil // a mount will hide what is there
-	}
 	return b.fill(into, next, at, p, rest)
 }
 

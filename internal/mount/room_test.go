@@ -26,7 +26,8 @@ func roomOps(d string) []Op {
 		{Kind: Bind, Source: d + "/host", Target: "/etc/new/er/file", ReadOnly: true},
 		{Kind: Bind, Source: d + "/host", Target: "/etc/linked/mine", ReadOnly: true},
 		{Kind: Bind, Source: d + "/host", Target: "/etc/torun/x/mine"},
-		{Kind: Bind, Source: d + "/missing", Target: "/etc/optional", Optional: true},
+		{Kind: Bind, Source: d + "/rt/usr", Target: "/etc/overrun", ReadOnly: true, Recursive: true},
+		{Kind: Bind, Source: d + "/missing", Target: "/etc/optional/deep", Optional: true},
 		{Kind: Bind, Source: d + "/missing", Target: "/etc/kept", Optional: true},
 		{Kind: Symlink, Target: "/etc/dir/link", Text: "/run"},
 		{Kind: Symlink, Target: "/etc/dir/link", Text: "/run"},
@@ -46,7 +47,7 @@ func roomTree(t *testing.T, d string) {
 	write(t, d+"/rt/usr/lib/lib.so", "runtime")
 	write(t, d+"/rt/usr/lib/sub/mod.so", "runtime")
 	write(t, d+"/rt/usr/share/vendor/in/link", "runtime")
-	for name, text := range map[string]string{"zone": "../usr/share/none", "linked": "/usr/share/vendor", "torun": "../run",
+	for name, text := range map[string]string{"zone": "../usr/share/none", "linked": "/usr/share/vendor", "torun": "../run", "overrun": "../run",
 		"own": "dir/one", "climb": "../usr/lib/lib.so"} {
 		must(t, os.Symlink(text, d+"/rt/etc/"+name))
 	}
@@ -73,7 +74,7 @@ func checkRoom(t *testing.T) {
 	for path, text := range map[string]string{"there": "host", "lacking": "host", "zone": "host", "dir/deep/lacking": "host", "new/er/file": "host",
 		"linked/mine": "host", "torun/x/mine": "host", "plain": "runtime", "kept": "runtime", "dir/one": "runtime", "dir/deep/two": "runtime", "own": "runtime",
 		"climb": "runtime", "linked/in/link": "runtime", "text": "text", "../usr/lib/lib.so": "runtime", "../usr/lib/sub/mod.so": "runtime",
-		"../usr/lib/ours/a/b": "host", "../run/x/mine": "host"} {
+		"../usr/lib/ours/a/b": "host", "../run/x/mine": "host", "overrun/lib/lib.so": "runtime"} {
 		wantFile(t, filepath.Join("/etc", path), text)
 	}
 	for name, text := range map[string]string{"torun": "../run", "own": "dir/one", "dir/link": "/run"} {
@@ -92,8 +93,11 @@ func checkRoom(t *testing.T) {
 	for _, n := range names {
 		got = append(got, n.Name())
 	}
-	if want := []string{"climb", "dir", "kept", "lacking", "linked", "new", "own", "plain", "text", "there", "torun", "zone"}; !slices.Equal(got, want) {
+	if want := []string{"climb", "dir", "kept", "lacking", "linked", "new", "overrun", "own", "plain", "text", "there", "torun", "zone"}; !slices.Equal(got, want) {
 		t.Errorf("/etc has %q, want %q", got, want)
+	}
+	if list, err := os.ReadDir("/run"); err != nil || len(list) != 1 {
+		t.Errorf("/run has %v, %v, want x alone", list, err)
 	}
 	for _, dir := range []string{"/etc", "/etc/dir", "/etc/new", "/usr/lib", "/usr/lib/sub", "/usr/lib/ours"} {
 		wantErr(t, "write to "+dir, os.WriteFile(dir+"/made", nil, 0o644), unix.EROFS)

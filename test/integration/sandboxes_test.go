@@ -109,8 +109,8 @@ const webGLPage = `<!doctype html><canvas id=c></canvas><script>
 	fetch("/said?" + encodeURIComponent(said))
 </script>`
 
-// show has a browser of web12 show the page, as a user whom browsers have sandboxes for. It calls look
-// with what the page says and the browser's processes, while these run.
+// show has a browser of web12 show the page, as a user whom browsers have sandboxes for. It calls
+// look with what the page says and the browser's processes, while these run.
 func show(t *testing.T, env []string, browser []string, look func(t *testing.T, said string, processes []int)) {
 	said := make(chan string, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +133,8 @@ func show(t *testing.T, env []string, browser []string, look func(t *testing.T, 
 			return // browsers refuse to start as root, or have no sandbox then
 		}
 		display := xvfb.Start(t)
-		// With a PID namespace nothing of the browser lives longer than it: its profile can be removed.
+		// With a PID namespace nothing of the browser lives longer than it: its profile can be
+		// removed.
 		l := launch{runtime: trees.Tree(t, "web12"), host: trees.Tree(t, "host13"), display: display, flags: []string{"--unshare-pid"}, env: env,
 			argv: append(browser, server.URL)}
 		cmd := as(l)
@@ -170,8 +171,8 @@ func show(t *testing.T, env []string, browser []string, look func(t *testing.T, 
 	})
 }
 
-// WebKitGTK's web process is in a sandbox by bubblewrap, which has /usr/lib and /etc, and no /run: it
-// draws on the host's driver.
+// WebKitGTK's web process is in a sandbox by bubblewrap, which has /usr/lib and /etc, and no /run:
+// it draws on the host's driver.
 func TestWebKitSandbox(t *testing.T) {
 	show(t, nil, []string{"dbus-run-session", "--", "epiphany", "--private-instance"}, func(t *testing.T, said string, processes []int) {
 		if said == "no WebGL" || strings.Contains(said, "Error") { // WebKit tells nobody which GPU it is
@@ -200,9 +201,9 @@ func TestWebKitSandbox(t *testing.T) {
 	})
 }
 
-// Chromium's GPU process closes its sandbox, system calls and a broker for files, when the driver is
-// there. It draws on the host's driver with the sandbox on. Chromium leaves the sandbox out where
-// the driver has started threads by then, as llvmpipe does, and as natively.
+// Chromium's GPU process closes its sandbox, system calls and a broker for files, when the driver
+// is there. It draws on the host's driver with the sandbox on. Chromium leaves the sandbox out
+// where the driver has started threads by then, as llvmpipe does, and as natively.
 func TestChromiumGPUSandbox(t *testing.T) {
 	env := []string{"LP_NUM_THREADS=0", "MESA_SHADER_CACHE_DISABLE=true"}
 	browser := []string{"/usr/lib/chromium/chromium", "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
