@@ -113,8 +113,9 @@ func (newCalls) overlay(layers string, dst int) error {
 		}
 	}
 	// userxattr is what users need; it also keeps a runtime's trusted.overlay attributes from
-	// meaning anything to root.
-	fd, err := newFS("overlay", attr, "lowerdir", layers, "userxattr", "")
+	// meaning anything to root. xino would give files inode numbers of 64 bits, for which old
+	// 32-bit programs have no room (EOVERFLOW of stat).
+	fd, err := newFS("overlay", attr, "lowerdir", layers, "userxattr", "", "xino", "off")
 	if err != nil {
 		return err
 	}

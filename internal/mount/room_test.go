@@ -59,8 +59,13 @@ func roomTree(t *testing.T, d string) {
 func TestRoom(t *testing.T) {
 	inside(t, nil, func(c testCase, d string) {
 		roomTree(t, d)
+		var before, after unix.Stat_t
+		must(t, unix.Stat(d+"/rt/etc/plain", &before))
 		must(t, Apply(roomOps(d), c.api))
 		checkRoom(t)
+		if must(t, unix.Stat("/etc/plain", &after)); after.Ino != before.Ino {
+			t.Errorf("inode %#x, want %#x", after.Ino, before.Ino)
+		}
 		var fs unix.Statfs_t
 		must(t, unix.Statfs("/etc", &fs))
 		if overlay := fs.Type == unix.OVERLAYFS_SUPER_MAGIC; overlay != (c.api == New) {
