@@ -2,6 +2,7 @@ package capsule
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"maps"
@@ -228,7 +229,8 @@ func (p *planner) numberObjects() {
 			continue // an old host's libpthread on a runtime without one: all of it is answered elsewhere
 		}
 		p.base[name] = uint32(len(m.Objects))
-		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Base, Soname: name, BuildID: buildID(l.File.BuildID)})
+		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Base, Soname: name, BuildID: buildID(l.File.BuildID),
+			Probe: probe(l.Exports)})
 	}
 	for _, name := range names {
 		p.object[name] = uint32(len(m.Objects))
@@ -241,7 +243,7 @@ func (p *planner) numberObjects() {
 		}
 		p.object[l.Path] = uint32(len(m.Objects))
 		m.Objects = append(m.Objects, manifest.Object{Kind: manifest.Host, Soname: l.Name, BuildID: buildID(l.File.BuildID),
-			Path: path.Join(p.hostDir(), l.Path), Flags: p.flags(l)})
+			Probe: probe(l.Exports), Path: path.Join(p.hostDir(), l.Path), Flags: p.flags(l)})
 	}
 }
 
@@ -253,6 +255,16 @@ func (p *planner) flags(l *HostLibrary) manifest.Flags {
 		}
 	}
 	return 0
+}
+
+// probe chooses the function of the highest address: whatever moves in a library moves it.
+func probe(exports []dynelf.Symbol) (last manifest.Probe) {
+	for _, s := range exports {
+		if s.Type == elf.STT_FUNC && s.Section != elf.SHN_ABS && s.Section != elf.SHN_UNDEF && s.Value > last.Value {
+			last = manifest.Probe{Name: s.Name, Index: s.Index, Value: s.Value}
+		}
+	}
+	return last
 }
 
 // buildID longer than the manifest's field is as good as none: symbols are then looked up by name.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
 )
@@ -45,10 +46,10 @@ type object struct {
 }
 
 const (
-	descriptorSize = 80 // sizeof(struct capsule_dso)
-	abiVersion     = 1  // CAPSULE_ABI_VERSION
+	descriptorSize = 88 // sizeof(struct capsule_dso)
+	abiVersion     = 2  // CAPSULE_ABI_VERSION
 	df1NoDelete    = 0x8
-	loadSegments   = 3 // R, RX, RW; PT_DYNAMIC and PT_GNU_STACK besides
+	loadSegments   = 3 // R, RX, RW; PT_DYNAMIC, PT_GNU_STACK and those of the properties besides
 )
 
 // What an object may have. In brackets what the largest have of which there could be a stub:
@@ -113,6 +114,7 @@ func (o *object) write() ([]byte, error) {
 
 	// Bytes.
 	f := make([]byte, i.fileEnd)
+	copy(f[i.property:], i.m.property)
 	copy(f[i.gnuHash:], i.hash.table)
 	copy(f[i.dynstr:], i.names.bytes)
 	copy(f[i.versym:], i.tables.versym)
@@ -178,7 +180,8 @@ func (i *image) putNamed(f []byte) ([]byte, []section) {
 	if len(i.named) == 0 {
 		return f, nil
 	}
-	const text = 4 // the section's number: see sections, behind the empty one
+	sections := i.sections()
+	text := uint16(1 + slices.IndexFunc(sections, func(s section) bool { return s.name == ".text" })) // behind the empty one
 	size := i.w.symSize()
 	names, table := newStringTable(), make([]byte, uint64(1+len(i.named))*size)
 	for n, name := range i.named {
@@ -211,6 +214,7 @@ func (i *image) putDescriptor(b []byte) {
 	rel(56, i.slotsAddr)
 	rel(64, i.byNameAddr)
 	le.PutUint32(b[72:], uint32(len(i.lookups)))
+	le.PutUint64(b[80:], i.fileEnd-i.descriptor) // 76 is what libcapsule notes
 }
 
 func (i *image) putSymbols(b []byte) {

@@ -7,7 +7,8 @@ import (
 // layout is where everything came to lie: virtual addresses, which are also file offsets. With pages of up to 64 KiB
 // (aarch64) that leaves holes in the file, which take no room on disk.
 type layout struct {
-	gnuHash, dynstr, versym, verdef, rel uint64 // R
+	property                             uint64 // R
+	gnuHash, dynstr, versym, verdef, rel uint64
 	rEnd                                 uint64
 	textAddr, rxEnd                      uint64 // RX
 	rwStart                              uint64 // RW
@@ -22,13 +23,14 @@ func (i *image) place(first int) {
 	l := &layout{firstSymbol: first}
 	i.layout = l
 	word := i.w.size()
-	at := i.w.headerSize(loadSegments + 1)
+	at := i.w.headerSize(len(i.segments()))
 	next := func(size, align uint64) uint64 {
 		at = alignUp(at, align)
 		p := at
 		at += size
 		return p
 	}
+	l.property = next(uint64(len(i.m.property)), 8)
 	l.gnuHash = next(uint64(len(i.hash.table)), 8)
 	l.dynstr = next(uint64(len(i.names.bytes)), 1)
 	l.versym = next(uint64(len(i.tables.versym)), 2)
@@ -48,7 +50,9 @@ func (i *image) place(first int) {
 	l.byNameAddr = next(uint64(len(i.lookups))*4, 4)
 	l.dynsym = next(uint64(first+len(i.hash.symbols))*i.w.symSize(), 8)
 	l.fileEnd = at
-	l.zeroedAddr = next(i.zeroed, 64)
+	if i.zeroed > 0 { // what is before it becomes read-only
+		l.zeroedAddr = next(i.zeroed, i.m.pageSize)
+	}
 	l.memEnd = at
 }
 
@@ -84,12 +88,19 @@ func (i *image) dynamicTags() []uint64 {
 func (i *image) dynamicSize() uint64 { return uint64(len(i.dynamicTags())) * i.w.size() }
 
 func (i *image) segments() []segment {
-	return []segment{
+	s := []segment{
 		{elf.PT_LOAD, elf.PF_R, 0, i.rEnd, i.rEnd, i.m.pageSize},
 		{elf.PT_LOAD, elf.PF_R | elf.PF_X, i.textAddr, i.rxEnd - i.textAddr, i.rxEnd - i.textAddr, i.m.pageSize},
 		{elf.PT_LOAD, elf.PF_R | elf.PF_W, i.rwStart, i.fileEnd - i.rwStart, i.memEnd - i.rwStart, i.m.pageSize},
 		{elf.PT_DYNAMIC, elf.PF_R | elf.PF_W, i.dynamic, i.dynamicSize(), i.dynamicSize(), 8},
 	}
+	if size := uint64(len(i.m.property)); size > 0 {
+		// Loaders before glibc 2.33 look for the note in PT_NOTE, later ones by PT_GNU_PROPERTY.
+		s = append(s,
+			segment{elf.PT_NOTE, elf.PF_R, i.property, size, size, 8},
+			segment{elf.PT_GNU_PROPERTY, elf.PF_R, i.property, size, size, 8})
+	}
+	return s
 }
 
 func (i *image) sections() []section {
@@ -102,6 +113,9 @@ func (i *image) sections() []section {
 		{".text", elf.SHT_PROGBITS, rx, i.textAddr, uint64(len(i.code)), "", 0, 0},
 		{".data", elf.SHT_PROGBITS, rw, i.descriptor, i.dynamic - i.descriptor, "", 0, 0},
 		{".dynamic", elf.SHT_DYNAMIC, rw, i.dynamic, i.dynamicSize(), ".dynstr", 0, 2 * i.w.size()},
+	}
+	if size := uint64(len(i.m.property)); size > 0 {
+		s = append(s, section{".note.gnu.property", elf.SHT_NOTE, r, i.property, size, "", 0, 0})
 	}
 	if i.versioned() {
 		s = append(s,

@@ -2,6 +2,7 @@ package dso
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/capsule-run/capsule-run/internal/arch"
@@ -10,7 +11,9 @@ import (
 // machine is what an architecture adds: a few instructions and one relocation. Each lives in a file of its own.
 type machine struct {
 	// pageSize is the largest that a kernel for the architecture uses: segments of different protection share no page.
-	pageSize                      uint64
+	pageSize uint64
+	// property is .note.gnu.property: which guards of the processor the code keeps to; nil for none.
+	property                      []byte
 	relSize                       uint64
 	relTag, relSizeTag, relEntTag elf.DynTag
 	// putGOTReloc writes the relocation that fills the .got word at address with the value of symbol.
@@ -35,6 +38,17 @@ func machineOf(a *arch.Arch) (*machine, error) {
 		return m, nil
 	}
 	return nil, fmt.Errorf("no stub writer for %s", a.Name)
+}
+
+// propertyNote is an NT_GNU_PROPERTY_TYPE_0 note (Linux extensions to the gABI) with one property of 4 bytes, as objects of
+// 64 bits have it. ld.so compares it with what the process has switched on: it refuses an object that lacks a shadow stack's
+// mark (glibc 2.39 and later), and guards the branches of one with BTI's (2.32).
+func propertyNote(kind, bits uint32) []byte {
+	var b []byte
+	for _, w := range []uint32{4, 16, 5, 0x554e47 /* "GNU\0" */, kind, 4, bits, 0} {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
 }
 
 // trampolineOffset of the n-th symbol, relative to .text.

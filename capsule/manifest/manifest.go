@@ -14,9 +14,9 @@ import (
 const Name = "capsule.manifest"
 
 const (
-	version     = 1 // CAPSULE_ABI_VERSION
+	version     = 2 // CAPSULE_ABI_VERSION
 	headerSize  = 64
-	objectSize  = 64
+	objectSize  = 80
 	maxBuildID  = 32
 	maxFileSize = 1 << 28 // what manifest.c accepts
 	maxStrings  = 1 << 26 // of that
@@ -44,9 +44,18 @@ type Object struct {
 	Soname  string
 	Path    string // inside the container; empty for a Base that goes by its name
 	BuildID []byte // nil where unknown
+	Probe   Probe  // zero where there is none
 	Flags   Flags
 	Closure []uint32
 	Sources []uint32
+}
+
+// Probe is an exported function of a library, its index in .dynsym and its st_value, by which a process sees that a loaded file's
+// symbols are where the plan saw them: two files may have one build-id (prelink(8), a rebuild).
+type Probe struct {
+	Name  string
+	Index uint32
+	Value uint64
 }
 
 // Alias is a further absolute path by which drivers open an object.
@@ -125,6 +134,9 @@ func (m *Manifest) Encode() ([]byte, error) {
 		le.PutUint32(b[24:], first)
 		le.PutUint32(b[28:], count)
 		copy(b[32:], o.BuildID)
+		le.PutUint32(b[64:], e.string(o.Probe.Name))
+		le.PutUint32(b[68:], o.Probe.Index)
+		le.PutUint64(b[72:], o.Probe.Value)
 		objects = append(objects, b...)
 	}
 	for _, a := range m.Aliases {

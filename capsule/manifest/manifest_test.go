@@ -11,7 +11,7 @@ import (
 func sample() *Manifest {
 	return &Manifest{RootPath: "/run/capsule/root.so", HostDir: "/run/capsule/host",
 		Objects: []Object{
-			{Kind: Base, Soname: "libc.so.6", BuildID: []byte{1, 2, 3}},
+			{Kind: Base, Soname: "libc.so.6", BuildID: []byte{1, 2, 3}, Probe: Probe{"puts", 17, 0x12345}},
 			{Kind: Proxy, Soname: "libc.so.6", Path: "/proxy/libc.so.6", Sources: []uint32{0}},
 			{Kind: Host, Soname: "libGL.so.1", Path: "/host/libGL.so.1.7.0", Closure: []uint32{1}},
 		},
@@ -32,14 +32,14 @@ func TestEncodeFollowsTheHeader(t *testing.T) {
 		s := b[strings+off:]
 		return string(s[:bytes.IndexByte(s, 0)])
 	}
-	if string(b[:8]) != "CAPSULE\x00" || u32(8) != 1 || u32(12) != uint32(len(b)) {
+	if string(b[:8]) != "CAPSULE\x00" || u32(8) != 2 || u32(12) != uint32(len(b)) {
 		t.Fatalf("header % x", b[:16])
 	}
 	objects, count := u32(16), u32(20)
 	if count != 3 {
 		t.Fatalf("%d objects", count)
 	}
-	host := objects + 2*64
+	host := objects + 2*80
 	if u32(host) != uint32(Host) || text(u32(host+4)) != "libGL.so.1" || text(u32(host+8)) != "/host/libGL.so.1.7.0" {
 		t.Errorf("host object: kind %d, %s, %s", u32(host), text(u32(host+4)), text(u32(host+8)))
 	}
@@ -48,6 +48,9 @@ func TestEncodeFollowsTheHeader(t *testing.T) {
 	}
 	if n := u32(objects + 12); n != 3 || !bytes.Equal(b[objects+32:objects+35], []byte{1, 2, 3}) {
 		t.Errorf("build-id of %d bytes", n)
+	}
+	if text(u32(objects+64)) != "puts" || u32(objects+68) != 17 || le.Uint64(b[objects+72:]) != 0x12345 {
+		t.Errorf("the probe: %s, symbol %d", text(u32(objects+64)), u32(objects+68))
 	}
 	if text(u32(u32(32))) != "/usr/lib/libGL.so.1" || u32(u32(32)+4) != 2 {
 		t.Error("alias")

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CAPSULE_MANIFEST_NAME "capsule.manifest"
-#define CAPSULE_ABI_VERSION 1u
+#define CAPSULE_ABI_VERSION 2u
 
 struct capsule_range {
     uint32_t first, count;
@@ -37,6 +37,10 @@ struct capsule_object {
     struct capsule_range closure; /* indices: HOST: the objects to open before it, dependencies first */
     struct capsule_range sources; /* indices: PROXY: the BASE objects that st_shndx - CAPSULE_SHN_BASE counts */
     uint8_t build_id[32];
+    /* A function that the planned file exports, the last of its text: what a rebuild or prelink(8) under the same build-id
+     * moves. Without one (an index of 0) symbols are looked up by name, too. */
+    uint32_t probe_name, probe_index; /* string; in .dynsym */
+    uint64_t probe_value;
 };
 
 /* Another absolute path by which drivers open an object; sorted by nothing, looked through once a dlopen. */
@@ -85,19 +89,22 @@ struct capsule_dso {
     int64_t by_name;       /* u32[]: symbols to look up by name (stub: IFUNCs; proxy: in the global scope first) */
     uint32_t by_name_count;
     uint32_t bound; /* set by libcapsule */
+    uint64_t size;  /* from here on: what is written by DT_INIT alone, and read-only then */
 };
 
 #define CAPSULE_CHECK(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
 CAPSULE_CHECK(capsule_object, closure, 16);
 CAPSULE_CHECK(capsule_object, sources, 24);
 CAPSULE_CHECK(capsule_object, build_id, 32);
-_Static_assert(sizeof(struct capsule_object) == 64, "capsule_object");
+CAPSULE_CHECK(capsule_object, probe_value, 72);
+_Static_assert(sizeof(struct capsule_object) == 80, "capsule_object");
 CAPSULE_CHECK(capsule_manifest, objects_off, 16);
 CAPSULE_CHECK(capsule_manifest, root_path, 56);
 _Static_assert(sizeof(struct capsule_manifest) == 64, "capsule_manifest");
 CAPSULE_CHECK(capsule_dso, base, 16);
 CAPSULE_CHECK(capsule_dso, slots, 56);
 CAPSULE_CHECK(capsule_dso, by_name_count, 72);
-_Static_assert(sizeof(struct capsule_dso) == 80, "capsule_dso");
+CAPSULE_CHECK(capsule_dso, size, 80);
+_Static_assert(sizeof(struct capsule_dso) == 88, "capsule_dso");
 
 #endif

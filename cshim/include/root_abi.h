@@ -17,6 +17,7 @@ struct capsule_import {
     const char *name;
     void **slot;         /* stays NULL when the runtime has no such function */
     const char *library; /* its SONAME; NULL: the global scope */
+    int late;            /* the global scope first, and where that has none the library */
 } __attribute__((aligned(4 * sizeof(void *)))); /* the section is an array: a compiler may align a lone one to its size */
 
 /* What a path of the host means that a driver has compiled in or has put together. A rule with link set is a directory

@@ -1,6 +1,7 @@
 /* What dlopen and dlsym mean to the host's libraries. The capsule root's wrappers call these. */
 #include "libcapsule.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* A proxied SONAME means the runtime's instance whatever directory stands before it: libcuda opens libpthread.so.0
@@ -21,19 +22,19 @@ static uint32_t find(const char *file)
  * searched by ld.so: it would find the runtime's copy and load a second instance of what the game already has. */
 static void *open_unplanned(const char *file, int mode)
 {
-    char path[4096];
     if (strchr(file, '/')) {
         if (!(mode & RTLD_NOLOAD))
             open_needed(file);
         return dlmopen(capsule_namespace, file, mode);
     }
-    const char *dir = manifest_host_dir();
-    size_t dir_len = strlen(dir), file_len = strlen(file);
-    if (dir_len + file_len + 3 > sizeof path)
-        return NULL;
-    memcpy(path, dir, dir_len);
-    memcpy(path + dir_len, "//", 2); /* the mark by which the root's dlerror knows it */
-    memcpy(path + dir_len + 2, file, file_len + 1);
+    static const char nowhere[] = "/proc/self/host//"; /* its end is the mark by which the root's dlerror knows it */
+    char path[sizeof nowhere + NAME_MAX + 1];           /* one too many: a longer name is too long for the kernel, too */
+    size_t length = strlen(file);
+    if (length > NAME_MAX + 1)
+        length = NAME_MAX + 1;
+    memcpy(path, nowhere, sizeof nowhere - 1);
+    memcpy(path + sizeof nowhere - 1, file, length);
+    path[sizeof nowhere - 1 + length] = '\0';
     return dlmopen(capsule_namespace, path, mode); /* fails, and dlerror() names the file */
 }
 

@@ -6,6 +6,8 @@
  *   objects.c   opening host libraries and proxies, dependencies first
  *   proxy.c     capsule_proxy_init: called by each proxy's DT_INIT
  *   base.c      the runtime's own instances whose symbols proxies hand out
+ *   planned.c   whether what was loaded is the file that the plan saw
+ *   sealed.c    what becomes read-only when it is filled
  *   dlopen.c    what dlopen and dlsym mean inside the capsule
  *   unwind.c    exceptions and pthread_exit across the boundary
  *   needed.c    what a library that the plan does not know needs
@@ -49,6 +51,7 @@ const char *manifest_library_file(const char *path); /* the file of an alias, or
 
 /* bringup.c */
 extern Lmid_t capsule_namespace;
+int iterate_capsule(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
 ElfW(Addr) root_bias(void); /* load bias of the capsule root */
 void imports_resolve(const char *library, void *handle); /* fills the root's imports from a library; NULL: libc's */
 bool capsule_is_up(void);
@@ -65,14 +68,31 @@ void *reserve(size_t count, size_t size); /* zeroed memory that is never freed; 
 /* base.c */
 struct base_library {
     void *handle;      /* NULL: the runtime has no such library */
+    void *scope;       /* where dlsym finds its symbols */
     ElfW(Addr) bias;
-    bool as_planned;   /* same build-id as the file the proxy was generated from */
+    bool as_planned;   /* the file that the proxy was generated from: symbols lie where it has them */
 };
 struct base_library base_library_get(const struct capsule_object *object);
 int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data);
 
+/* planned.c */
+bool describes(const struct dl_phdr_info *info, const struct link_map *map); /* are they of one object? */
+/* iterate: over the namespace that has the map. */
+bool loaded_as_planned(const struct link_map *map, const struct capsule_object *object, iterate_function *iterate);
+
+/* sealed.c */
+#define SEALED __attribute__((section(".data.rel.ro")))
+struct sealed {
+    ElfW(Addr) start, end; /* whole pages; empty where there are none */
+};
+void dso_seal(struct capsule_dso *dso);
+struct sealed sealed_in(ElfW(Addr) bias, const ElfW(Phdr) *phdrs, unsigned count);
+struct sealed sealed_of_ours(const void *header); /* an object's of cshim: its ELF header is where it is loaded */
+bool sealed_open(struct sealed area);
+void sealed_close(struct sealed area);
+
 /* unwind.c */
-void unwinder_bring_up(iterate_function *capsule);
+void unwinder_bring_up(void);
 void unwinder_prepare(void *libgcc);
 
 /* dlopen.c */
@@ -88,6 +108,9 @@ void global_add(struct link_map *map);
 struct link_map *global_get(unsigned index); /* NULL behind the last */
 
 /* proxy.c, stub.c */
+const char *symbol_version(const struct capsule_dso *dso, uint32_t index); /* NULL for none */
+void *lookup_exactly(void *handle, const char *name, const char *version); /* version NULL: the default one */
+void *lookup(void *handle, const char *name, const char *version);         /* if that is not there, too */
 void capsule_proxy_init(struct capsule_dso *dso);
 EXPORT void capsule_stub_init(struct capsule_dso *dso);
 __attribute__((noreturn)) void capsule_missing(const struct capsule_dso *dso, unsigned symbol);

@@ -1,7 +1,8 @@
 /* A library that the plan does not know (a Vulkan layer in the user's home, a plug-in) is loaded by its path, but what
  * it needs must not be searched by ld.so: libstdc++.so.6 would be the runtime's, a second copy of a library that
  * belongs to the other side. So its DT_NEEDED are read from the file first, and those that the plan knows are opened.
- * The bytes are anybody's: every offset is checked against the file's size, and read with pread. */
+ * The bytes are anybody's: every offset is checked against the file's size, and read with pread, a little at a time, for the
+ * stack may be a small thread's. */
 #include "libcapsule.h"
 
 #include <elf.h>
@@ -17,7 +18,7 @@
 
 struct file {
     int fd;
-    ElfW(Phdr) phdrs[MAX_PHDRS];
+    uint64_t phdrs; /* offset */
     int phdr_count;
 };
 
@@ -34,18 +35,45 @@ static bool read_headers(struct file *file)
         header.e_phentsize != sizeof(ElfW(Phdr)) || header.e_phnum > MAX_PHDRS)
         return false;
     file->phdr_count = header.e_phnum;
-    return read_at(file->fd, file->phdrs, header.e_phnum * sizeof(ElfW(Phdr)), header.e_phoff);
+    file->phdrs = header.e_phoff;
+    return true;
+}
+
+static bool read_phdr(const struct file *file, int index, ElfW(Phdr) *to)
+{
+    return read_at(file->fd, to, sizeof *to, file->phdrs + (uint64_t)index * sizeof *to);
 }
 
 /* The file offset of a virtual address; UINT64_MAX where no segment has it. */
 static uint64_t offset_of(const struct file *file, ElfW(Addr) address)
 {
-    for (int i = 0; i < file->phdr_count; i++) {
-        const ElfW(Phdr) *phdr = &file->phdrs[i];
-        if (phdr->p_type == PT_LOAD && address - phdr->p_vaddr < phdr->p_filesz && address >= phdr->p_vaddr)
-            return (uint64_t)phdr->p_offset + (address - phdr->p_vaddr);
-    }
+    ElfW(Phdr) phdr;
+    for (int i = 0; i < file->phdr_count && read_phdr(file, i, &phdr); i++)
+        if (phdr.p_type == PT_LOAD && address - phdr.p_vaddr < phdr.p_filesz && address >= phdr.p_vaddr)
+            return (uint64_t)phdr.p_offset + (address - phdr.p_vaddr);
     return UINT64_MAX;
+}
+
+/* The dynamic section's next entry with a tag, from *entry on, which is moved behind it. */
+static bool next_with(const struct file *file, const ElfW(Phdr) *dynamic, ElfW(Sxword) tag, uint64_t *entry, uint64_t *value)
+{
+    ElfW(Dyn) some[16];
+    while (*entry < MAX_DYNAMIC && *entry < dynamic->p_filesz / sizeof *some) {
+        uint64_t left = dynamic->p_filesz / sizeof *some - *entry;
+        size_t count = left < sizeof some / sizeof *some ? (size_t)left : sizeof some / sizeof *some;
+        if (!read_at(file->fd, some, count * sizeof *some, dynamic->p_offset + *entry * sizeof *some))
+            return false;
+        for (size_t i = 0; i < count; i++, ++*entry) {
+            if (some[i].d_tag == DT_NULL)
+                return false;
+            if (some[i].d_tag != tag)
+                continue;
+            ++*entry;
+            *value = some[i].d_un.d_val;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void open_by_name(const char *name)
@@ -59,33 +87,29 @@ static void open_by_name(const char *name)
         object_open(index);
 }
 
+/* Apart: what is opened may need more, and the name is not needed for that. */
+static void open_named(const struct file *file, uint64_t at)
+{
+    char name[MAX_NAME];
+    ssize_t n = at < INT64_MAX ? pread(file->fd, name, sizeof name - 1, (off_t)at) : 0;
+    if (n > 0 && memchr(name, 0, (size_t)n))
+        open_by_name(name);
+}
+
 void open_needed(const char *path)
 {
     struct file file = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
     if (file.fd < 0)
         return; /* dlmopen says what is wrong with it */
-    ElfW(Dyn) dynamic[MAX_DYNAMIC];
-    size_t count = 0;
-    uint64_t names = UINT64_MAX;
+    ElfW(Phdr) phdr, dynamic = {0};
     if (read_headers(&file))
-        for (int i = 0; i < file.phdr_count; i++)
-            if (file.phdrs[i].p_type == PT_DYNAMIC) {
-                count = file.phdrs[i].p_filesz / sizeof *dynamic;
-                count = count < MAX_DYNAMIC ? count : MAX_DYNAMIC;
-                if (!read_at(file.fd, dynamic, count * sizeof *dynamic, file.phdrs[i].p_offset))
-                    count = 0;
-            }
-    for (size_t i = 0; i < count && dynamic[i].d_tag != DT_NULL; i++)
-        if (dynamic[i].d_tag == DT_STRTAB)
-            names = offset_of(&file, dynamic[i].d_un.d_ptr);
-    for (size_t i = 0; names != UINT64_MAX && i < count && dynamic[i].d_tag != DT_NULL; i++) {
-        char name[MAX_NAME];
-        if (dynamic[i].d_tag != DT_NEEDED)
-            continue;
-        ssize_t n = pread(file.fd, name, sizeof name - 1, (off_t)(names + dynamic[i].d_un.d_val));
-        if (n <= 0 || !memchr(name, 0, (size_t)n))
-            continue;
-        open_by_name(name);
-    }
+        for (int i = 0; i < file.phdr_count && read_phdr(&file, i, &phdr); i++)
+            if (phdr.p_type == PT_DYNAMIC)
+                dynamic = phdr;
+    uint64_t entry = 0, names = UINT64_MAX, value;
+    if (next_with(&file, &dynamic, DT_STRTAB, &entry, &value))
+        names = offset_of(&file, (ElfW(Addr))value);
+    for (entry = 0; names != UINT64_MAX && next_with(&file, &dynamic, DT_NEEDED, &entry, &value);)
+        open_named(&file, names + value);
     close(file.fd);
 }

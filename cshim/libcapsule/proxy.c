@@ -19,8 +19,7 @@
 #define SYM_INFO(s, type) ELF32_ST_INFO(ELF32_ST_BIND((s)->st_info), type)
 #endif
 
-/* The version a symbol of the proxy is defined with; NULL for none. */
-static const char *symbol_version(const struct capsule_dso *dso, uint32_t index)
+const char *symbol_version(const struct capsule_dso *dso, uint32_t index)
 {
     if (!dso->versym)
         return NULL;
@@ -38,12 +37,12 @@ static const char *symbol_version(const struct capsule_dso *dso, uint32_t index)
     }
 }
 
-static void *lookup_exactly(void *handle, const char *name, const char *version)
+void *lookup_exactly(void *handle, const char *name, const char *version)
 {
     return version ? dlvsym(handle, name, version) : dlsym(handle, name);
 }
 
-static void *lookup(void *handle, const char *name, const char *version)
+void *lookup(void *handle, const char *name, const char *version)
 {
     void *address = lookup_exactly(handle, name, version);
     return address ? address : dlsym(handle, name);
@@ -114,13 +113,16 @@ void capsule_proxy_init(struct capsule_dso *dso)
             if (SYM_TYPE(symbol->st_info) == STT_GNU_IFUNC)
                 address = arch_call_ifunc(address);
         } else if (library && library->handle) {
-            address = (ElfW(Addr))lookup(library->handle, names + symbol->st_name, symbol_version(dso, i));
+            address = (ElfW(Addr))lookup(library->scope, names + symbol->st_name, symbol_version(dso, i));
         }
-        if (address)
+        if (address) {
             set(symbol, self, address);
-        else
-            symbol->st_shndx = SHN_UNDEF; /* look-ups go past it, as if the runtime's library had none */
+        } else { /* look-ups go past it, as if the runtime's library had none: those of dlsym by the value alone */
+            symbol->st_value = 0;
+            symbol->st_shndx = SHN_UNDEF;
+        }
     }
+    dso_seal(dso);
     debug("proxy %s: %u symbols", manifest_string(object->soname), dso->symbol_count);
     dlerror();
 }

@@ -1,26 +1,30 @@
 /* Binding a stub: each slot holds the host library's st_value, and its load bias is all that is missing. After
  * that the stub's own .dynsym is given the same addresses, so that what is bound later (lazy binding, dlsym) goes
- * straight to the host's function; only callers that ld.so bound before this pay the extra jump. */
+ * straight to the host's function; only callers that ld.so bound before this pay the extra jump. A host library that is not
+ * the planned one is bound by name. */
 #include "libcapsule.h"
 
-#include <string.h>
+#include <elf.h>
 
-static void refuse(const struct capsule_dso *dso)
+static void refuse(struct capsule_dso *dso)
 {
     ElfW(Addr) *slots = dso_at(dso, dso->slots);
     for (uint32_t i = 0; i < dso->symbol_count; i++)
         slots[i] = (ElfW(Addr))failure_abort;
+    dso_seal(dso);
 }
 
-/* STT_GNU_IFUNC in the host library: dlsym runs the resolver. */
-static void bind_by_name(struct capsule_dso *dso, void *handle, const ElfW(Sym) *symbols, ElfW(Addr) *slots)
+static void bind_by_name(struct capsule_dso *dso, const struct link_map *map, void *handle, uint32_t index)
 {
-    const uint32_t *by_name = dso_at(dso, dso->by_name);
-    const char *names = dso_at(dso, dso->dynstr);
-    for (uint32_t n = 0; n < dso->by_name_count; n++) {
-        void *address = dlsym(handle, names + symbols[by_name[n]].st_name);
-        slots[by_name[n] - dso->first_symbol] = address ? (ElfW(Addr))address : (ElfW(Addr))failure_abort;
-    }
+    ElfW(Sym) *symbol = (ElfW(Sym) *)dso_at(dso, dso->dynsym) + index;
+    ElfW(Addr) *slot = (ElfW(Addr) *)dso_at(dso, dso->slots) + (index - dso->first_symbol);
+    const char *name = (const char *)dso_at(dso, dso->dynstr) + symbol->st_name;
+    void *address = lookup(handle, name, symbol_version(dso, index));
+    *slot = (ElfW(Addr))address;
+    if (address)
+        return;
+    failure_set("%s is not the file that the capsule was built for, and has no %s", map->l_name, name);
+    *slot = (ElfW(Addr))failure_abort;
 }
 
 void capsule_stub_init(struct capsule_dso *dso)
@@ -37,11 +41,24 @@ void capsule_stub_init(struct capsule_dso *dso)
     ElfW(Addr) self = (ElfW(Addr))dso - (ElfW(Addr))dso->base;
     ElfW(Sym) *symbols = dso_at(dso, dso->dynsym);
     ElfW(Addr) *slots = dso_at(dso, dso->slots);
-    for (uint32_t i = 0; i < dso->symbol_count; i++)
-        slots[i] += map->l_addr;
-    bind_by_name(dso, handle, symbols, slots);
-    for (uint32_t i = 0; i < dso->symbol_count; i++)
-        symbols[dso->first_symbol + i].st_value = slots[i] - self;
+    if (loaded_as_planned(map, manifest_object(dso->object), iterate_capsule)) {
+        for (uint32_t i = 0; i < dso->symbol_count; i++)
+            slots[i] += map->l_addr;
+        const uint32_t *by_name = dso_at(dso, dso->by_name); /* STT_GNU_IFUNC: a look-up runs the resolver */
+        for (uint32_t n = 0; n < dso->by_name_count; n++)
+            bind_by_name(dso, map, handle, by_name[n]);
+    } else {
+        for (uint32_t i = 0; i < dso->symbol_count; i++)
+            bind_by_name(dso, map, handle, dso->first_symbol + i);
+    }
+    for (uint32_t i = 0; i < dso->symbol_count; i++) {
+        ElfW(Sym) *symbol = &symbols[dso->first_symbol + i];
+        bool missing = slots[i] == (ElfW(Addr))failure_abort; /* look-ups go past it */
+        symbol->st_value = missing ? 0 : slots[i] - self;
+        if (missing)
+            symbol->st_shndx = SHN_UNDEF;
+    }
+    dso_seal(dso);
     debug("stub for %s: %u symbols", map->l_name, dso->symbol_count);
     dlerror();
 }

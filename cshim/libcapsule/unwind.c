@@ -14,14 +14,10 @@
 
 #include <elf.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "arch.h"
 
 #define UNWIND_END_OF_STACK 5 /* _URC_END_OF_STACK, Itanium C++ ABI, 1.6 */
-
-static iterate_function *iterate_capsule;
 
 static int stop(void *context, void *data)
 {
@@ -44,20 +40,38 @@ static int iterate_both(int (*callback)(struct dl_phdr_info *, size_t, void *), 
     return result ? result : iterate_capsule(callback, data);
 }
 
-/* The page of a word may be read-only by now (PT_GNU_RELRO with BIND_NOW). */
-static void overwrite(ElfW(Addr) *word, ElfW(Addr) value)
+struct sealed_search {
+    const struct link_map *map;
+    struct sealed area;
+};
+
+static int find_sealed(struct dl_phdr_info *info, size_t size, void *data)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *start = (void *)((ElfW(Addr))word & ~(page - 1));
-    if (*word == value || mprotect(start, page, PROT_READ | PROT_WRITE))
+    (void)size;
+    struct sealed_search *search = data;
+    if (!describes(info, search->map))
+        return 0;
+    search->area = sealed_in(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+    return 1;
+}
+
+/* The word may be read-only by now (PT_GNU_RELRO with BIND_NOW), and is again. Where functions are bound when they are first
+ * called it is not, and stays as ld.so has it. */
+static void overwrite(ElfW(Addr) *word, ElfW(Addr) value, struct sealed area)
+{
+    bool sealed = (ElfW(Addr))word >= area.start && (ElfW(Addr))word < area.end;
+    if (*word == value || (sealed && !sealed_open(area)))
         return;
     *word = value;
-    /* Left writable: whether it was read-only is not to be told from here, and .got.plt is not. */
+    if (sealed)
+        sealed_close(area);
 }
 
 /* Replaces the address of a function that an object imports. */
 static void redirect(const struct link_map *map, const char *name, ElfW(Addr) target)
 {
+    struct sealed_search search = {map, {0, 0}};
+    iterate_base(find_sealed, &search);
     const ElfW(Sym) *symbols = NULL;
     const char *names = NULL;
     const arch_rel *tables[2] = {NULL, NULL};
@@ -86,7 +100,7 @@ static void redirect(const struct link_map *map, const char *name, ElfW(Addr) ta
             unsigned type = ARCH_R_TYPE(rel->r_info);
             if ((type == ARCH_R_JUMP_SLOT || type == ARCH_R_GLOB_DAT) &&
                 !strcmp(names + symbols[ARCH_R_SYM(rel->r_info)].st_name, name))
-                overwrite((ElfW(Addr) *)(map->l_addr + rel->r_offset), target);
+                overwrite((ElfW(Addr) *)(map->l_addr + rel->r_offset), target, search.area);
         }
     }
 }
@@ -95,7 +109,7 @@ static void redirect(const struct link_map *map, const char *name, ElfW(Addr) ta
  * unwind-dw2-fde-glibc.c), and libgcc_s is bound to it where libc comes first in the program's search order. That
  * copy sees the base namespace alone, with every glibc, but only it knows the frames that were registered with it. */
 typedef void *find_fde_function(void *pc, void *bases);
-static find_fde_function *libgcc_find_fde, *libc_find_fde;
+static SEALED find_fde_function *libgcc_find_fde, *libc_find_fde;
 
 static void *find_fde(void *pc, void *bases)
 {
@@ -108,9 +122,8 @@ static find_fde_function *find_fde_of(void *library)
     return library ? (find_fde_function *)dlsym(library, "_Unwind_Find_FDE") : NULL;
 }
 
-void unwinder_bring_up(iterate_function *capsule)
+void unwinder_bring_up(void)
 {
-    iterate_capsule = capsule;
     bool by_iteration = !dlsym(RTLD_DEFAULT, "_dl_find_object");
     libc_find_fde = find_fde_of(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD));
     /* pthread_exit would open it later and behind our back, so where something is to be changed it is opened now. */

@@ -14,9 +14,9 @@ CAPSULE_IMPORT(int, dladdr1, (const void *, Dl_info *, void **, int));
 
 /* Jumped to from arch/<name>/root.S too, hence not static. */
 #define DLSYM_IMPORT(type, name, arguments)                                                          \
-    __attribute__((visibility("hidden"))) type(*base_##name) arguments;                             \
+    __attribute__((visibility("hidden"))) ROOT_SEALED type(*base_##name) arguments;                 \
     static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = { \
-        #name, (void **)&base_##name, NULL}
+        #name, (void **)&base_##name, NULL, 0}
 DLSYM_IMPORT(void *, dlsym, (void *, const char *));
 DLSYM_IMPORT(void *, dlvsym, (void *, const char *, const char *));
 
@@ -24,8 +24,10 @@ static void *open_for(const void *caller, const char *file, int mode)
 {
     if (!file || !*file)
         return base()->global_handle;
-    char buffer[ROOT_PATH_MAX];
-    return base()->open(root_library_name(file, buffer), mode, caller);
+    ROOT_PATH(to_path);
+    void *handle = base()->open(root_library_name(file, &to_path), mode, caller);
+    root_path_free(&to_path);
+    return handle;
 }
 
 CAPSULE_OVERRIDE(void *, dlopen, (const char *file, int mode))
@@ -46,7 +48,7 @@ CAPSULE_OVERRIDE(int, dlclose, (void *handle))
     return handle == base()->global_handle ? 0 : base_dlclose(handle);
 }
 
-/* Of a bare name that was not found, what ld.so would have said: libcapsule put "…/host//" before it. */
+/* Of a bare name that was not found, what ld.so would have said: libcapsule put "…/host//" before it (dlopen.c). */
 CAPSULE_OVERRIDE(char *, dlerror, (void))
 {
     static const char mark[] = "/host//";

@@ -12,9 +12,11 @@
  * as are the runtime's own files, so a driver that writes gets an error either way. Not wrapped either: chdir, which would
  * change what the game's own relative paths mean, and syscall(2).
  *
- * What is legal here: system calls and the caller's stack. A driver may call these in a child made by vfork. */
+ * What is legal here: system calls and a little of the caller's stack. A driver may call these in a child made by vfork, or
+ * in a signal handler. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "polyfill.h"
 #include "unmapped.h"
@@ -22,10 +24,18 @@
 typedef const struct capsule_path_rule rule_t;
 
 struct name {
-    char *text; /* of ROOT_PATH_MAX bytes less the rules' headroom; not terminated */
+    struct root_path *in;
+    char *text; /* behind the rules' headroom; not terminated */
     size_t length, limit;
     rule_t *rule; /* the outermost that matches */
+    bool full;    /* there was not enough room */
 };
+
+static bool no_room(struct name *n)
+{
+    n->full = true;
+    return false;
+}
 
 /* The rule for exactly this name. */
 static rule_t *find_rule(const char *name, size_t length)
@@ -57,7 +67,7 @@ static void leave(struct name *n)
 static bool follow(struct name *n, rule_t *link)
 {
     if (link->to_len > n->limit)
-        return false;
+        return no_room(n);
     memcpy(n->text, link->to, link->to_len);
     n->length = link->to_len;
     rule_t *rule = find_rule(n->text, n->length);
@@ -76,12 +86,12 @@ static bool append(struct name *n, const char *path)
         char *to = n->text + n->length, *end = n->text + n->limit;
         const char *component = path;
         if (to == end)
-            return false;
+            return no_room(n);
         *to++ = '/';
         while (*path && *path != '/' && to < end)
             *to++ = *path++;
         if (*path && *path != '/')
-            return false;
+            return no_room(n);
         size_t length = (size_t)(path - component);
         if (is_dots(component, length, 1))
             continue;
@@ -126,7 +136,9 @@ static bool may_lead_to_rule(const char *path)
 /* The path of a directory as the kernel tells it; false: it has none, or no room. */
 static bool append_directory(struct name *n, int dir)
 {
-    char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd", text[ROOT_PATH_MAX];
+    char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd", small[sizeof n->in->room];
+    char *text = n->in->pages ? n->in->pages + ROOT_PATH_MAX : small;
+    long size = n->in->pages ? ROOT_PATH_MAX : sizeof small;
     if (dir != AT_FDCWD) {
         memcpy(link, "/proc/self/fd/", 14);
         char digits[10], *at = link + 14;
@@ -137,9 +149,11 @@ static bool append_directory(struct name *n, int dir)
             *at++ = digits[--count];
         *at = 0;
     }
-    long length = sys_raw(SYS_readlinkat, AT_FDCWD, link, text, sizeof text - 1);
+    long length = sys_raw(SYS_readlinkat, AT_FDCWD, link, text, size);
     if (length <= 0 || text[0] != '/')
         return false;
+    if (length == size) /* or more */
+        return no_room(n);
     text[length] = 0;
     return append(n, text);
 }
@@ -151,12 +165,50 @@ static bool resolve(struct name *n, int dir, const char *path)
     return append(n, path);
 }
 
-static struct name start(char *buffer)
+static bool resolve_in(struct name *n, char *buffer, size_t size, int dir, const char *path)
 {
-    size_t headroom = base()->paths.headroom, most = ROOT_PATH_MAX - 2; /* without a slash at the end, and the 0 */
+    size_t headroom = base()->paths.headroom, most = size - 2; /* without a slash at the end, and the 0 */
     if (headroom > most)
-        headroom = most; /* of a damaged manifest: no name fits */
-    return (struct name){buffer + headroom, 0, most - headroom, NULL};
+        headroom = most; /* no name fits */
+    n->text = buffer + headroom;
+    n->limit = most - headroom;
+    n->length = 0;
+    n->rule = NULL;
+    n->full = false;
+    return resolve(n, dir, path);
+}
+
+#ifdef SYS_mmap2
+#define MAP_PAGES SYS_mmap2
+#else
+#define MAP_PAGES SYS_mmap
+#endif
+
+static bool give_pages(struct root_path *to)
+{
+    long pages = sys_raw(MAP_PAGES, NULL, 2 * ROOT_PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages < 0 && pages > -4096)
+        return false;
+    to->pages = (char *)pages;
+    return true;
+}
+
+void root_path_unmap(struct root_path *path)
+{
+    sys_raw(SYS_munmap, path->pages, 2 * ROOT_PATH_MAX);
+}
+
+/* False: no rule can match, or the path is too long. */
+static bool put_together(struct name *n, int dir, const char *path, struct root_path *to)
+{
+    n->in = to;
+    if (!to->pages) {
+        if (resolve_in(n, to->room, sizeof to->room, dir, path))
+            return true;
+        if (!n->full || !give_pages(to))
+            return false;
+    }
+    return resolve_in(n, to->pages, ROOT_PATH_MAX, dir, path);
 }
 
 /* Replaces what the rule says, in the room before the name; a slash at the end asks for a directory, and stays. */
@@ -181,12 +233,11 @@ static bool is_library_name(const struct name *n)
     return false;
 }
 
-const char *root_map_at(int dir, const char *path, char *buffer)
+/* Apart, so that the many paths that need none of it take no stack for it. */
+static __attribute__((noinline)) const char *map_at(int dir, const char *path, struct root_path *to)
 {
-    if (!path || !*path || (*path == '/' && surely_unmapped(path)))
-        return path;
-    struct name n = start(buffer);
-    if (!resolve(&n, dir, path))
+    struct name n;
+    if (!put_together(&n, dir, path, to))
         return path;
     size_t end = strlen(path);
     if (n.rule)
@@ -199,25 +250,30 @@ const char *root_map_at(int dir, const char *path, char *buffer)
     return path;
 }
 
-const char *root_map_path(const char *path, char *buffer)
+const char *root_map_at(int dir, const char *path, struct root_path *to)
 {
-    return root_map_at(AT_FDCWD, path, buffer);
+    return !path || !*path || (*path == '/' && surely_unmapped(path)) ? path : map_at(dir, path, to);
 }
 
-const char *root_library_name(const char *path, char *buffer)
+const char *root_map_path(const char *path, struct root_path *to)
+{
+    return root_map_at(AT_FDCWD, path, to);
+}
+
+const char *root_library_name(const char *path, struct root_path *to)
 {
     bool slash = false;
     for (const char *c = path; *c && !slash; c++)
         slash = *c == '/';
     if (!slash)
         return path; /* not a path, but a SONAME */
-    struct name n = start(buffer);
-    if (resolve(&n, AT_FDCWD, path)) {
+    struct name n;
+    if (put_together(&n, AT_FDCWD, path, to)) {
         n.text[n.length] = 0;
         if (base()->library_file(n.text))
             return n.text;
     }
-    return root_map_path(path, buffer);
+    return root_map_path(path, to);
 }
 
 char *root_unmap(char *path)

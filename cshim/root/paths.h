@@ -11,10 +11,12 @@
     CAPSULE_IMPORT(type, name, types);                     \
     CAPSULE_OVERRIDE(type, name, parameters)               \
     {                                                      \
-        char buffer[ROOT_PATH_MAX];                        \
-        return base_##name(__VA_ARGS__);                   \
+        ROOT_PATH(to_path);                                \
+        type result_ = base_##name(__VA_ARGS__);           \
+        root_path_free(&to_path);                          \
+        return result_;                                    \
     }
-#define MAPPED root_map_path(path, buffer)
-#define MAPPED_AT root_map_at(dir, path, buffer)
+#define MAPPED root_map_path(path, &to_path)
+#define MAPPED_AT root_map_at(dir, path, &to_path)
 
 #endif

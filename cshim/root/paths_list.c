@@ -50,14 +50,27 @@ static char **map_all(char *const *paths)
     size_t count = 0;
     while (paths[count])
         count++;
-    char **all = base_malloc((count + 1) * sizeof *all + count * ROOT_PATH_MAX);
-    for (size_t i = 0; all && i < count; i++)
-        all[i] = (char *)root_map_path(paths[i], (char *)(all + count + 1) + i * ROOT_PATH_MAX);
+    char **all = base_malloc((count + 1) * sizeof *all + count * sizeof(struct root_path));
+    for (size_t i = 0; all && i < count; i++) {
+        struct root_path *to = (struct root_path *)(all + count + 1) + i;
+        to->pages = NULL;
+        all[i] = (char *)root_map_path(paths[i], to);
+    }
     if (all)
         all[count] = NULL;
     else
         set_errno(ENOMEM);
     return all;
+}
+
+static void free_all(char **all)
+{
+    size_t count = 0;
+    while (all && all[count])
+        count++;
+    for (size_t i = 0; i < count; i++)
+        root_path_free((struct root_path *)(all + count + 1) + i);
+    base_free(all);
 }
 
 #define FTS(suffix, tree, node)                                                                                 \
@@ -67,7 +80,7 @@ static char **map_all(char *const *paths)
     {                                                                                                           \
         char **all = map_all(paths);                                                                            \
         tree *result = all && base_fts##suffix##_open ? base_fts##suffix##_open(all, options, compare) : NULL;  \
-        base_free(all);                                                                                         \
+        free_all(all);                                                                                          \
         return result;                                                                                          \
     }
 

@@ -18,7 +18,7 @@ static bool has_mode(int flags)
     CAPSULE_IMPORT(int, name, types);                        \
     CAPSULE_OVERRIDE(int, name, parameters)                  \
     {                                                        \
-        char buffer[ROOT_PATH_MAX];                          \
+        ROOT_PATH(to_path);                                  \
         mode_t mode = 0;                                     \
         if (has_mode(flags)) {                               \
             va_list arguments;                               \
@@ -26,7 +26,9 @@ static bool has_mode(int flags)
             mode = va_arg(arguments, mode_t);                \
             va_end(arguments);                               \
         }                                                    \
-        return base_##name(__VA_ARGS__, flags, mode);        \
+        int result = base_##name(__VA_ARGS__, flags, mode);  \
+        root_path_free(&to_path);                            \
+        return result;                                       \
     }
 #define OPEN(name) OPEN_WRAPPER(name, (const char *path, int flags, ...), (const char *, int, ...), MAPPED)
 #define OPENAT(name)                                                                                            \
@@ -81,8 +83,10 @@ PATH_WRAPPER(ssize_t, __readlinkat_chk, (int dir, const char *path, char *to, si
     CAPSULE_IMPORT(char *, name, types);                 \
     CAPSULE_OVERRIDE(char *, name, parameters)           \
     {                                                    \
-        char buffer[ROOT_PATH_MAX];                      \
-        return root_unmap(base_##name(__VA_ARGS__));     \
+        ROOT_PATH(to_path);                              \
+        char *result = base_##name(__VA_ARGS__);         \
+        root_path_free(&to_path);                        \
+        return root_unmap(result);                       \
     }
 
 NAME_WRAPPER(realpath, (const char *path, char *to), (const char *, char *), MAPPED, to)
@@ -101,9 +105,11 @@ int polyfill_openat2(int dir, const char *path, const struct open_how *how, size
 CAPSULE_IMPORT(int, openat2, (int, const char *, const struct open_how *, size_t));
 CAPSULE_OVERRIDE(int, openat2, (int dir, const char *path, const struct open_how *how, size_t size))
 {
-    char buffer[ROOT_PATH_MAX];
+    ROOT_PATH(to_path);
     bool bounded = how && size >= sizeof(struct how) && ((const struct how *)how)->resolve & HOW_BOUNDED;
     if (!bounded)
         path = MAPPED_AT;
-    return base_openat2 ? base_openat2(dir, path, how, size) : polyfill_openat2(dir, path, how, size);
+    int result = base_openat2 ? base_openat2(dir, path, how, size) : polyfill_openat2(dir, path, how, size);
+    root_path_free(&to_path);
+    return result;
 }

@@ -13,18 +13,18 @@ PATH_WRAPPER(int, execv, (const char *path, char *const arguments[]), (const cha
 PATH_WRAPPER(int, execve, (const char *path, char *const arguments[], char *const environment[]),
              (const char *, char *const[], char *const[]), MAPPED, arguments, environment)
 
-const char *root_map_program(const char *file, char *buffer)
+const char *root_map_program(const char *file, struct root_path *to)
 {
     for (const char *c = file; c && *c; c++)
         if (*c == '/')
-            return root_map_path(file, buffer);
+            return root_map_path(file, to);
     return file;
 }
 
 PATH_WRAPPER(int, execvp, (const char *file, char *const arguments[]), (const char *, char *const[]),
-             root_map_program(file, buffer), arguments)
+             root_map_program(file, &to_path), arguments)
 PATH_WRAPPER(int, execvpe, (const char *file, char *const arguments[], char *const environment[]),
-             (const char *, char *const[], char *const[]), root_map_program(file, buffer), arguments, environment)
+             (const char *, char *const[], char *const[]), root_map_program(file, &to_path), arguments, environment)
 
 int polyfill_execveat(int dir, const char *path, char *const arguments[], char *const environment[],
                       int flags) __asm__("polyfill$execveat");
@@ -32,10 +32,12 @@ CAPSULE_IMPORT(int, execveat, (int, const char *, char *const[], char *const[], 
 CAPSULE_OVERRIDE(int, execveat,
                  (int dir, const char *path, char *const arguments[], char *const environment[], int flags))
 {
-    char buffer[ROOT_PATH_MAX];
+    ROOT_PATH(to_path);
     path = MAPPED_AT;
-    return base_execveat ? base_execveat(dir, path, arguments, environment, flags)
-                         : polyfill_execveat(dir, path, arguments, environment, flags);
+    int result = base_execveat ? base_execveat(dir, path, arguments, environment, flags)
+                               : polyfill_execveat(dir, path, arguments, environment, flags);
+    root_path_free(&to_path);
+    return result;
 }
 
 /* The arguments as an array; behind their NULL comes execle's environment. */

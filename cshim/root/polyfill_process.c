@@ -65,7 +65,7 @@ static bool close_listed(int first)
             dir = sys_raw(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return false;
-    char buffer[1024] __attribute__((aligned(8)));
+    char buffer[512] __attribute__((aligned(8)));
     long size;
     while ((size = sys_raw(SYS_getdents64, dir, buffer, sizeof buffer)) > 0) {
         bool closed = false;

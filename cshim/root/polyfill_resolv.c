@@ -25,7 +25,7 @@
 
 /* failure: what the function returns, with errno ENOSYS, on a runtime without libresolv. */
 #define RESOLVER(name, failure, parameters, types, ...)                            \
-    CAPSULE_IMPORT(int, __##name, types);                                          \
+    CAPSULE_IMPORT_LATE(LIBRESOLV, int, __##name, types);                          \
     CAPSULE_POLYFILL(int, name, parameters)                                        \
     {                                                                              \
         int(*function) types = LATE(LIBRESOLV, __##name);                          \

@@ -29,7 +29,7 @@ CAPSULE_IMPORT(int, __isoc99_swscanf, (const wchar_t *, const wchar_t *, ...));
 CAPSULE_IMPORT(int, __isoc99_fwscanf, (FILE *, const wchar_t *, ...));
 static FILE **base_stdin; /* the variable, not the stream: programs assign to it */
 static struct capsule_import import_stdin __attribute__((section("capsule_imports"), used)) = {
-    "stdin", (void **)&base_stdin, NULL};
+    "stdin", (void **)&base_stdin, NULL, 0};
 
 struct directive {
     size_t length;       /* in the format, in characters */

@@ -54,21 +54,20 @@ CAPSULE_IMPORT(int, posix_spawn_file_actions_addopen,
 CAPSULE_OVERRIDE(int, posix_spawn_file_actions_addopen,
                  (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags, mode_t mode))
 {
-    char buffer[ROOT_PATH_MAX];
+    ROOT_PATH(to_path);
     const char *to = *path == '/' ? MAPPED : path;
     int error = base_posix_spawn_file_actions_addopen(actions, fd, to, flags, mode);
-    if (error || to == path)
-        return error;
     /* Before 2.20 the record holds the caller's string, not a copy (bug 17048); nobody would free this one. */
     struct __spawn_action *record = &actions->__actions[actions->__used - 1];
-    if (record->open.path == to) {
+    if (!error && to != path && record->open.path == to) {
         record->open.path = base_strdup(to);
         if (!record->open.path) {
             actions->__used--;
-            return ENOMEM;
+            error = ENOMEM;
         }
     }
-    return 0;
+    root_path_free(&to_path);
+    return error;
 }
 
 /* A posix_spawn_file_actions_destroy before 2.29 does not free this copy. */
@@ -126,11 +125,13 @@ static bool runtime_knows_all(const posix_spawn_file_actions_t *actions)
     CAPSULE_IMPORT(int, name, SPAWN_TYPES(pid_t));                                                          \
     CAPSULE_OVERRIDE(int, name, SPAWN_PARAMETERS(pid_t, pid))                                               \
     {                                                                                                       \
-        char buffer[ROOT_PATH_MAX];                                                                         \
-        file = search ? root_map_program(file, buffer) : root_map_path(file, buffer);                       \
-        if (runtime_knows_all(actions))                                                                     \
-            return base_##name(pid, file, actions, attributes, arguments, environment);                     \
-        return spawn_process(REQUEST(search, pid, NULL));                                                   \
+        ROOT_PATH(to_path);                                                                                 \
+        file = search ? root_map_program(file, &to_path) : root_map_path(file, &to_path);                   \
+        int error = runtime_knows_all(actions)                                                              \
+                        ? base_##name(pid, file, actions, attributes, arguments, environment)               \
+                        : spawn_process(REQUEST(search, pid, NULL));                                        \
+        root_path_free(&to_path);                                                                           \
+        return error;                                                                                       \
     }                                                                                                       \
     CAPSULE_POLYFILL(int, pidfd_name, SPAWN_PARAMETERS(int, pidfd))                                         \
     {                                                                                                       \
@@ -140,10 +141,12 @@ static bool runtime_knows_all(const posix_spawn_file_actions_t *actions)
     CAPSULE_IMPORT(int, pidfd_name, SPAWN_TYPES(int));                                                      \
     CAPSULE_OVERRIDE(int, pidfd_name, SPAWN_PARAMETERS(int, pidfd))                                         \
     {                                                                                                       \
-        char buffer[ROOT_PATH_MAX];                                                                         \
-        file = search ? root_map_program(file, buffer) : root_map_path(file, buffer);                       \
-        return (base_##pidfd_name ? base_##pidfd_name : polyfill_##pidfd_name)(pidfd, file, actions, attributes, \
-                                                                               arguments, environment);     \
+        ROOT_PATH(to_path);                                                                                 \
+        file = search ? root_map_program(file, &to_path) : root_map_path(file, &to_path);                   \
+        int error = (base_##pidfd_name ? base_##pidfd_name : polyfill_##pidfd_name)(                        \
+            pidfd, file, actions, attributes, arguments, environment);                                      \
+        root_path_free(&to_path);                                                                           \
+        return error;                                                                                       \
     }
 
 SPAWN(posix_spawn, pidfd_spawn, false)

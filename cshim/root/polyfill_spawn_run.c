@@ -39,6 +39,8 @@
 #define SIGNAL_COUNT 64
 #define FAILED 127 /* exit status of a child that never became the program (POSIX posix_spawn) */
 #define STACK_SIZE (64 * 1024)
+#define NAME_SIZE (PATH_MAX + 1 + NAME_MAX) /* a directory and its 0, which becomes a slash, a file and its 0 */
+_Static_assert(NAME_SIZE < STACK_SIZE / 2, "the rest is the child's stack");
 #define DEFAULT_PATH "/bin:/usr/bin" /* confstr(_CS_PATH) of glibc */
 
 CAPSULE_IMPORT(void *, mmap, (void *, size_t, int, int, int, off_t));
@@ -57,6 +59,7 @@ struct kernel_sigaction {
 struct child {
     const struct spawn *request;
     const char *path; /* PATH */
+    char *name;       /* NAME_SIZE bytes, in which it is searched: the stack's lowest */
     short flags;      /* of the attributes, or 0 */
     uint64_t previous_mask;
     volatile int error; /* set by the child when it fails */
@@ -169,12 +172,13 @@ static long execute_searched(const struct child *child)
 {
     const char *file = child->request->file;
     size_t length = strlen(file);
-    char name[PATH_MAX + NAME_MAX];
+    char *name = child->name;
     bool denied = false;
     if (length > NAME_MAX)
         return -ENAMETOOLONG;
     long error = -ENOENT;
-    for (const char *dir = child->path, *end = dir; *end; dir = end + 1) {
+    const char *dir = child->path, *end;
+    do { /* an empty element, and be it the only one, is the working directory */
         for (end = dir; *end && *end != ':';)
             end++;
         size_t n = (size_t)(end - dir);
@@ -188,7 +192,7 @@ static long execute_searched(const struct child *child)
         if (error != -EACCES && error != -ENOENT && error != -ESTALE && error != -ENOTDIR && error != -ENODEV &&
             error != -ETIMEDOUT)
             return error; /* there was such a program */
-    }
+    } while (dir = end + 1, *end);
     return denied ? -EACCES : error;
 }
 
@@ -263,6 +267,7 @@ int spawn_process(const struct spawn *request)
     void *stack = base_mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED)
         return *root_errno();
+    child.name = stack;
     int state;
     base_pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     int error = run(request, &child, stack);

@@ -23,18 +23,16 @@ void polyfill_uncancellable(int previous_type)
     base_pthread_setcanceltype(previous_type, NULL);
 }
 
-void *polyfill_late(void **slot, const char *library, const char *name)
+void *polyfill_late(void *const *slot, const char *library, const char *name)
 {
     void *function = __atomic_load_n(slot, __ATOMIC_RELAXED);
     if (function)
         return function;
-    /* The library's proxy: opening it loads the runtime's library into the base namespace. */
+    /* The library's proxy: opening it loads the runtime's library into the base namespace. Where the plan has none, libc's
+     * proxy may have the function. */
     void *proxy = base()->open(library, RTLD_LAZY, NULL);
     function = proxy ? base_dlsym(proxy, name) : NULL;
-    if (!function)
-        function = base()->lookup_global(name, NULL);
-    __atomic_store_n(slot, function, __ATOMIC_RELAXED);
-    return function;
+    return function ? function : base()->lookup_global(name, NULL);
 }
 
 bool polyfill_glibc_before(int minor)

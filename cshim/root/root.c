@@ -6,7 +6,7 @@ CAPSULE_IMPORT(int *, __errno_location, (void));
 extern const struct capsule_import __start_capsule_imports[] __attribute__((visibility("hidden")));
 extern const struct capsule_import __stop_capsule_imports[] __attribute__((visibility("hidden")));
 
-__attribute__((visibility("default"))) struct capsule_root_interface capsule_root = {
+__attribute__((visibility("default"))) ROOT_SEALED struct capsule_root_interface capsule_root = {
     .imports = __start_capsule_imports,
     .imports_end = __stop_capsule_imports,
     .iterate_capsule = root_iterate_capsule,

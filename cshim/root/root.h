@@ -32,17 +32,26 @@
     type polyfill_##name arguments CAPSULE_EXPORTED("polyfill", type, name); \
     type polyfill_##name arguments
 
+/* What only libcapsule writes, when it fills the imports: it is read-only otherwise (libcapsule/sealed.c). */
+#define ROOT_SEALED __attribute__((section(".data.rel.ro")))
+
 /* base_NAME: the runtime's function of that name. */
 #define CAPSULE_IMPORT(type, name, arguments)                                                            \
-    static type(*base_##name) arguments;                                                                  \
+    static ROOT_SEALED type(*base_##name) arguments;                                                      \
     static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
-        #name, (void **)&base_##name, NULL}
+        #name, (void **)&base_##name, NULL, 0}
 
 /* The same in a library that is loaded late or not global: usable only in what that library's proxy hands out. */
 #define CAPSULE_IMPORT_FROM(library, type, name, arguments)                                              \
-    static type(*base_##name) arguments;                                                                  \
+    static ROOT_SEALED type(*base_##name) arguments;                                                      \
     static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
-        #name, (void **)&base_##name, library}
+        #name, (void **)&base_##name, library, 0}
+
+/* The same in a library that may be part of libc, global, or neither: for LATE (polyfill.h). */
+#define CAPSULE_IMPORT_LATE(library, type, name, arguments)                                              \
+    static ROOT_SEALED type(*base_##name) arguments;                                                      \
+    static struct capsule_import import_##name __attribute__((section("capsule_imports"), used)) = {      \
+        #name, (void **)&base_##name, library, 1}
 
 extern struct capsule_root_interface capsule_root;
 
@@ -69,19 +78,37 @@ static inline long syscall_result(long result)
     return result < 0 && result > -4096 ? set_errno((int)-result) : result;
 }
 
-/* Where inside the container the host's file is that a driver named by this path, relative to a directory's
- * descriptor or AT_FDCWD; path itself when the plan does not map it, or when the result does not fit. errno is kept.
- * buffer has ROOT_PATH_MAX bytes. paths.c has the rules. */
+/* Room for a path that is mapped. The wrappers are called on small stacks too, those of signal handlers: most paths fit into
+ * what is here, for a longer one the kernel gives pages. The pages stay where the wrapper does not return: a cancelled thread,
+ * a child of vfork that has become a program. */
 #define ROOT_PATH_MAX 4096
-const char *root_map_at(int dir, const char *path, char *buffer);
-const char *root_map_path(const char *path, char *buffer);
+struct root_path {
+    char *pages; /* ROOT_PATH_MAX bytes for the path, as many to work with; NULL: none yet */
+    char room[256];
+};
+#define ROOT_PATH(name)     \
+    struct root_path name; \
+    name.pages = NULL
+void root_path_unmap(struct root_path *path);
+
+static inline void root_path_free(struct root_path *path)
+{
+    if (path->pages)
+        root_path_unmap(path);
+}
+
+/* Where inside the container the host's file is that a driver named by this path, relative to a directory's
+ * descriptor or AT_FDCWD; path itself when the plan does not map it, or when the result has more than ROOT_PATH_MAX bytes.
+ * errno is kept. paths.c has the rules. */
+const char *root_map_at(int dir, const char *path, struct root_path *to);
+const char *root_map_path(const char *path, struct root_path *to);
 
 /* The same for a program that is looked for in PATH if its name has no slash. */
-const char *root_map_program(const char *file, char *buffer);
+const char *root_map_program(const char *file, struct root_path *to);
 
 /* What dlopen is to look for in the plan: the name by which the host knows a library, where path leads to one. Else
  * the same as root_map_path. */
-const char *root_library_name(const char *path, char *buffer);
+const char *root_library_name(const char *path, struct root_path *to);
 
 /* Puts the name back that the host has for a file of the container; in place, it becomes shorter. NULL stays NULL. */
 char *root_unmap(char *path);

@@ -28,23 +28,30 @@
     CAPSULE_IMPORT(int, __fxstatat##suffix, (int, int, const char *, type *, int));                          \
     CAPSULE_OVERRIDE(int, stat##suffix, (const char *path, type *to))                                        \
     {                                                                                                        \
-        char buffer[ROOT_PATH_MAX];                                                                          \
-        path = root_map_path(path, buffer);                                                                  \
-        return base_stat##suffix ? base_stat##suffix(path, to) : base___xstat##suffix(STAT_VERSION, path, to); \
+        ROOT_PATH(to_path);                                                                                  \
+        path = root_map_path(path, &to_path);                                                                \
+        int result = base_stat##suffix ? base_stat##suffix(path, to)                                         \
+                                       : base___xstat##suffix(STAT_VERSION, path, to);                       \
+        root_path_free(&to_path);                                                                            \
+        return result;                                                                                       \
     }                                                                                                        \
     CAPSULE_OVERRIDE(int, lstat##suffix, (const char *path, type *to))                                       \
     {                                                                                                        \
-        char buffer[ROOT_PATH_MAX];                                                                          \
-        path = root_map_path(path, buffer);                                                                  \
-        return base_lstat##suffix ? base_lstat##suffix(path, to)                                             \
-                                  : base___lxstat##suffix(STAT_VERSION, path, to);                           \
+        ROOT_PATH(to_path);                                                                                  \
+        path = root_map_path(path, &to_path);                                                                \
+        int result = base_lstat##suffix ? base_lstat##suffix(path, to)                                       \
+                                        : base___lxstat##suffix(STAT_VERSION, path, to);                     \
+        root_path_free(&to_path);                                                                            \
+        return result;                                                                                       \
     }                                                                                                        \
     CAPSULE_OVERRIDE(int, fstatat##suffix, (int dir, const char *path, type *to, int flags))                 \
     {                                                                                                        \
-        char buffer[ROOT_PATH_MAX];                                                                          \
-        path = root_map_at(dir, path, buffer);                                                               \
-        return base_fstatat##suffix ? base_fstatat##suffix(dir, path, to, flags)                             \
-                                    : base___fxstatat##suffix(STAT_VERSION, dir, path, to, flags);           \
+        ROOT_PATH(to_path);                                                                                  \
+        path = root_map_at(dir, path, &to_path);                                                             \
+        int result = base_fstatat##suffix ? base_fstatat##suffix(dir, path, to, flags)                       \
+                                          : base___fxstatat##suffix(STAT_VERSION, dir, path, to, flags);     \
+        root_path_free(&to_path);                                                                            \
+        return result;                                                                                       \
     }                                                                                                        \
     CAPSULE_OVERRIDE(int, __xstat##suffix, (int version, const char *path, type *to))                        \
     {                                                                                                        \
@@ -73,10 +80,12 @@ STAT_FAMILY(64, struct stat64)
 CAPSULE_IMPORT(int, statx, (int, const char *, int, unsigned, struct statx *));
 CAPSULE_OVERRIDE(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *to))
 {
-    char buffer[ROOT_PATH_MAX];
-    path = root_map_at(dir, path, buffer);
-    return base_statx ? base_statx(dir, path, flags, mask, to)
-                      : (int)sys_call(SYS_statx, dir, path, flags, mask, to);
+    ROOT_PATH(to_path);
+    path = root_map_at(dir, path, &to_path);
+    int result = base_statx ? base_statx(dir, path, flags, mask, to)
+                            : (int)sys_call(SYS_statx, dir, path, flags, mask, to);
+    root_path_free(&to_path);
+    return result;
 }
 
 CAPSULE_IMPORT(int, __xmknod, (int, const char *, mode_t, dev_t *));

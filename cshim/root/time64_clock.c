@@ -93,8 +93,8 @@ static struct itimerspec64 wide_itimerspec(const struct itimerspec *t)
     return (struct itimerspec64){wide_timespec(t->it_interval), wide_timespec(t->it_value)};
 }
 
-CAPSULE_IMPORT(int, timer_gettime, (timer_t, struct itimerspec *));
-CAPSULE_IMPORT(int, timer_settime, (timer_t, int, const struct itimerspec *, struct itimerspec *));
+CAPSULE_IMPORT_LATE(LIBRT, int, timer_gettime, (timer_t, struct itimerspec *));
+CAPSULE_IMPORT_LATE(LIBRT, int, timer_settime, (timer_t, int, const struct itimerspec *, struct itimerspec *));
 CAPSULE_IMPORT(int, timerfd_gettime, (int, struct itimerspec *));
 CAPSULE_IMPORT(int, timerfd_settime, (int, int, const struct itimerspec *, struct itimerspec *));
 

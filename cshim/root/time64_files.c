@@ -65,10 +65,11 @@ CAPSULE_IMPORT(int, __fxstat64, (int, int, struct stat64 *));
  * functions does not map paths. */
 CAPSULE_POLYFILL(int, __fstatat64_time64, (int dir, const char *path, struct stat64_time64 *to, int flags))
 {
-    char buffer[ROOT_PATH_MAX];
+    ROOT_PATH(to_path);
     struct statx wide;
-    long result = sys_raw(SYS_statx, dir, root_map_at(dir, path, buffer), flags | AT_STATX_SYNC_AS_STAT,
+    long result = sys_raw(SYS_statx, dir, root_map_at(dir, path, &to_path), flags | AT_STATX_SYNC_AS_STAT,
                           STATX_BASIC_STATS, &wide);
+    root_path_free(&to_path);
     if (!result)
         from_statx(to, &wide);
     if (!kernel_lacks(result))

@@ -126,10 +126,10 @@ CAPSULE_POLYFILL(int, __sched_rr_get_interval64, (pid_t pid, struct timespec64 *
 }
 
 /* In libraries of their own before glibc 2.34. */
-CAPSULE_IMPORT(int, aio_suspend, (const struct aiocb *const[], int, const struct timespec *));
-CAPSULE_IMPORT(int, gai_suspend, (const struct gaicb *const[], int, const struct timespec *));
-CAPSULE_IMPORT(int, mq_timedsend, (int, const char *, size_t, unsigned, const struct timespec *));
-CAPSULE_IMPORT(ssize_t, mq_timedreceive, (int, char *, size_t, unsigned *, const struct timespec *));
+CAPSULE_IMPORT_LATE(LIBRT, int, aio_suspend, (const struct aiocb *const[], int, const struct timespec *));
+CAPSULE_IMPORT_LATE("libanl.so.1", int, gai_suspend, (const struct gaicb *const[], int, const struct timespec *));
+CAPSULE_IMPORT_LATE(LIBRT, int, mq_timedsend, (int, const char *, size_t, unsigned, const struct timespec *));
+CAPSULE_IMPORT_LATE(LIBRT, ssize_t, mq_timedreceive, (int, char *, size_t, unsigned *, const struct timespec *));
 
 CAPSULE_POLYFILL(int, __aio_suspend_time64, (const struct aiocb *const list[], int count, const struct timespec64 *time))
 {

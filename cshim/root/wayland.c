@@ -245,7 +245,7 @@ CAPSULE_POLYFILL(int, wl_display_dispatch_timeout, (struct wl_display * display,
  * interfaces that it refers to are the runtime's: the import fills the table. */
 static const struct wl_interface *registry_types[] = {NULL, NULL};
 static struct capsule_import import_registry __attribute__((section("capsule_imports"), used)) = {
-    "wl_registry_interface", (void **)&registry_types[0], "libwayland-client.so.0"};
+    "wl_registry_interface", (void **)&registry_types[0], "libwayland-client.so.0", 0};
 
 static const struct wl_interface *no_types[1];
 static const struct wl_message fixes_requests[] = {

@@ -21,3 +21,10 @@ override$\name:
         dlsym_wrapper dlvsym, base_dlvsym, root_dlvsym
 
         .section .note.GNU-stack, "", @progbits
+
+/* GNU_PROPERTY_X86_FEATURE_1_IBT and _SHSTK: the link editor marks the whole object only where each part says so. */
+        .section .note.gnu.property, "a", @note
+        .p2align 3
+        .long   4, 16, 5                /* sizes of name and descriptor, NT_GNU_PROPERTY_TYPE_0 */
+        .asciz  "GNU"
+        .long   0xc0000002, 4, 3, 0     /* GNU_PROPERTY_X86_FEATURE_1_AND, size, IBT and SHSTK, padding */

@@ -9,6 +9,7 @@
 #include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -148,6 +149,19 @@ static int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), 
     return dl_iterate_phdr(callback, data);
 }
 
+/* What libcapsule makes writable while it fills it (cshim/libcapsule/sealed.c): the root's PT_GNU_RELRO. */
+static void protect_tables(int protection)
+{
+    ElfW(Addr) bias = ((const struct link_map *)root)->l_addr, page = (ElfW(Addr))sysconf(_SC_PAGESIZE);
+    const ElfW(Ehdr) *header = (const void *)bias;
+    const ElfW(Phdr) *phdr = (const void *)(bias + header->e_phoff);
+    for (int i = 0; i < header->e_phnum; i++)
+        if (phdr[i].p_type == PT_GNU_RELRO) {
+            ElfW(Addr) start = (bias + phdr[i].p_vaddr) & -page, end = (bias + phdr[i].p_vaddr + phdr[i].p_memsz) & -page;
+            mprotect((void *)start, end - start, protection);
+        }
+}
+
 static bool load(const char *path)
 {
     static struct capsule_base base = {.open = open_library, .lookup_global = lookup_global,
@@ -159,9 +173,11 @@ static bool load(const char *path)
         return false;
     }
     base.global_handle = root;
+    protect_tables(PROT_READ | PROT_WRITE);
     for (const struct capsule_import *i = interface->imports; i < interface->imports_end; i++)
         *i->slot = dlsym(RTLD_DEFAULT, i->name);
     interface->base = &base;
+    protect_tables(PROT_READ);
     return true;
 }
 
