@@ -5,6 +5,8 @@
 #ifdef CAPSULE_ASAN
 #include "root.h"
 
+CAPSULE_IMPORT(void, __asan_poison_memory_region, (void const volatile *, size_t));
+CAPSULE_IMPORT(void, __asan_unpoison_memory_region, (void const volatile *, size_t));
 CAPSULE_IMPORT(void, __asan_report_load_n, (uintptr_t address, size_t size));
 CAPSULE_IMPORT(void, __asan_report_store_n, (uintptr_t address, size_t size));
 
@@ -49,6 +51,12 @@ UNCHECKED static bool is_bad(uintptr_t first, size_t size)
 
 ACCESSES(load)
 ACCESSES(store)
+
+void root_red_zone(void *at, size_t size, bool on)
+{
+    if (base___asan_poison_memory_region)
+        (on ? base___asan_poison_memory_region : base___asan_unpoison_memory_region)(at, size);
+}
 
 /* A call of a function that does not return: only the stack's shadow would need it, and the stack is not checked. */
 void __asan_handle_no_return(void);

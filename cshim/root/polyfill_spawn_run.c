@@ -40,7 +40,8 @@
 #define FAILED 127 /* exit status of a child that never became the program (POSIX posix_spawn) */
 #define STACK_SIZE (64 * 1024)
 #define NAME_SIZE (PATH_MAX + 1 + NAME_MAX) /* a directory and its 0, which becomes a slash, a file and its 0 */
-_Static_assert(NAME_SIZE < STACK_SIZE / 2, "the rest is the child's stack");
+#define RED_ZONE 64
+_Static_assert(NAME_SIZE + RED_ZONE < STACK_SIZE / 2, "the rest is the child's stack");
 #define DEFAULT_PATH "/bin:/usr/bin" /* confstr(_CS_PATH) of glibc */
 
 CAPSULE_IMPORT(void *, mmap, (void *, size_t, int, int, int, off_t));
@@ -268,10 +269,12 @@ int spawn_process(const struct spawn *request)
     if (stack == MAP_FAILED)
         return *root_errno();
     child.name = stack;
+    root_red_zone(child.name + NAME_SIZE, RED_ZONE, true);
     int state;
     base_pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     int error = run(request, &child, stack);
     base_pthread_setcancelstate(state, NULL);
+    root_red_zone(child.name + NAME_SIZE, RED_ZONE, false);
     base_munmap(stack, STACK_SIZE);
     return error;
 }

@@ -72,6 +72,16 @@ static inline int set_errno(int error)
     return -1;
 }
 
+/* Memory that nobody may touch, behind what is not of malloc: for AddressSanitizer alone (asan.c). */
+#ifdef CAPSULE_ASAN
+void root_red_zone(void *at, size_t size, bool on);
+#else
+static inline void root_red_zone(void *at, size_t size, bool on)
+{
+    (void)at, (void)size, (void)on;
+}
+#endif
+
 /* A raw system call's result as a libc function returns it. */
 static inline long syscall_result(long result)
 {

@@ -315,10 +315,69 @@ static void judge_pidfd_spawn(void *implementation)
     close(dir);
 }
 
+/* How PATH is searched, in a directory of the test's own. result: an error number, or 0 where the driver itself is to be
+ * found. What it is natively, posix_spawnp of every glibc tells: it is judged by the same. */
+static void judge_search(spawn_function *f, bool is_pidfd)
+{
+    static char name255[256], name256[257], dir4095[4096 + 300], dir4096[4096 + 300];
+    memset(name255, 'n', 255);
+    memset(name256, 'n', 256);
+    memset(dir4095, 'd', 4095);
+    memset(dir4096, 'd', 4096);
+    strcat(dir4096, ":");
+    const struct {
+        const char *path, *file;
+        int result;
+    } cases[] = {
+        {"", "here", 0}, {":", "here", 0}, {"::", "here", 0}, {"/nonexistent:", "here", 0}, {":/nonexistent", "here", 0},
+        {"/nonexistent::/nonexistent", "here", 0}, {"/nonexistent", "here", ENOENT}, {NULL, "here", ENOENT},
+        {"/nonexistent", "./here", 0}, {"", "denied/../here", 0}, {"", "denied/nowhere", ENOENT}, {"", "", ENOENT},
+        {"denied", "file", EACCES}, {"denied:/nonexistent", "file", EACCES}, {"/nonexistent:denied", "file", EACCES},
+        {"denied:", "file", EACCES}, {"denied:allowed", "file", 0}, {"allowed:denied", "file", 0},
+        {"here", "file", ENOTDIR}, {"here:/nonexistent", "file", ENOENT}, {"/nonexistent:here", "file", ENOTDIR},
+        {"here:denied", "file", EACCES}, {"here:", "here", 0}, {"", "file/", ENOTDIR}, {"", "denied", EACCES},
+        {"/nonexistent", name255, ENOENT}, {"", name256, ENAMETOOLONG}, {"/nonexistent:", name256, ENAMETOOLONG},
+        {dir4095, name255, ENAMETOOLONG}, {dir4096, "here", 0},
+    };
+    char dir[64], cwd[4096], *arguments[] = {self, "exit", "33", NULL}, *environment[] = {NULL};
+    char *old = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
+    snprintf(dir, sizeof dir, "/tmp/search-%d", (int)getpid());
+    EXPECT(getcwd(cwd, sizeof cwd) && !mkdir(dir, 0700) && !chdir(dir));
+    mkdir("denied", 0700), mkdir("allowed", 0700);
+    EXPECT(!symlink(self, "here") && !symlink(self, "allowed/file"));
+    close(open("denied/file", O_CREAT | O_WRONLY, 0600)), close(open("file", O_CREAT | O_WRONLY, 0600));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int id = -1;
+        siginfo_t info = {0};
+        if (cases[i].path)
+            setenv("PATH", cases[i].path, 1);
+        else
+            unsetenv("PATH");
+        int result = f(&id, cases[i].file, NULL, NULL, arguments, environment);
+        if (result != cases[i].result)
+            printf("note: PATH=%.60s and %.60s\n", cases[i].path ? cases[i].path : "(none)", cases[i].file);
+        EQUAL(result, cases[i].result);
+        if (result)
+            continue;
+        EQUAL(waitid(is_pidfd ? WAIT_PIDFD : P_PID, (id_t)id, &info, WEXITED), 0);
+        EQUAL(info.si_status, 33);
+        if (is_pidfd)
+            close(id);
+    }
+    unlink("here"), unlink("allowed/file"), unlink("denied/file"), unlink("file"), rmdir("denied"), rmdir("allowed");
+    EXPECT(!chdir(cwd) && !rmdir(dir));
+    if (old)
+        setenv("PATH", old, 1);
+    else
+        unsetenv("PATH");
+    free(old);
+}
+
 /* PATH is searched for names without a slash, and a file that is no program is not given to a shell. */
 static void judge_pidfd_spawnp(void *implementation)
 {
     spawn_function *f = implementation;
+    judge_search(runtime("posix_spawnp"), false);
     char *arguments[] = {self, "exit", "33", NULL}, *environment[] = {NULL}, old[4096], dir[4096], script[64];
     snprintf(old, sizeof old, "PATH=%s", getenv("PATH") ? getenv("PATH") : "");
     snprintf(dir, sizeof dir, "PATH=/nonexistent:/proc/version:%s", self);
@@ -331,6 +390,7 @@ static void judge_pidfd_spawnp(void *implementation)
     EQUAL(waitid(WAIT_PIDFD, (id_t)fd, &info, WEXITED), 0);
     EQUAL(info.si_status, 33);
     close(fd);
+    judge_search(f, true);
     EQUAL(f(&fd, "no-such-program", NULL, NULL, arguments, environment), ENOENT);
     EQUAL(f(&fd, "", NULL, NULL, arguments, environment), ENOENT);
     snprintf(script, sizeof script, "/tmp/script-%d", (int)getpid());
