@@ -133,12 +133,13 @@ static bool may_lead_to_rule(const char *path)
     return false;
 }
 
-/* The path of a directory as the kernel tells it; false: it has none, or no room. */
+/* The path of a directory as the kernel tells it; false: it has none, or no room. It is read into the second page, or into the
+ * second half of the room, which the name gets back when it is put together. */
 static bool append_directory(struct name *n, int dir)
 {
-    char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd", small[sizeof n->in->room];
-    char *text = n->in->pages ? n->in->pages + ROOT_PATH_MAX : small;
-    long size = n->in->pages ? ROOT_PATH_MAX : sizeof small;
+    char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd";
+    long size = n->in->pages ? ROOT_PATH_MAX : sizeof n->in->room / 2;
+    char *text = n->in->pages ? n->in->pages + ROOT_PATH_MAX : n->in->room + size;
     if (dir != AT_FDCWD) {
         memcpy(link, "/proc/self/fd/", 14);
         char digits[10], *at = link + 14;
@@ -155,7 +156,11 @@ static bool append_directory(struct name *n, int dir)
     if (length == size) /* or more */
         return no_room(n);
     text[length] = 0;
-    return append(n, text);
+    size_t whole = n->limit, until_text = text > n->text ? (size_t)(text - n->text) : 0;
+    n->limit = whole < until_text ? whole : until_text;
+    bool fits = append(n, text);
+    n->limit = whole;
+    return fits;
 }
 
 static bool resolve(struct name *n, int dir, const char *path)
@@ -237,7 +242,7 @@ static bool is_library_name(const struct name *n)
 static __attribute__((noinline)) const char *map_at(int dir, const char *path, struct root_path *to)
 {
     struct name n;
-    if (!put_together(&n, dir, path, to))
+    if (strlen(path) >= ROOT_PATH_MAX || !put_together(&n, dir, path, to)) /* the kernel takes none as long as that */
         return path;
     size_t end = strlen(path);
     if (n.rule)

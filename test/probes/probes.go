@@ -80,11 +80,12 @@ var All = []Probe{
 	{"standin/libcapsuletest-abi.so", "sdk11", "gcc", abiLibrary, abiFlags},
 	{"host/libcapsuletest-abi.so", "sdk13", "gcc", abiLibrary, abiFlags},
 	{"bin/abi", "sdk11", "gcc", []string{"abi/main.c"}, []string{"-Wl,-z,now", "-L/out/standin", "-lcapsuletest-abi"}},
+	{"bin/sealed", "sdk11", "gcc", []string{"paths/sealed.c"}, []string{"-ldl"}},
 	{"bin/paths", "sdk11", "gcc", []string{"paths/main.c"}, []string{"-ldl"}},
 	{"bin/open_cost", "sdk11", "gcc", []string{"paths/open_cost.c"}, []string{"-ldl"}},
-	{"host/libcapsuletest-paths.so", "sdk13", "gcc", []string{"paths/library.c"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
+	{"host/libcapsuletest-paths.so", "sdk13", "gcc", []string{"paths/library.c", "paths/stack.c"}, []string{"-shared", "-fPIC", "-Wl,-z,defs"}},
 	// The same with the largest types, which are functions of other names where these are not the only ones.
-	{"host/libcapsuletest-paths64.so", "sdk13", "gcc", []string{"paths/library.c"},
+	{"host/libcapsuletest-paths64.so", "sdk13", "gcc", []string{"paths/library.c", "paths/stack.c"},
 		[]string{"-D_TIME_BITS=64", "-D_FILE_OFFSET_BITS=64", "-shared", "-fPIC", "-Wl,-z,defs"}},
 	// _BitInt is C, so this one is an object for the next.
 	{"obj/wide.o", "sdk13", "gcc", []string{"cxx/wide.c"}, []string{"-std=gnu23", "-c"}},
