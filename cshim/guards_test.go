@@ -12,7 +12,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/arch"
 )
 
-// The link editor drops the mark of a whole object where a single part of it lacks it, in silence: a file of assembly, libgcc.
+// The link editor drops the mark of a whole object where a single part of it lacks it, in silence:
+// a file of assembly, libgcc.
 func TestObjectsAreMarked(t *testing.T) {
 	marks := map[*arch.Arch][2]uint32{ // GNU_PROPERTY_*_FEATURE_1_AND and its bits
 		arch.X8664:   {0xc0000002, 3}, // IBT, SHSTK

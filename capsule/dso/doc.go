@@ -10,8 +10,8 @@
 //	RW   capsule_dso (cshim/include/capsule_abi.h), .got, slots, .dynamic, .dynsym
 //	     zeroes for data that nobody has (proxy), on pages of their own
 //
-// The symbol table lies in the writable segment because libcapsule writes the symbols' addresses into it: a proxy
-// arrives with values relative to the runtime's library, a stub with values that point at its trampolines. When all is
-// written libcapsule makes the segment read-only, but for the zeroes. PT_GNU_RELRO would be too early: ld.so applies it
-// before DT_INIT.
+// The symbol table lies in the writable segment because libcapsule writes the symbols' addresses
+// into it: a proxy arrives with values relative to the runtime's library, a stub with values that
+// point at its trampolines. When all is written libcapsule makes the segment read-only, but for the
+// zeroes. PT_GNU_RELRO would be too early: ld.so applies it before DT_INIT.
 package dso

@@ -40,9 +40,10 @@ func machineOf(a *arch.Arch) (*machine, error) {
 	return nil, fmt.Errorf("no stub writer for %s", a.Name)
 }
 
-// propertyNote is an NT_GNU_PROPERTY_TYPE_0 note (Linux extensions to the gABI) with one property of 4 bytes, as objects of
-// 64 bits have it. ld.so compares it with what the process has switched on: it refuses an object that lacks a shadow stack's
-// mark (glibc 2.39 and later), and guards the branches of one with BTI's (2.32).
+// propertyNote is an NT_GNU_PROPERTY_TYPE_0 note (Linux extensions to the gABI) with one property
+// of 4 bytes, as objects of 64 bits have it. ld.so compares it with what the process has switched
+// on: it refuses an object that lacks a shadow stack's mark (glibc 2.39 and later), and guards the
+// branches of one with BTI's (2.32).
 func propertyNote(kind, bits uint32) []byte {
 	var b []byte
 	for _, w := range []uint32{4, 16, 5, 0x554e47 /* "GNU\0" */, kind, 4, bits, 0} {

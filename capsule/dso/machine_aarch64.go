@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// aarch64 follows the AAPCS64 and the ELF supplement of 2024Q3. x16 and x17 are for such veneers, whatever convention
-// the function has: not even a vector PCS (STO_AARCH64_VARIANT_PCS) keeps them. "bti c" opens every address that is reached
-// indirectly; a branch by x16 may end at one, as the note says. Nothing is saved that PAC would sign. adrp counts in units of 4 KiB, whatever the kernel's pages are.
+// aarch64 follows the AAPCS64 and the ELF supplement of 2024Q3. x16 and x17 are for such veneers,
+// whatever convention the function has: not even a vector PCS (STO_AARCH64_VARIANT_PCS) keeps them.
+// "bti c" opens every address that is reached indirectly; a branch by x16 may end at one, as the
+// note says. Nothing is saved that PAC would sign. adrp counts in units of 4 KiB, whatever the
+// kernel's pages are.
 var aarch64 = machine{
 	pageSize:   0x10000,
 	property:   propertyNote(0xc0000000, 1), // GNU_PROPERTY_AARCH64_FEATURE_1_AND: BTI

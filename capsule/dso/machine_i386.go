@@ -11,8 +11,8 @@ import (
 // call that finds the pc is matched by that ret, so that the processor's prediction of later returns stays right; the ret
 // itself is mispredicted, some five nanoseconds. Only the flags are lost, which no convention gives a meaning.
 //
-// No endbr32, and no note that promises anything: Linux has no indirect-branch tracking for 32-bit programs, and no shadow
-// stack that a ret to another place than its call's would offend.
+// No endbr32, and no note that promises anything: Linux has no indirect-branch tracking for 32-bit
+// programs, and no shadow stack that a ret to another place than its call's would offend.
 var i386 = machine{
 	pageSize:   0x1000,
 	relSize:    8, // Elf32_Rel

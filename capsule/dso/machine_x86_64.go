@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// x8664 follows the x86-64 psABI 1.0. endbr64 opens every address that is reached indirectly, for Intel CET, and nothing
-// returns to another place than its call's: the note says so.
+// x8664 follows the x86-64 psABI 1.0. endbr64 opens every address that is reached indirectly, for
+// Intel CET, and nothing returns to another place than its call's: the note says so.
 var x8664 = machine{
 	pageSize:   0x1000,
 	property:   propertyNote(0xc0000002, 3), // GNU_PROPERTY_X86_FEATURE_1_AND: IBT, SHSTK

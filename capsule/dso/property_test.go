@@ -9,8 +9,8 @@ import (
 	"github.com/capsule-run/capsule-run/internal/arch"
 )
 
-// guards are what an architecture's objects promise: the property's type and bits, and the instruction at which a branch by a
-// register or a slot may end. i386 promises nothing.
+// guards are what an architecture's objects promise: the property's type and bits, and the
+// instruction at which a branch by a register or a slot may end. i386 promises nothing.
 var guards = map[*arch.Arch]struct {
 	kind, bits uint32
 	landing    []byte
@@ -20,8 +20,9 @@ var guards = map[*arch.Arch]struct {
 	arch.I386:    {},
 }
 
-// A loader refuses an object without the mark in a process with a shadow stack, and both ways by which loaders look for it lead
-// to it. What the mark promises is kept: whatever is reached indirectly begins with a landing pad.
+// A loader refuses an object without the mark in a process with a shadow stack, and both ways by
+// which loaders look for it lead to it. What the mark promises is kept: whatever is reached
+// indirectly begins with a landing pad.
 func TestProperties(t *testing.T) {
 	eachArch(t, func(t *testing.T, a *arch.Arch) {
 		stub := testStub(a)
@@ -60,7 +61,8 @@ func testNote(t *testing.T, f *elf.File, kind, bits uint32) {
 		for ; len(b) >= 4; b = b[4:] {
 			got = append(got, binary.LittleEndian.Uint32(b))
 		}
-		// name and descriptor sizes, NT_GNU_PROPERTY_TYPE_0, "GNU", the property, its size, bits, padding
+		// name and descriptor sizes, NT_GNU_PROPERTY_TYPE_0, "GNU", the property, its size, bits,
+		// padding
 		if want := []uint32{4, 16, 5, 0x554e47, kind, 4, bits, 0}; len(got) != len(want) || [8]uint32(got) != [8]uint32(want) ||
 			p.Align != 8 || p.Vaddr%8 != 0 {
 			t.Errorf("%v at %#x: got %#x, want %#x", p.Type, p.Vaddr, got, want)

@@ -50,8 +50,9 @@ type Object struct {
 	Sources []uint32
 }
 
-// Probe is an exported function of a library, its index in .dynsym and its st_value, by which a process sees that a loaded file's
-// symbols are where the plan saw them: two files may have one build-id (prelink(8), a rebuild).
+// Probe is an exported function of a library, its index in .dynsym and its st_value, by which a
+// process sees that a loaded file's symbols are where the plan saw them: two files may have one
+// build-id (prelink(8), a rebuild).
 type Probe struct {
 	Name  string
 	Index uint32

@@ -37,8 +37,9 @@ struct capsule_object {
     struct capsule_range closure; /* indices: HOST: the objects to open before it, dependencies first */
     struct capsule_range sources; /* indices: PROXY: the BASE objects that st_shndx - CAPSULE_SHN_BASE counts */
     uint8_t build_id[32];
-    /* A function that the planned file exports, the last of its text: what a rebuild or prelink(8) under the same build-id
-     * moves. Without one (an index of 0) symbols are looked up by name, too. */
+    /* A function that the planned file exports, the last of its text: what a rebuild or prelink(8)
+     * under the same build-id moves. Without one (an index of 0) symbols are looked up by name,
+     * too. */
     uint32_t probe_name, probe_index; /* string; in .dynsym */
     uint64_t probe_value;
 };

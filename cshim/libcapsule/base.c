@@ -1,4 +1,5 @@
-/* The runtime's own libraries, as they are loaded in the base namespace: whose symbols proxies hand out. */
+/* The runtime's own libraries, as they are loaded in the base namespace: whose symbols proxies hand
+ * out. */
 #include "libcapsule.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
-/* A library that the plan does not know (a Vulkan layer in the user's home, a plug-in) is loaded by its path, but what
- * it needs must not be searched by ld.so: libstdc++.so.6 would be the runtime's, a second copy of a library that
- * belongs to the other side. So its DT_NEEDED are read from the file first, and those that the plan knows are opened.
- * The bytes are anybody's: every offset is checked against the file's size, and read with pread, a little at a time, for the
- * stack may be a small thread's. */
+/* A library that the plan does not know (a Vulkan layer in the user's home, a plug-in) is loaded by
+ * its path, but what it needs must not be searched by ld.so: libstdc++.so.6 would be the runtime's,
+ * a second copy of a library that belongs to the other side. So its DT_NEEDED are read from the
+ * file first, and those that the plan knows are opened. The bytes are anybody's: every offset is
+ * checked against the file's size, and read with pread, a little at a time, for the stack may be a
+ * small thread's. */
 #include "libcapsule.h"
 
 #include <elf.h>

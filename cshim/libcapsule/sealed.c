@@ -1,9 +1,11 @@
-/* What is written once and then only read: addresses in stubs and proxies, the tables of libcapsule and of the capsule root.
- * An error of the program's that writes to memory shall not find the address of a function there.
+/* What is written once and then only read: addresses in stubs and proxies, the tables of libcapsule
+ * and of the capsule root. An error of the program's that writes to memory shall not find the
+ * address of a function there.
  *
- * Stubs and proxies are sealed at the end of their DT_INIT, when nobody else has them yet. The tables lie in PT_GNU_RELRO
- * (SEALED), which ld.so makes read-only before any code of ours runs: they are opened for the moments in which they are
- * filled, under ld.so's lock or in the constructor, so never by two threads at once; who only reads sees no difference. */
+ * Stubs and proxies are sealed at the end of their DT_INIT, when nobody else has them yet. The
+ * tables lie in PT_GNU_RELRO (SEALED), which ld.so makes read-only before any code of ours runs:
+ * they are opened for the moments in which they are filled, under ld.so's lock or in the
+ * constructor, so never by two threads at once; who only reads sees no difference. */
 #include "libcapsule.h"
 
 #include <elf.h>
@@ -22,7 +24,8 @@ void dso_seal(struct capsule_dso *dso)
         debug("what a stub or proxy holds stays writable");
 }
 
-/* As ld.so does it (elf/dl-reloc.c, _dl_protect_relro): the page in which it ends is not protected. */
+/* As ld.so does it (elf/dl-reloc.c, _dl_protect_relro): the page in which it ends is not
+ * protected. */
 struct sealed sealed_in(ElfW(Addr) bias, const ElfW(Phdr) *phdrs, unsigned count)
 {
     ElfW(Addr) mask = ~((ElfW(Addr))page_size() - 1);

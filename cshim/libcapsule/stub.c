@@ -1,7 +1,7 @@
-/* Binding a stub: each slot holds the host library's st_value, and its load bias is all that is missing. After
- * that the stub's own .dynsym is given the same addresses, so that what is bound later (lazy binding, dlsym) goes
- * straight to the host's function; only callers that ld.so bound before this pay the extra jump. A host library that is not
- * the planned one is bound by name. */
+/* Binding a stub: each slot holds the host library's st_value, and its load bias is all that is
+ * missing. After that the stub's own .dynsym is given the same addresses, so that what is bound
+ * later (lazy binding, dlsym) goes straight to the host's function; only callers that ld.so bound
+ * before this pay the extra jump. A host library that is not the planned one is bound by name. */
 #include "libcapsule.h"
 
 #include <elf.h>

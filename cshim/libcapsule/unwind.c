@@ -55,8 +55,8 @@ static int find_sealed(struct dl_phdr_info *info, size_t size, void *data)
     return 1;
 }
 
-/* The word may be read-only by now (PT_GNU_RELRO with BIND_NOW), and is again. Where functions are bound when they are first
- * called it is not, and stays as ld.so has it. */
+/* The word may be read-only by now (PT_GNU_RELRO with BIND_NOW), and is again. Where functions are
+ * bound when they are first called it is not, and stays as ld.so has it. */
 static void overwrite(ElfW(Addr) *word, ElfW(Addr) value, struct sealed area)
 {
     bool sealed = (ElfW(Addr))word >= area.start && (ElfW(Addr))word < area.end;

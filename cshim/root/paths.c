@@ -1,19 +1,20 @@
-/* Files of the host that drivers name by paths compiled into them (/usr/share/drirc.d) or put together from where they
- * find themselves (…/host/usr/lib/../share): the driver sees the host's, mounted in the capsule's directory, while the same path
- * means the runtime's file to the game.
+/* Files of the host that drivers name by paths compiled into them (/usr/share/drirc.d) or put
+ * together from where they find themselves (…/host/usr/lib/../share): the driver sees the host's,
+ * mounted in the capsule's directory, while the same path means the runtime's file to the game.
  *
- * A path is put together name by name, without ".", ".." and empty names, and following the links that the plan knows:
- * the host's own at its root (/lib -> /usr/lib), and the directories of the container that are the host's root
- * (TRIPLET/host and share of the capsule's). What the kernel would find at another place because of a link that the
- * plan does not know is not mapped. The result is used only if a rule matches; else the path goes to the runtime
- * untouched.
+ * A path is put together name by name, without ".", ".." and empty names, and following the links
+ * that the plan knows: the host's own at its root (/lib -> /usr/lib), and the directories of the
+ * container that are the host's root (TRIPLET/host and share of the capsule's). What the
+ * kernel would find at another place because of a link that the plan does not know is not mapped.
+ * The result is used only if a rule matches; else the path goes to the runtime untouched.
  *
- * The wrappers are in the other files paths_*.c and in stat.c. Only what reads is wrapped: what is mapped is read-only,
- * as are the runtime's own files, so a driver that writes gets an error either way. Not wrapped either: chdir, which would
- * change what the game's own relative paths mean, and syscall(2).
+ * The wrappers are in the other files paths_*.c and in stat.c. Only what reads is wrapped: what is
+ * mapped is read-only, as are the runtime's own files, so a driver that writes gets an error either
+ * way. Not wrapped either: chdir, which would change what the game's own relative paths mean, and
+ * syscall(2).
  *
- * What is legal here: system calls and a little of the caller's stack. A driver may call these in a child made by vfork, or
- * in a signal handler. */
+ * What is legal here: system calls and a little of the caller's stack. A driver may call these in a
+ * child made by vfork, or in a signal handler. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -133,8 +134,9 @@ static bool may_lead_to_rule(const char *path)
     return false;
 }
 
-/* The path of a directory as the kernel tells it; false: it has none, or no room. It is read into the second page, or into the
- * second half of the room, which the name gets back when it is put together. */
+/* The path of a directory as the kernel tells it; false: it has none, or no room. It is read into
+ * the second page, or into the second half of the room, which the name gets back when it is put
+ * together. */
 static bool append_directory(struct name *n, int dir)
 {
     char link[sizeof "/proc/self/fd/" + 10] = "/proc/self/cwd";

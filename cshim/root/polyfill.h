@@ -23,11 +23,11 @@
 void polyfill_cancellable(int *previous_type);
 void polyfill_uncancellable(int previous_type);
 
-/* LATE(library, name): base_NAME, which must be a CAPSULE_IMPORT_LATE, or a CAPSULE_IMPORT where libcapsule needs the library.
- * Before glibc 2.34 pthread functions lived in
- * libpthread and the resolver's live in libresolv: where the game does not use these, they are loaded only when a
- * driver's proxy asks, after the imports were resolved: filling the proxy fills the import. NULL: the runtime has no such
- * function. */
+/* LATE(library, name): base_NAME, which must be a CAPSULE_IMPORT_LATE, or a CAPSULE_IMPORT where
+ * libcapsule needs the library. Before glibc 2.34 pthread functions lived in libpthread and the
+ * resolver's live in libresolv: where the game does not use these, they are loaded only when a
+ * driver's proxy asks, after the imports were resolved: filling the proxy fills the import. NULL:
+ * the runtime has no such function. */
 void *polyfill_late(void *const *slot, const char *library, const char *name);
 #define LATE(library, name) \
     ((typeof(base_##name))polyfill_late((void *const *)&base_##name, library, #name))

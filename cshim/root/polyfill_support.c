@@ -28,8 +28,8 @@ void *polyfill_late(void *const *slot, const char *library, const char *name)
     void *function = __atomic_load_n(slot, __ATOMIC_RELAXED);
     if (function)
         return function;
-    /* The library's proxy: opening it loads the runtime's library into the base namespace. Where the plan has none, libc's
-     * proxy may have the function. */
+    /* The library's proxy: opening it loads the runtime's library into the base namespace. Where
+     * the plan has none, libc's proxy may have the function. */
     void *proxy = base()->open(library, RTLD_LAZY, NULL);
     function = proxy ? base_dlsym(proxy, name) : NULL;
     return function ? function : base()->lookup_global(name, NULL);

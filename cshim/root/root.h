@@ -32,7 +32,8 @@
     type polyfill_##name arguments CAPSULE_EXPORTED("polyfill", type, name); \
     type polyfill_##name arguments
 
-/* What only libcapsule writes, when it fills the imports: it is read-only otherwise (libcapsule/sealed.c). */
+/* What only libcapsule writes, when it fills the imports: it is read-only otherwise
+ * (libcapsule/sealed.c). */
 #define ROOT_SEALED __attribute__((section(".data.rel.ro")))
 
 /* base_NAME: the runtime's function of that name. */
@@ -72,7 +73,8 @@ static inline int set_errno(int error)
     return -1;
 }
 
-/* Memory that nobody may touch, behind what is not of malloc: for AddressSanitizer alone (asan.c). */
+/* Memory that nobody may touch, behind what is not of malloc: for AddressSanitizer alone
+ * (asan.c). */
 #ifdef CAPSULE_ASAN
 void root_red_zone(void *at, size_t size, bool on);
 #else
@@ -88,9 +90,10 @@ static inline long syscall_result(long result)
     return result < 0 && result > -4096 ? set_errno((int)-result) : result;
 }
 
-/* Room for a path that is mapped. The wrappers are called on small stacks too, those of signal handlers: most paths fit into
- * what is here, for a longer one the kernel gives pages. The pages stay where the wrapper does not return: a cancelled thread,
- * a child of vfork that has become a program. */
+/* Room for a path that is mapped. The wrappers are called on small stacks too, those of signal
+ * handlers: most paths fit into what is here, for a longer one the kernel gives pages. The pages
+ * stay where the wrapper does not return: a cancelled thread, a child of vfork that has become a
+ * program. */
 #define ROOT_PATH_MAX 4096
 struct root_path {
     char *pages; /* ROOT_PATH_MAX bytes for the path, as many to work with; NULL: none yet */
@@ -107,9 +110,9 @@ static inline void root_path_free(struct root_path *path)
         root_path_unmap(path);
 }
 
-/* Where inside the container the host's file is that a driver named by this path, relative to a directory's
- * descriptor or AT_FDCWD; path itself when the plan does not map it, or when the result has more than ROOT_PATH_MAX bytes.
- * errno is kept. paths.c has the rules. */
+/* Where inside the container the host's file is that a driver named by this path, relative to a
+ * directory's descriptor or AT_FDCWD; path itself when the plan does not map it, or when the result
+ * has more than ROOT_PATH_MAX bytes. errno is kept. paths.c has the rules. */
 const char *root_map_at(int dir, const char *path, struct root_path *to);
 const char *root_map_path(const char *path, struct root_path *to);
 

@@ -32,7 +32,8 @@ func gcc(t *testing.T, to, source string, flags ...string) {
 	must(t, os.Remove(to+".c"))
 }
 
-// waiter says "ready", waits for a line, and prints what each function of a library returns, opened then.
+// waiter says "ready", waits for a line, and prints what each function of a library returns, opened
+// then.
 const waiter = `
 #include <dlfcn.h>
 #include <stdio.h>
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
 }
 `
 
-// twoFunctions is a library whose functions return their number and add, behind as much other code as moved says.
+// twoFunctions is a library whose functions return their number and add, behind as much other code
+// as moved says.
 func twoFunctions(add, moved int) string {
 	return fmt.Sprintf(`
 		__asm__(".text\n.rept %d\nmovl $-9, %%eax\nret\n.endr");
@@ -59,7 +61,8 @@ func twoFunctions(add, moved int) string {
 		int ct_two(void) { return 2 + %[2]d; }`, moved, add)
 }
 
-// replaced runs the waiter, has the library replaced when the program runs and before it is opened, and returns what it printed.
+// replaced runs the waiter, has the library replaced when the program runs and before it is opened,
+// and returns what it printed.
 func replaced(t *testing.T, l launch, replace func()) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -87,8 +90,8 @@ func replaced(t *testing.T, l launch, replace func()) result {
 	return result{stdout: text.String(), stderr: errs.String(), status: cmd.ProcessState.ExitCode()}
 }
 
-// A host's library that was updated between plan and load is bound by name, whatever its build-id: without isolation its file
-// is a live path, and in namespaces the mounted file may be written to.
+// A host's library that was updated between plan and load is bound by name, whatever its build-id:
+// without isolation its file is a live path, and in namespaces the mounted file may be written to.
 func TestReplacedHostLibrary(t *testing.T) {
 	const library = "libcapsuletest-a.so"
 	dir := beside(t)
@@ -140,8 +143,8 @@ func TestReplacedHostLibrary(t *testing.T) {
 	}
 }
 
-// The same for the runtime's libraries that the capsule shares: a game brings one with the planned build-id whose functions lie
-// elsewhere, and has not all of them.
+// The same for the runtime's libraries that the capsule shares: a game brings one with the planned
+// build-id whose functions lie elsewhere, and has not all of them.
 func TestReplacedRuntimeLibrary(t *testing.T) {
 	const library, shared = "libcapsuletest-a.so", "libX11-xcb.so.1"
 	dir := beside(t)

@@ -12,7 +12,8 @@ import (
 	"github.com/capsule-run/capsule-run/test/trees"
 )
 
-// What stubs, proxies, libcapsule and the capsule root hold of functions' addresses is read-only when a program's code runs.
+// What stubs, proxies, libcapsule and the capsule root hold of functions' addresses is read-only
+// when a program's code runs.
 func TestSealed(t *testing.T) {
 	_, x8664 := probes(t)
 	_, i386 := probesI386(t)
@@ -38,8 +39,8 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// Functions that a signal handler may call fit on a small alternate stack in a capsule too: they take little more than natively,
-// with every length of path.
+// Functions that a signal handler may call fit on a small alternate stack in a capsule too: they
+// take little more than natively, with every length of path.
 func TestStackOfWrappers(t *testing.T) {
 	const more = 768 // bytes
 	for _, c := range []struct {

@@ -22,7 +22,8 @@ override$\name:
 
         .section .note.GNU-stack, "", @progbits
 
-/* GNU_PROPERTY_X86_FEATURE_1_IBT and _SHSTK: the link editor marks the whole object only where each part says so. */
+/* GNU_PROPERTY_X86_FEATURE_1_IBT and _SHSTK: the link editor marks the whole object only where each
+ * part says so. */
         .section .note.gnu.property, "a", @note
         .p2align 3
         .long   4, 16, 5                /* sizes of name and descriptor, NT_GNU_PROPERTY_TYPE_0 */

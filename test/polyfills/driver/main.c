@@ -149,7 +149,8 @@ static int iterate_base(int (*callback)(struct dl_phdr_info *, size_t, void *), 
     return dl_iterate_phdr(callback, data);
 }
 
-/* What libcapsule makes writable while it fills it (cshim/libcapsule/sealed.c): the root's PT_GNU_RELRO. */
+/* What libcapsule makes writable while it fills it (cshim/libcapsule/sealed.c): the root's
+ * PT_GNU_RELRO. */
 static void protect_tables(int protection)
 {
     ElfW(Addr) bias = ((const struct link_map *)root)->l_addr, page = (ElfW(Addr))sysconf(_SC_PAGESIZE);

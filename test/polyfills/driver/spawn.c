@@ -315,8 +315,9 @@ static void judge_pidfd_spawn(void *implementation)
     close(dir);
 }
 
-/* How PATH is searched, in a directory of the test's own. result: an error number, or 0 where the driver itself is to be
- * found. What it is natively, posix_spawnp of every glibc tells: it is judged by the same. */
+/* How PATH is searched, in a directory of the test's own. result: an error number, or 0 where the
+ * driver itself is to be found. What it is natively, posix_spawnp of every glibc tells: it is
+ * judged by the same. */
 static void judge_search(spawn_function *f, bool is_pidfd)
 {
     static char name255[256], name256[257], dir4095[4096 + 300], dir4096[4096 + 300];
