@@ -97,6 +97,6 @@ bool loaded_as_planned(const struct link_map *map, const struct capsule_object *
     if (object->build_id_len > 0 && object->build_id_len <= sizeof object->build_id)
         iterate(compare, &c);
     if (!c.same)
-        debug("%s is not the planned %s: symbols go by name", map->l_name, manifest_string(object->soname));
+        debug("%s is not the planned file: %s; symbols go by name", manifest_string(object->soname), map->l_name);
     return c.same;
 }

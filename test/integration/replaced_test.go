@@ -135,7 +135,7 @@ func TestReplacedHostLibrary(t *testing.T) {
 				if r.status != 0 || r.stdout != c.want {
 					t.Errorf("exit status %d, got %q, want %q\n%s", r.status, r.stdout, c.want, tail(r.stderr))
 				}
-				if said := strings.Contains(r.stderr, " is not the planned "+library); said != c.byName {
+				if said := strings.Contains(r.stderr, library+" is not the planned file: "); said != c.byName {
 					t.Errorf("the debug line about it: %v, want %v\n%s", said, c.byName, tail(r.stderr))
 				}
 			})
@@ -174,7 +174,7 @@ func TestReplacedRuntimeLibrary(t *testing.T) {
 				flags: []string{"--library", library, "--setenv", "CAPSULE_DEBUG=1", "--bind", dir + ":" + dir},
 				env:   []string{"LD_LIBRARY_PATH=" + dir + "/own"}}
 			if r := replaced(t, l, func() {}); r.status != 0 || r.stdout != "ct_shared 1234\nct_missing 0\n" ||
-				!strings.Contains(r.stderr, " is not the planned "+shared) {
+				!strings.Contains(r.stderr, shared+" is not the planned file: ") {
 				t.Errorf("exit status %d, %q\n%s", r.status, r.stdout, tail(r.stderr))
 			}
 		})
@@ -206,7 +206,7 @@ func TestNoBuildIDs(t *testing.T) {
 				flags: append([]string{"--library", "libcapsuletest.so.1", "--setenv", "CAPSULE_DEBUG=1"}, bind...)}
 			ran := l.ok(t)
 			if strings.Count(ran.stdout, "ok ") != 6 || strings.Contains(ran.stdout, "FAIL") ||
-				strings.Count(ran.stderr, " is not the planned ") < 4 {
+				strings.Count(ran.stderr, " is not the planned file: ") < 4 {
 				t.Errorf("%s", tail(ran.both()))
 			}
 		})
