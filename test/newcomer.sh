@@ -42,10 +42,18 @@ if [ -z "$(find "$bare" -mtime -7 2>/dev/null)" ]; then
 fi
 
 work=$(mktemp -d "$trees/.newcomer-XXXXXX")
+# Whoever interrupts ends the namespace's first process, and with it all others, before the tree is removed under them.
+namespace=
+stop() {
+	# shellcheck disable=SC2046 # one number, or none
+	[ -z "$namespace" ] || kill -KILL $(cat "/proc/$namespace/task/$namespace/children") 2>/dev/null || true
+	wait
+	exit "$1"
+}
 trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'stop 129' HUP
+trap 'stop 130' INT
+trap 'stop 143' TERM
 root=$work/root
 mkdir "$root"
 # The device nodes are the machine's.
@@ -114,10 +122,12 @@ for name in CI http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY T
 	eval "value=\${$name-}"
 	[ -z "$value" ] || keep="$keep $name=$value"
 done
-status=0
 # shellcheck disable=SC2086 # words
 env -i PATH="$path" $keep GOPROXY="$($go env GOPROXY)" GOSUMDB="$($go env GOSUMDB)" \
 	unshare --mount --propagation private --pid --fork --kill-child \
-	sh "$work/enter" "$root" "$trees" "$modules" "$goroot" </dev/null || status=$?
+	sh "$work/enter" "$root" "$trees" "$modules" "$goroot" </dev/null &
+namespace=$!
+status=0
+wait "$namespace" || status=$?
 [ "$status" = 0 ] || fail "a newcomer's commands fail on $suite (status $status)"
 say "all is well on $suite"
