@@ -102,7 +102,7 @@ PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
 HERE = env -u GOARCH $(GO) run -tags man -ldflags '-X github.com/capsule-run/capsule-run/internal/run.Version=$(VERSION)' ./cmd/capsule-run
 # What is redirected gets its mode from the umask.
-READABLE := umask 022 &&
+READABLE := umask 022;
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/doc/capsule-run $(SHARE)/bash-completion/completions \
 	  $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
@@ -114,7 +114,9 @@ install: build
 	$(READABLE) $(HERE) completion zsh >$(SHARE)/zsh/site-functions/_capsule-run
 	$(READABLE) $(HERE) completion fish >$(SHARE)/fish/vendor_completions.d/capsule-run.fish
 	install -m 644 docs/*.md docs/*.svg $(SHARE)/doc/capsule-run
-	$(READABLE) sed 's#](docs/#](#g' README.md >$(SHARE)/doc/capsule-run/README.md
+	for page in README CHANGELOG CONTRIBUTING SECURITY; do $(READABLE) \
+	  sed 's#](docs/#](#g' $$page.md >$(SHARE)/doc/capsule-run/$$page.md || exit; done
+	sed -i 's#](\.\./#](#g' $(SHARE)/doc/capsule-run/*.md
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(READABLE) for unit in service path; do sed 's#/usr/bin/capsule-run#$(PREFIX)/bin/capsule-run#' configs/systemd/capsule-cdi.$$unit \
 	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/capsule-cdi.$$unit; done

@@ -14,9 +14,9 @@ static const struct capsule_alias *aliases;
 static const struct capsule_path_map *maps;
 static const char *strings;
 
-static bool table_fits(uint32_t off, uint32_t count, size_t entry, size_t size)
+static bool table_fits(uint32_t off, uint32_t count, size_t entry, size_t alignment, size_t size)
 {
-    return off % 4 == 0 && off <= size && count <= (size - off) / entry;
+    return off % alignment == 0 && off <= size && count <= (size - off) / entry;
 }
 
 bool manifest_load(const char *path)
@@ -37,11 +37,11 @@ bool manifest_load(const char *path)
         return false;
     }
     if (memcmp(m->magic, "CAPSULE", 8) || m->version != CAPSULE_ABI_VERSION || m->size != size ||
-        !table_fits(m->objects_off, m->object_count, sizeof *objects, size) ||
-        !table_fits(m->indices_off, m->index_count, sizeof *indices, size) ||
-        !table_fits(m->aliases_off, m->alias_count, sizeof *aliases, size) ||
-        !table_fits(m->maps_off, m->map_count, sizeof *maps, size) ||
-        !table_fits(m->strings_off, m->strings_size, 1, size) || m->strings_size == 0 ||
+        !table_fits(m->objects_off, m->object_count, sizeof *objects, _Alignof(__typeof__(*objects)), size) ||
+        !table_fits(m->indices_off, m->index_count, sizeof *indices, _Alignof(__typeof__(*indices)), size) ||
+        !table_fits(m->aliases_off, m->alias_count, sizeof *aliases, _Alignof(__typeof__(*aliases)), size) ||
+        !table_fits(m->maps_off, m->map_count, sizeof *maps, _Alignof(__typeof__(*maps)), size) ||
+        !table_fits(m->strings_off, m->strings_size, 1, 4, size) || m->strings_size == 0 ||
         ((const char *)m)[m->strings_off + m->strings_size - 1] != '\0') {
         failure_set("%s is damaged or of another release", path);
         munmap((void *)m, size);

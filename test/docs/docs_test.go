@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,7 +21,7 @@ func documents(t *testing.T) map[string]string {
 		t.Fatalf("%d documents: %v", len(names), err)
 	}
 	out := map[string]string{}
-	for _, name := range append(names, top+"/README.md") {
+	for _, name := range append(names, top+"/README.md", top+"/CONTRIBUTING.md", top+"/SECURITY.md", top+"/CHANGELOG.md") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -87,4 +88,31 @@ func anchor(heading string) string {
 		return -1
 	}
 	return strings.Map(drop, heading)
+}
+
+// Each test that SECURITY.md names for a promise is there.
+func TestPromisesAreTested(t *testing.T) {
+	there := map[string]bool{}
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(text, -1) {
+			there[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(documents(t)[top+"/SECURITY.md"], -1)
+	if len(named) < 20 {
+		t.Errorf("got %d tests in SECURITY.md, want one for each promise", len(named))
+	}
+	for _, m := range named {
+		if !there[m[1]] {
+			t.Errorf("SECURITY.md names %s, which no file has", m[1])
+		}
+	}
 }
