@@ -225,7 +225,8 @@ func (p *processOne) resume() { p.tell(resume, p.stop) }
 // since may have ended that.
 func (p *processOne) stopped() bool {
 	if !p.tell(ask, p.stop) {
-		return true
+		// A socket that is full says nothing. Where nobody is at the other end the game has ended.
+		return p.sock >= 0 && !hungUp(p.sock)
 	}
 	for p.sock >= 0 {
 		r, ok := hear(p.sock)

@@ -120,3 +120,19 @@ func bashBelow(t *testing.T, launcher int) (game int) {
 	})
 	return game
 }
+
+// A program that was continued and has ended is in no stop: its process 1 is gone, and cannot be asked.
+func TestEndedIsNotStopped(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	must(t, err)
+	defer unix.Close(fds[0])
+	tell(fds[1], ended, 5)
+	unix.Close(fds[1])
+	p := &processOne{sock: fds[0], stop: 1}
+	if p.stopped() {
+		t.Error("got a stop of a program that has ended")
+	}
+	if stop, code := p.next(); stop || code != 5 {
+		t.Errorf("got %v, %d, want the end with 5", stop, code)
+	}
+}
