@@ -46,7 +46,7 @@ const maxRange = 64 << 20
 const (
 	nodeCost  = 4096 // and 32 for each byte of its path
 	stepCost  = 64   // and the path so far, which is put together anew
-	nameCost  = 16   // of a listing, and the name
+	nameCost  = 32   // of a listing, and the name
 	openCost  = 2048 // a file, or a directory that is listed
 	readCost  = 256  // a ReadAt
 	matchCost = 4    // pairs of a byte of a pattern and one of a name, a byte

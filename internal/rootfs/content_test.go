@@ -289,6 +289,37 @@ func TestSameIsBounded(t *testing.T) {
 	}
 }
 
+// A directory with too many names costs as much as one with as many as may be, and is not listed again.
+func TestCrowdIsBounded(t *testing.T) {
+	dir := makeTree(t, "d/0")
+	for i := range maxNames {
+		file := fmt.Sprintf("%s/d/x%d", dir, i/10_000*10_000) // few files: inodes cost, and have only so many links
+		err := os.Link(file, fmt.Sprintf("%s/d/x%d", dir, i))
+		if i%10_000 == 0 {
+			err = os.WriteFile(file, nil, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := open(t, dir)
+	r.RecordContents(64 << 20)
+	before := r.budget.Load()
+	if names, err := r.ReadDir("/d"); err == nil {
+		t.Fatalf("%d names", len(names))
+	}
+	if spent := before - r.budget.Load(); spent < maxNames*nameCost {
+		t.Errorf("%d names cost %d", maxNames, spent)
+	}
+	before = r.budget.Load()
+	if _, err := r.ReadDir("/d"); err == nil || before-r.budget.Load() > 4096 {
+		t.Errorf("%v, for %d", err, before-r.budget.Load())
+	}
+	if !slices.ContainsFunc(r.Contents(), impossible) {
+		t.Error("contents hold for a copy")
+	}
+}
+
 // impossible tells the Content that no tree has: one without a root.
 func impossible(c Content) bool { return c.Path == "/" && c.Type == 0 }
 

@@ -182,6 +182,9 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 			return names, nil
 		}
 	}
+	if err := r.crowd(canonical); err != nil {
+		return nil, err
+	}
 	f, err := r.open(canonical, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		r.failed(err)
@@ -189,26 +192,44 @@ func (r *Root) ReadDir(p string) ([]string, error) {
 	}
 	defer f.Close()
 	found, err := f.Readdirnames(maxNames)
-	if err != nil && err != io.EOF {
-		r.failed(err)
-		return nil, err
-	}
-	if len(found) == maxNames {
-		r.failed(nil)
-		return nil, fmt.Errorf("list %s: more than %d names", f.Name(), maxNames-1)
-	}
-	cost := openCost
+	cost := openCost // of what is refused too: it may be asked for again and again
 	for _, n := range found {
 		cost += nameCost + len(n)
 	}
 	if !r.spend(cost) {
 		return nil, fmt.Errorf("list %s: %w", f.Name(), errTooMuch)
 	}
+	if err != nil && err != io.EOF {
+		r.failed(err)
+		return nil, err
+	}
+	if len(found) == maxNames {
+		r.failed(nil)
+		return nil, r.noteCrowd(canonical)
+	}
 	names = append(names, found...)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	r.noteNames(canonical, names)
 	return names, nil
+}
+
+// crowd returns an error for a directory that was found to have too many names. It is not listed
+// again: the kernel may read all of it before it tells the first name (overlayfs).
+func (r *Root) crowd(canonical string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.access[canonical].crowded {
+		return nil
+	}
+	return fmt.Errorf("list %s: more than %d names", r.HostPath(canonical), maxNames-1)
+}
+
+func (r *Root) noteCrowd(canonical string) error {
+	r.mu.Lock()
+	r.access[canonical].crowded = true
+	r.mu.Unlock()
+	return r.crowd(canonical)
 }
 
 // Watch records a directory as if it had been listed: whatever is later added to it, removed or renamed makes its

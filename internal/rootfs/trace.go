@@ -34,10 +34,11 @@ type Access struct {
 
 // access is a canonical path with what it was; listed is of directories.
 type access struct {
-	n      *node
-	listed bool
-	names  string // digest of a directory's names, if somebody has read them
-	reads  *reads // of a file, if it was opened while contents are recorded
+	n       *node
+	listed  bool
+	names   string // digest of a directory's names, if somebody has read them
+	crowded bool   // it has too many
+	reads   *reads // of a file, if it was opened while contents are recorded
 }
 
 // note records a name. r.mu is held.

@@ -49,6 +49,15 @@ func (h *hostileRun) layers(n int, text string) {
 	}
 }
 
+// crowd makes a directory with n names.
+func (h *hostileRun) crowd(name string, n int) {
+	h.dir(name)
+	must(h.t, os.WriteFile(h.root+name+"/0", nil, 0o644))
+	for i := 1; i < n; i++ {
+		must(h.t, os.Link(h.root+name+"/0", fmt.Sprintf("%s%s/%d", h.root, name, i)))
+	}
+}
+
 // cacheOf is an ld.so.cache of n entries; string offsets count from the strings' beginning.
 func cacheOf(n int, entry func(i int) (name, path uint32), strings []byte) []byte {
 	le := elfbytes.LittleEndian
@@ -138,6 +147,16 @@ var costlyImages = []costly{
 			must(h.t, os.WriteFile(fmt.Sprintf("%s/x/%s%d", h.root, strings.Repeat("a", 240), i), nil, 0o644))
 		}
 		h.write("/etc/ld.so.conf.d/z.conf", []byte(strings.Repeat("include /x/*"+strings.Repeat("a", 120)+"b\n", 100)))
+	}},
+	{"ld.so.conf that includes from a directory with too many names", "", func(h *hostileRun) {
+		h.remove("/etc/ld.so.cache")
+		h.crowd("/x", 1<<17)
+		h.write("/etc/ld.so.conf.d/z.conf", []byte(strings.Repeat("include /x/*\n", 70_000)))
+	}},
+	{"ld.so.conf that includes from a directory with as many names as may be", "too much", func(h *hostileRun) {
+		h.remove("/etc/ld.so.cache")
+		h.crowd("/x", 1<<17-1)
+		h.write("/etc/ld.so.conf.d/z.conf", []byte(strings.Repeat("include /x/*y\n", 70_000)))
 	}},
 	{"paths that climb through links", "too much", func(h *hostileRun) {
 		deep := strings.Repeat("/"+strings.Repeat("d", 200), 15)
