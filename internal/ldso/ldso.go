@@ -31,9 +31,9 @@ const (
 	confPath  = "/etc/ld.so.conf"
 	// maxCache is far above any cache seen (some 200 KB for 5,000 libraries).
 	maxCache = 8 << 20
-	// What is made of a library in the cache, and of a byte of ld.so.conf, in bytes of what may be
-	// read (rootfs.Root.Spend).
-	entryCost, confCost = 512, 8
+	// What is made of a library in the cache, of a byte of its name and path, which may share theirs
+	// with others', and of a byte of ld.so.conf, in bytes of what may be read (rootfs.Root.Spend).
+	entryCost, stringCost, confCost = 512, 2, 8
 	// maxPath is PATH_MAX.
 	maxPath = 4096
 )
@@ -85,7 +85,11 @@ func New(root *rootfs.Root, a *arch.Arch) (*Searcher, error) {
 		p, _ := root.Resolve(cachePath)
 		return nil, fmt.Errorf("read %s: %w", root.HostPath(p), err)
 	}
-	if err := root.Spend(entryCost * len(s.entries)); err != nil {
+	cost := entryCost * len(s.entries)
+	for i := range s.entries {
+		cost += stringCost * (len(s.entries[i].Name) + len(s.entries[i].Path))
+	}
+	if err := root.Spend(cost); err != nil {
 		return nil, fmt.Errorf("read the loader's cache: %w", err)
 	}
 	for _, e := range s.entries {

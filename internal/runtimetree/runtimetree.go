@@ -89,7 +89,8 @@ const (
 	// capsule/dso. The largest that is asked for its exports is the C library, with 3,400.
 	maxExports = 1 << 16
 	// symbolCost is in bytes, of what may be read of a tree (rootfs.Root.Spend): what is made of
-	// one symbol on its way to a proxy.
+	// one symbol on its way to a proxy. A byte of its name, which may share it with others, is kept
+	// twice.
 	symbolCost = 512
 )
 
@@ -247,7 +248,7 @@ func (t *Tree) library(soname string) (*Library, error) {
 		if err == nil {
 			cost := 0
 			for i := range defined {
-				cost += symbolCost + len(defined[i].Name)
+				cost += symbolCost + 2*len(defined[i].Name)
 			}
 			if err := t.Root.Spend(cost); err != nil {
 				return nil, err

@@ -179,6 +179,15 @@ var costlyImages = []costly{
 			must(h.t, os.Symlink("../usr/lib/x86_64-linux-gnu/libX11.so.6", fmt.Sprintf("%s/lib64/ld-linux-%d.so.2", h.root, i)))
 		}
 	}},
+	{"ld.so.cache whose paths are each other's ends, and such symbols", "too much", func(h *hostileRun) {
+		h.cache(func([]byte) []byte { return pathsInPaths(10_000) })
+		h.write(libX11, elftest.Hostile{Soname: "libX11.so.6", Long: true, Symbols: 3800}.Bytes())
+		h.write("/usr/lib/x86_64-linux-gnu/libX11-xcb.so.1.0.0", elftest.Hostile{Soname: "libX11-xcb.so.1", Long: true, Symbols: 2500}.Bytes())
+	}},
+	{"as many symbols as may be that are each other's ends", "", func(h *hostileRun) {
+		h.write(libX11, elftest.Hostile{Soname: "libX11.so.6", Long: true, Symbols: 3800}.Bytes())
+		h.write("/usr/lib/x86_64-linux-gnu/libX11-xcb.so.1.0.0", elftest.Hostile{Soname: "libX11-xcb.so.1", Long: true, Symbols: 2500}.Bytes())
+	}},
 	{"as many symbols as may be", "", func(h *hostileRun) {
 		h.write(libX11, elftest.Hostile{Soname: "libX11.so.6", Distinct: true, Symbols: 60_000}.Bytes())
 		h.write("/usr/lib/x86_64-linux-gnu/libX11-xcb.so.1.0.0", elftest.Hostile{Soname: "libX11-xcb.so.1", Distinct: true, Symbols: 42_000}.Bytes())
@@ -218,6 +227,22 @@ var costlyImages = []costly{
 			h.link("/usr/lib/x86_64-linux-gnu/libX11.so.6.4.0", "/usr/lib/x86_64-linux-gnu/"+name)
 		}
 	}},
+}
+
+// pathsInPaths is an ld.so.cache of n libraries with paths of some 3,000 bytes, of which 300 share
+// 3.3 KB.
+func pathsInPaths(n int) []byte {
+	const slashes, sharing = 1100, 300
+	var text []byte
+	for i := range n/sharing + 1 {
+		text = fmt.Appendf(text, "%s%07d.so\x00", strings.Repeat("/./", slashes), i)
+	}
+	length := 3*slashes + 11
+	entry := func(i int) (name, path uint32) {
+		start := uint32(i / sharing * length)
+		return start + 3*slashes, start + uint32(3*(i%sharing))
+	}
+	return cacheOf(n, entry, append(text, make([]byte, 8<<20-cacheHeader-n*cacheEntry-len(text))...))
 }
 
 // manyNames is an ld.so.cache of so many libraries.

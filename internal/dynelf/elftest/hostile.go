@@ -14,9 +14,9 @@ type Hostile struct {
 	Soname string
 	// Name is the length of the string in bytes. Of things that are named by it, the n-th has its
 	// end from the n-th byte on, or, with Whole, all of it. With Distinct each has another short
-	// name instead.
-	Name            int
-	Whole, Distinct bool
+	// name instead, with Long another one of some 3,800 bytes, of which 250 share 4 KB of the file.
+	Name                  int
+	Whole, Distinct, Long bool
 	// How many there are: symbols, DT_NEEDED, version definitions, needed versions.
 	Symbols, Needed, Versions, Needs int
 	// Programs and Dynamic are further program headers and dynamic entries that say nothing.
@@ -31,7 +31,11 @@ func (h Hostile) Bytes() []byte {
 	le := binary.LittleEndian
 	head := []byte("\x00" + h.Soname + "\x00GLIBC_2.36\x00")
 	version := uint32(1 + len(h.Soname) + 1)
+	const long, sharing = 4088, 250
 	name := func(i int) uint32 {
+		if h.Long {
+			return uint32(len(head) + i/sharing*long + i%sharing*2)
+		}
 		if h.Distinct {
 			return uint32(len(head) + 8*i)
 		}
@@ -108,6 +112,13 @@ func (h Hostile) Bytes() []byte {
 		strings = bytes.Clone(head)
 		for i := range max(h.Symbols, h.Needed, h.Versions, h.Needs) {
 			strings = fmt.Appendf(strings, "%07d\x00", i)
+		}
+	}
+	if h.Long {
+		strings = bytes.Clone(head)
+		for i := range max(h.Symbols, h.Needed, h.Versions, h.Needs)/sharing + 1 {
+			strings = append(strings, bytes.Repeat([]byte("a"), long-9)...)
+			strings = fmt.Appendf(strings, "%08d\x00", i)
 		}
 	}
 	tag(elf.DT_STRTAB, place(strings))
