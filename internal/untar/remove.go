@@ -47,6 +47,9 @@ func (t *Tree) hide(at *step, name string) error {
 }
 
 func (t *Tree) hideAll(at *step) error {
+	if at.dir.only == t.layer {
+		return nil
+	}
 	names, err := list(at.fd)
 	if err != nil {
 		return err
@@ -56,6 +59,7 @@ func (t *Tree) hideAll(at *step) error {
 			return err
 		}
 	}
+	at.dir.only = t.layer
 	return nil
 }
 

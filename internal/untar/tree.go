@@ -25,6 +25,9 @@ const (
 	maxDepth = 256
 	// maxSteps bounds the names of an entry's path, with those of the links on the way.
 	maxSteps = 1024
+	// maxWalked bounds the names of the paths of all entries, with those of the links: a thousand
+	// each would take hours.
+	maxWalked = 16 * maxFiles
 	// maxLinks is how many links one path may lead over, as in Linux (MAXSYMLINKS,
 	// include/linux/namei.h).
 	maxLinks = 40
@@ -37,6 +40,7 @@ type Tree struct {
 	root   step
 	layer  int // which one is unpacked, from 1
 	files  int
+	walked int // names
 	sparse int64
 	piece  [hole]byte
 }
@@ -51,6 +55,9 @@ type directory struct {
 	// upper are the names that the layer has made or leads through.
 	upper map[string]struct{}
 	layer int // of upper
+	// only is the layer whose marks have taken away all that is of another: there is nothing more
+	// to look for, however many marks follow.
+	only int
 }
 
 // meta is what is kept of a header, which may be of a megabyte.

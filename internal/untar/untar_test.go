@@ -275,12 +275,13 @@ func TestLimits(t *testing.T) {
 		begin func(*Tree, *tar.Header)
 		entry string
 	}{
-		"a/: more than 4194304 files":                     {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles }, "a/"},
-		"a/b/c: more than 4194304 files":                  {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles - 2 }, "a/b/c="},
-		"a: files with holes that are larger than 1 TiB":  {func(tr *Tree, _ *tar.Header) { tr.sparse = maxSparse }, "a~x"},
-		"a: entry of the unknown type 'M'":                {func(_ *Tree, h *tar.Header) { h.Typeflag = 'M' }, "a="},
-		"a: after 1 of 9 bytes: unexpected EOF":           {func(_ *Tree, h *tar.Header) { h.Size = 9 }, "a=x"},
-		"a: files with holes that are larger than 1 TiB ": {func(_ *Tree, h *tar.Header) { h.Size = 1<<63 - 1 }, "a~x"},
+		"a/: more than 4194304 files":                        {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles }, "a/"},
+		"a/b/c: more than 4194304 files":                     {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles - 2 }, "a/b/c="},
+		"a: files with holes that are larger than 1 TiB":     {func(tr *Tree, _ *tar.Header) { tr.sparse = maxSparse }, "a~x"},
+		"a/b/c: paths and links of more than 67108864 names": {func(tr *Tree, _ *tar.Header) { tr.walked = maxWalked - 1 }, "a/b/c="},
+		"a: entry of the unknown type 'M'":                   {func(_ *Tree, h *tar.Header) { h.Typeflag = 'M' }, "a="},
+		"a: after 1 of 9 bytes: unexpected EOF":              {func(_ *Tree, h *tar.Header) { h.Size = 9 }, "a=x"},
+		"a: files with holes that are larger than 1 TiB ":    {func(_ *Tree, h *tar.Header) { h.Size = 1<<63 - 1 }, "a~x"},
 	} {
 		tree, err := Open(t.TempDir())
 		must(t, err)
@@ -292,6 +293,51 @@ func TestLimits(t *testing.T) {
 		}
 		must(t, tree.Close())
 	}
+}
+
+// What one entry can make us do is not done for each of a million: a directory is looked through once
+// for all marks of a layer.
+func TestCost(t *testing.T) {
+	const many = 3000
+	names := func(format string) (out []string) {
+		for i := range many {
+			out = append(out, fmt.Sprintf(format, i))
+		}
+		return out
+	}
+	for what, c := range map[string]struct{ below, files, marks []string }{
+		"opaque":       {[]string{"d/old="}, names("d/%d="), []string{"d/.wh..wh..opq"}},
+		"whiteouts":    {[]string{"d/old="}, names("d/%d="), []string{".wh.d"}},
+		"opaque above": {[]string{"d/e/old="}, names("d/e/%d="), []string{".wh..wh..opq"}},
+		"both":         {[]string{"d/old="}, names("d/%d="), []string{".wh..wh..opq", ".wh.d"}},
+	} {
+		dir := t.TempDir()
+		tree, err := Open(dir)
+		must(t, err)
+		_, err = unpackTo(tree, c.below, c.files)
+		must(t, err)
+		before := cpu(t)
+		for range many {
+			for _, m := range c.marks {
+				h, _ := header(m + "=")
+				must(t, tree.entry(h, nil))
+			}
+		}
+		if spent, most := cpu(t)-before, time.Second; spent > most {
+			t.Errorf("%s: got %v of the processor, want %v at most", what, spent, most)
+		}
+		must(t, tree.Close())
+		if got := shown(t, dir); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "old") }) || len(got) < many {
+			t.Errorf("%s: got %d files, want %d, none of them old", what, len(got), many)
+		}
+	}
+}
+
+// cpu is the time of the processor that this process has had.
+func cpu(t *testing.T) time.Duration {
+	var u unix.Rusage
+	must(t, unix.Getrusage(unix.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Times are those of the archive, those of directories and links too, and of extended attributes a

@@ -1,6 +1,7 @@
 package untar
 
 import (
+	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,12 @@ func (t *Tree) resolve(dir string) (*way, error) {
 		case n == maxSteps:
 			w.close()
 			return nil, unix.ELOOP
+		case t.walked == maxWalked:
+			w.close()
+			return nil, fmt.Errorf("paths and links of more than %d names", maxWalked)
+		}
+		t.walked++
+		switch {
 		case name == "" || name == ".":
 			continue
 		case name == "..":
