@@ -94,6 +94,7 @@ type mtreeWriter struct {
 	depot *os.Root
 	top   string
 	dirs  map[string]bool
+	files int // and directories
 	stop  interruptions
 }
 
@@ -135,6 +136,11 @@ func (m *mtreeWriter) write(e *mtreeEntry) error {
 		return err
 	}
 	to := filepath.Join(m.top, e.name)
+	if e.kind != "dir" {
+		if err := m.count(); err != nil {
+			return err
+		}
+	}
 	var err error
 	switch e.kind {
 	case "dir":
@@ -150,11 +156,21 @@ func (m *mtreeWriter) write(e *mtreeEntry) error {
 	return err
 }
 
+func (m *mtreeWriter) count() error {
+	if m.files++; m.files > maxMtreeFiles {
+		return fmt.Errorf("%w: more than %d files", errMtree, maxMtreeFiles)
+	}
+	return nil
+}
+
 func (m *mtreeWriter) mkdir(name string) error {
 	if m.dirs[name] {
 		return nil
 	}
 	if err := m.mkdir(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := m.count(); err != nil {
 		return err
 	}
 	err := os.Mkdir(filepath.Join(m.top, name), 0o755)

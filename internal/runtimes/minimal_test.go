@@ -113,6 +113,7 @@ func TestMinimalRuntimeRefused(t *testing.T) {
 		"top":          ". type=link link=x",
 		"escape":       `./x\9 type=dir`,
 		"directory":    "./x type=file size=4096 contents=./lib",
+		"deep":         "." + strings.Repeat("/x", maxMtreeDepth+1) + " type=dir",
 		"long":         "./" + strings.Repeat("x", maxMtreeLine) + " type=dir",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +124,21 @@ func TestMinimalRuntimeRefused(t *testing.T) {
 			}
 			empty(t, s)
 		})
+	}
+}
+
+// A line of a description is short, and may name hundreds of directories.
+func TestMinimalRuntimeBounded(t *testing.T) {
+	for _, name := range []string{"a/b", "f"} {
+		m := &mtreeWriter{top: t.TempDir(), dirs: map[string]bool{".": true}, files: maxMtreeFiles - 1}
+		e := &mtreeEntry{name: name, kind: "dir"}
+		if name == "f" {
+			m.files, e.kind = maxMtreeFiles, "file"
+		}
+		err := m.write(e)
+		if !errors.Is(err, errMtree) || !strings.Contains(err.Error(), "more than 1048576 files") {
+			t.Errorf("%s: got %v, want %v", name, err, errMtree)
+		}
 	}
 }
 

@@ -14,6 +14,12 @@ const (
 	maxMtree = 64 << 20
 	// maxMtreeLine bounds one of its lines: two paths of 4096 bytes, with four characters for each.
 	maxMtreeLine = 64 << 10
+	// maxMtreeFiles bounds files and directories: a line of a few bytes may name hundreds. That of
+	// Steam Runtime 3 has some 30,000.
+	maxMtreeFiles = 1 << 20
+	// maxMtreeDepth bounds directories in directories, each of which is an open file when the tree
+	// is removed.
+	maxMtreeDepth = 256
 )
 
 // mtreeEntry is a line of the description: of mtree(5) what populate-depot.py of steam-runtime-tools writes.
@@ -74,6 +80,8 @@ func parseMtree(line string) (mtreeEntry, error) {
 		return e, fmt.Errorf("%s: entry of the type %s with a target %q", e.name, e.kind, e.link)
 	case e.name == "." && e.kind == "dir":
 		e.name = ""
+	case strings.Count(e.name, "/") >= maxMtreeDepth:
+		return e, fmt.Errorf("%.40s…: more than %d directories deep", e.name, maxMtreeDepth)
 	case e.name == ".":
 		return e, fmt.Errorf("the top is a %s", e.kind)
 	}
