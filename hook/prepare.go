@@ -49,6 +49,9 @@ const (
 	maxRead = 64 << 20
 	// maxRecord is in bytes: later containers read the records of all images. Debian's have 25 KB.
 	maxRecord = 1 << 20
+	// recordCost is what a byte of another image's record costs (rootfs.Root.Spend): builds in use
+	// stay, however many they are.
+	recordCost = 3
 	// memory is in bytes: from there on the garbage collector takes more time, rather than the
 	// process more memory. What is in use at a time is less, whatever the image.
 	memory = 160 << 20
@@ -85,6 +88,9 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 	in.tree.Limit(2 * maxRead) // other images may have left records that agree with this one almost to the end
 	out.Built = store.LookupAny(key, func(b *build.Built) bool {
 		var r record
+		if in.tree.Spend(recordCost*len(b.Record.Launch)) != nil {
+			return false
+		}
 		if json.Unmarshal(b.Record.Launch, &r) != nil {
 			return false
 		}
