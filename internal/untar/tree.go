@@ -16,7 +16,7 @@ import (
 const (
 	// maxFiles bounds the entries of all layers together, and the directories that are made for
 	// them: inodes of the disk, and names in memory.
-	maxFiles = 4 << 20
+	maxFiles = 2 << 20
 	// maxSparse bounds what all files with holes have together, in bytes: a few bytes of an
 	// archive are as many zeros to read.
 	maxSparse = 1 << 40
@@ -27,7 +27,7 @@ const (
 	maxSteps = 1024
 	// maxWalked bounds the names of the paths of all entries, with those of the links: a thousand
 	// each would take hours.
-	maxWalked = 16 * maxFiles
+	maxWalked = 32 * maxFiles
 	// maxLinks is how many links one path may lead over, as in Linux (MAXSYMLINKS,
 	// include/linux/namei.h).
 	maxLinks = 40
@@ -52,9 +52,11 @@ type directory struct {
 	// meta is what an archive says of it, which is applied at the end: it may be closed against
 	// what is yet to come.
 	meta *meta
-	// upper are the names that the layer has made or leads through.
-	upper map[string]struct{}
-	layer int // of upper
+	// upper are the names that the layer has made, but for directories, of which each knows its
+	// layer: the last that has made it or leads through it. So chains of them take less memory.
+	upper   map[string]struct{}
+	layer   int // of upper
+	through int // the layer
 	// only is the layer whose marks have taken away all that is of another: there is nothing more
 	// to look for, however many marks follow.
 	only int
@@ -73,6 +75,10 @@ func (d *directory) mark(name string, layer int) {
 	if layer == 1 {
 		return
 	}
+	if sub := d.sub[name]; sub != nil {
+		sub.through = layer
+		return
+	}
 	if d.layer != layer {
 		d.layer, d.upper = layer, map[string]struct{}{}
 	}
@@ -80,6 +86,9 @@ func (d *directory) mark(name string, layer int) {
 }
 
 func (d *directory) has(name string, layer int) bool {
+	if sub := d.sub[name]; sub != nil {
+		return sub.through == layer
+	}
 	if d.layer != layer {
 		return false
 	}

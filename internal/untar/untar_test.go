@@ -275,8 +275,8 @@ func TestLimits(t *testing.T) {
 		begin func(*Tree, *tar.Header)
 		entry string
 	}{
-		"a/: more than 4194304 files":                        {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles }, "a/"},
-		"a/b/c: more than 4194304 files":                     {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles - 2 }, "a/b/c="},
+		"a/: more than 2097152 files":                        {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles }, "a/"},
+		"a/b/c: more than 2097152 files":                     {func(tr *Tree, _ *tar.Header) { tr.files = maxFiles - 2 }, "a/b/c="},
 		"a: files with holes that are larger than 1 TiB":     {func(tr *Tree, _ *tar.Header) { tr.sparse = maxSparse }, "a~x"},
 		"a/b/c: paths and links of more than 67108864 names": {func(tr *Tree, _ *tar.Header) { tr.walked = maxWalked - 1 }, "a/b/c="},
 		"a: entry of the unknown type 'M'":                   {func(_ *Tree, h *tar.Header) { h.Typeflag = 'M' }, "a="},
@@ -392,21 +392,42 @@ func TestMemory(t *testing.T) {
 	must(t, err)
 	defer tree.Close()
 	tree.layer = 2
-	used := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := used()
+	before := heap()
 	for i := range 200 {
 		h, _ := header(fmt.Sprintf("d/%d/", i))
 		h.Name = strings.Repeat("./", 100<<10) + h.Name
 		h.PAXRecords = map[string]string{"comment": strings.Repeat("x", 1<<20)}
 		must(t, tree.next(h, nil))
 	}
-	if got, most := used()-before, uint64(4<<20); got > most && got < 1<<62 {
+	if got, most := heap()-before, uint64(4<<20); got > most && got < 1<<62 {
 		t.Errorf("got %d bytes kept of 200 directories, want %d at most", got, most)
 	}
 	runtime.KeepAlive(tree)
+}
+
+// An archive of a few lines makes chains of directories, of which as little is kept as can be.
+func TestMemoryOfDirectories(t *testing.T) {
+	tree, err := Open(t.TempDir())
+	must(t, err)
+	defer tree.Close()
+	before := heap()
+	for tree.layer < 2 {
+		tree.layer++
+		for i := range 40 {
+			h, _ := header(fmt.Sprintf("%d%s/", i, strings.Repeat("/aaaaaaaaaaaaaa", 250)))
+			must(t, tree.next(h, nil))
+		}
+	}
+	if got, most := heap()-before, uint64(450*tree.files); got > most && got < 1<<62 {
+		t.Errorf("got %d bytes kept of %d directories, want %d at most", got, tree.files, most)
+	}
+	runtime.KeepAlive(tree)
+}
+
+// heap is what is in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
