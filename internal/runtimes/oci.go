@@ -89,6 +89,7 @@ func (l *layout) platform(from []descriptor, arch string, depth int) ([]descript
 			continue
 		}
 		if d.MediaType != ociIndex && d.MediaType != dockerList {
+			d.Annotations = nil // read by now; all that indices have together are gigabytes in memory
 			out = append(out, d)
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -329,6 +330,35 @@ func TestManyDescriptors(t *testing.T) {
 }
 
 // Whatever a manifest says, and whatever its layers hold: all of it, or an error that says which image.
+// Of indices, each of which is as large as it may be, little is kept.
+func TestMemoryOfIndices(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "image")
+	emptyLayout(t, dir)
+	var all []descriptor
+	for i := range 8 {
+		inner := descriptor{MediaType: "manifest", Digest: "sha256:" + strconv.Itoa(i), Annotations: map[string]string{}}
+		for j := range 150_000 {
+			inner.Annotations[strconv.FormatInt(int64(j), 36)] = ""
+		}
+		all = append(all, putBlob(t, dir, ociIndex, asJSON(t, map[string]any{"manifests": []descriptor{inner}})))
+	}
+	l, err := openLayout(dir, false)
+	must(t, err)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	found, err := l.platform(all, "amd64", 0)
+	must(t, err)
+	if got, most := heap()-before, uint64(4<<20); len(found) != len(all) || got > most && got < 1<<62 {
+		t.Errorf("got %d descriptors and %d bytes, want %d and %d at most", len(found), got, len(all), most)
+	}
+	runtime.KeepAlive(found)
+}
+
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"layers":[{"digest":"sha256:LAYER","size":LENGTH}]}`), archive(f, small...))
 	f.Add([]byte(`{"layers":[{"digest":"sha256:LAYER","size":LENGTH},{"digest":"sha256:LAYER","size":LENGTH}]}`),
