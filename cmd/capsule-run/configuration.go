@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capsule-run/capsule-run/internal/config"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/steam"
 )
 
@@ -25,7 +26,7 @@ func (f *flags) configuration(cwd string) (*config.Config, error) {
 		if o.Overridden || f.overrides(o.Key) {
 			note = "; overridden"
 		}
-		fmt.Fprintf(os.Stderr, "capsule-run: %s = %q (%s%s)\n", o.Key, o.Value, o.From, note)
+		fmt.Fprintf(os.Stderr, "capsule-run: %s = %q (%s%s)\n", o.Key, o.Value, fault.OneLine(o.From), note)
 	}
 	return c, nil
 }

@@ -223,7 +223,9 @@ func (f *flags) options() (*run.Options, error) {
 		return nil, err
 	}
 	if f.verbose {
-		o.Verbose = func(format string, args ...any) { fmt.Fprintf(os.Stderr, "capsule-run: "+format+"\n", args...) }
+		o.Verbose = func(format string, args ...any) {
+			fmt.Fprintln(os.Stderr, "capsule-run: "+fault.OneLine(fmt.Sprintf(format, args...)))
+		}
 	} else if isTerminal(os.Stderr) && os.Getenv("TERM") != "dumb" { // which cannot clear a line
 		o.Progress = os.Stderr
 	}

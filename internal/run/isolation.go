@@ -6,6 +6,7 @@ import (
 
 	"github.com/capsule-run/capsule-run/capsule/build"
 	"github.com/capsule-run/capsule-run/internal/direct"
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/launch"
 	"github.com/capsule-run/capsule-run/internal/stages"
 )
@@ -44,7 +45,7 @@ func (o *Options) fallBack(err error) bool {
 }
 
 func (o *Options) note(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "capsule-run: note: "+format+"\n", args...)
+	fmt.Fprintln(os.Stderr, "capsule-run: note: "+fault.OneLine(fmt.Sprintf(format, args...)))
 }
 
 // inPlace specifies a launch without any mount.
