@@ -81,8 +81,17 @@ func Text(err error) string {
 }
 
 // OneLine makes one line of a text. Names of files are in it, which somebody else chose: what a terminal would obey
-// becomes a question mark.
-func OneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
+// becomes a question mark, and what is longer than anybody reads is cut in the middle.
+func OneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > maxLine {
+		s = strings.ToValidUTF8(s[:maxLine/2], "") + "…" + strings.ToValidUTF8(s[len(s)-maxLine/2:], "")
+	}
+	return Printable(s)
+}
+
+// maxLine is in bytes: two paths as long as may be, and what is said of them.
+const maxLine = 10 << 10
 
 // Printable does the same for a text of several lines and columns: line breaks and tabulators stay. What turns the direction of
 // writing is obeyed too: it makes a name look like another.

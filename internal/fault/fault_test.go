@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,19 @@ func TestText(t *testing.T) {
 	const want = "capsule-run: error: open /a b?[2J\ufffd??c: no such file\ncapsule-run: hint: look at it\n"
 	if got := Text(err); got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// A name in an archive may have a megabyte; what is wrong with it is told all the same.
+func TestLongText(t *testing.T) {
+	name := strings.Repeat("ä", 1<<19)
+	for _, text := range []string{OneLine("open " + name + ": no such file"), Text(errors.New("open " + name + ": no such file"))} {
+		if len(text) > maxLine+1000 || !utf8.ValidString(text) || !strings.Contains(text, "open ä") || !strings.Contains(text, "ä: no such file") {
+			t.Errorf("got %d bytes: %.20q … %q", len(text), text, text[len(text)-100:])
+		}
+	}
+	if text := strings.Repeat("x", maxLine); OneLine(text) != text {
+		t.Errorf("got %d bytes, want %d", len(OneLine(text)), maxLine)
 	}
 }
 
