@@ -323,11 +323,31 @@ func (s *Store) fill(src *source, progress Progress) error {
 			return errNoTags(src.path + ":" + src.tag)
 		}
 	}
+	if err := flush(tree); err != nil {
+		return err
+	}
 	text, err := json.Marshal(record{Source: src.known(), Tag: src.tag})
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.entry(src.id), "record.json"), text, 0o600)
+}
+
+// syncfs is replaced by tests.
+var syncfs = unix.Syncfs
+
+// flush writes a tree to the disk: after a power cut there may be the record, written later, and of
+// files nothing but their names.
+func flush(tree string) error {
+	fd, err := unix.Open(filepath.Dir(tree), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: filepath.Dir(tree), Err: err}
+	}
+	defer unix.Close(fd)
+	if err := syncfs(fd); err != nil {
+		return &os.PathError{Op: "syncfs", Path: tree, Err: err}
+	}
+	return nil
 }
 
 // unpackInner replaces a layout in tree by the image in it.
