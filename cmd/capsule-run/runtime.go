@@ -12,6 +12,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"github.com/capsule-run/capsule-run/internal/fault"
 	"github.com/capsule-run/capsule-run/internal/runtimes"
 )
 
@@ -108,7 +109,7 @@ func runtimeList(f *flags) *cobra.Command {
 			}
 			for _, e := range list {
 				fmt.Fprintf(t, "%s\t%s\t%s ago\t%s\n", cmp.Or(strings.Join(e.Names, ","), "-"), units.HumanSize(float64(e.Size)),
-					units.HumanDuration(time.Since(e.Used)), e.Source)
+					units.HumanDuration(time.Since(e.Used)), fault.OneLine(e.Source))
 			}
 			return t.Flush()
 		},
@@ -137,7 +138,7 @@ func runtimeRemove(f *flags) *cobra.Command {
 			if unused {
 				removed, err := store.RemoveUnused()
 				for _, e := range removed {
-					fmt.Fprintln(cmd.OutOrStdout(), e.Source)
+					fmt.Fprintln(cmd.OutOrStdout(), fault.OneLine(e.Source))
 				}
 				return err
 			}

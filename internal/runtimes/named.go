@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -22,7 +23,9 @@ import (
 // validName: a word that is no path and no flag.
 func validName(name string) bool {
 	return name != "" && len(name) <= 100 && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "-") &&
-		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == 0x7f })
+		!strings.ContainsFunc(name, func(r rune) bool {
+			return r == '/' || r == ':' || unicode.IsSpace(r) || fault.Printable(string(r)) != string(r)
+		})
 }
 
 // Entry is one unpacked runtime.
