@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/test/trees"
 )
 
@@ -28,7 +29,7 @@ func TestSealed(t *testing.T) {
 	for name, l := range launches {
 		triplet, _, _ := strings.Cut(name, "/")
 		t.Run(name, func(t *testing.T) {
-			l.argv = []string{"/probes/bin/sealed", "/run/capsule/" + triplet, "libGL.so.1", "libEGL.so.1", "libvulkan.so.1"}
+			l.argv = []string{"/probes/bin/sealed", capsule.Dir + "/" + triplet, "libGL.so.1", "libEGL.so.1", "libvulkan.so.1"}
 			out := l.emulated(t).ok(t).stdout
 			var objects, tables, inVain int
 			if n, _ := fmt.Sscanf(out, "%d objects, %d tables, %d written to in vain", &objects, &tables, &inVain); n != 3 ||
