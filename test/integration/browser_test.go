@@ -47,6 +47,7 @@ func browse(t *testing.T) *tab {
 	evict(t, profile)
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(program), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.Env("TMPDIR=" + profile), // it leaves its lock there when it is killed
 		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
 			whole(cmd)
 			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL

@@ -109,6 +109,10 @@ const webGLPage = `<!doctype html><canvas id=c></canvas><script>
 	fetch("/said?" + encodeURIComponent(said))
 </script>`
 
+// busConfig is a session bus whose socket is in a directory of the test's.
+const busConfig = `<busconfig><type>session</type><listen>unix:tmpdir=%s</listen><policy context="default">
+	<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
+
 // show has a browser of web12 show the page, as a user whom browsers have sandboxes for. It calls
 // look with what the page says and the browser's processes, while these run.
 func show(t *testing.T, env []string, browser []string, look func(t *testing.T, said string, processes []int)) {
@@ -143,7 +147,9 @@ func show(t *testing.T, env []string, browser []string, look func(t *testing.T, 
 		home, err := os.Stat(cmd.Dir)
 		must(t, err)
 		must(t, os.Chown(profile, int(home.Sys().(*syscall.Stat_t).Uid), -1))
-		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+profile, "XDG_CONFIG_HOME="+profile, "XDG_DATA_HOME="+profile)
+		// TMPDIR and the bus's configuration: else what they have in /tmp outlives the test.
+		must(t, os.WriteFile(profile+"/bus.conf", fmt.Appendf(nil, busConfig, profile), 0o644))
+		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+profile, "XDG_CONFIG_HOME="+profile, "XDG_DATA_HOME="+profile, "TMPDIR="+profile)
 		var log strings.Builder
 		cmd.Stdout, cmd.Stderr = &log, &log
 		cmd.WaitDelay = 10 * time.Second
@@ -174,7 +180,7 @@ func show(t *testing.T, env []string, browser []string, look func(t *testing.T, 
 // WebKitGTK's web process is in a sandbox by bubblewrap, which has /usr/lib and /etc, and no /run:
 // it draws on the host's driver.
 func TestWebKitSandbox(t *testing.T) {
-	show(t, nil, []string{"dbus-run-session", "--", "epiphany", "--private-instance"}, func(t *testing.T, said string, processes []int) {
+	show(t, nil, []string{"sh", "-c", `exec dbus-run-session --config-file="$XDG_RUNTIME_DIR/bus.conf" -- epiphany --private-instance "$0"`}, func(t *testing.T, said string, processes []int) {
 		if said == "no WebGL" || strings.Contains(said, "Error") { // WebKit tells nobody which GPU it is
 			t.Errorf("the page says %q", said)
 		}
