@@ -99,6 +99,7 @@ func TestMain(m *testing.M) {
 			println("build the launcher: " + err.Error() + "\n" + string(out))
 			return 1
 		}
+		os.Setenv("GOTMPDIR", dir) // testscript leaves its directory where not all scripts are run
 		return m.Run()
 	}())
 }
