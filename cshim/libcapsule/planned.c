@@ -1,7 +1,7 @@
 /* Is a loaded library the file that the plan saw? Stubs and proxies were generated from files; the
  * process may have loaded others: a game that brings its own libX11, LD_LIBRARY_PATH, a package
- * that was updated between plan and load where a build stands for /run/capsule and its files are
- * live paths. The build-id in memory tells, and one function's value in the symbol table, since two
+ * that was updated between plan and load where a build stands for the capsule's directory and its
+ * files are live paths. The build-id in memory tells, and one function's value in the symbol table, since two
  * files may share a build-id (prelink, a rebuild). */
 #include "libcapsule.h"
 

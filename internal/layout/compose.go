@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/capsule-run/capsule-run/capsule"
 	"github.com/capsule-run/capsule-run/internal/mount"
 )
 
@@ -24,7 +25,7 @@ var notRuntime = []string{"boot", "dev", "etc", "home", "lost+found", "media", "
 // /usr/lib, because sandboxes that programs make for themselves show /usr and /etc with all that is
 // mounted there, and hide /run.
 const (
-	capsuleDir = "/usr/lib/capsule"
+	capsuleDir = capsule.Dir
 	libDir     = "/usr/lib"
 )
 
