@@ -121,13 +121,13 @@ func firstOf(dirs []string, suits func(string) error) (string, error) {
 	for _, dir := range dirs {
 		err := trust.Own(dir, 0o700)
 		if err == nil {
-			err = executable(dir)
-		}
-		if err == nil {
-			err = suits(dir)
-		}
-		if err == nil {
-			return dir, nil
+			if err = executable(dir); err == nil {
+				err = suits(dir)
+			}
+			if err == nil {
+				return dir, nil
+			}
+			_ = unix.Rmdir(dir) // if there is nothing in it; a link of the user's stays
 		}
 		if first == nil {
 			first = err

@@ -133,12 +133,13 @@ func TestPlaces(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", session)
 	own := filepath.Join(session, "capsule-run")
 	no := errors.New("does not suit")
-	s, err := Temporary(getenv, "doctor", func(dir string) error {
+	inSession := func(dir string) error {
 		if dir != own {
 			return no
 		}
 		return nil
-	})
+	}
+	s, err := Temporary(getenv, "doctor", inSession)
 	must(t, err)
 	if filepath.Dir(s.Dir) != own {
 		t.Errorf("got %s, want one in %s", s.Dir, own)
@@ -146,6 +147,21 @@ func TestPlaces(t *testing.T) {
 	must(t, s.Close())
 	if _, err := Temporary(getenv, "doctor", func(string) error { return no }); !errors.Is(err, no) {
 		t.Errorf("got %v, want %v", err, no)
+	}
+	for _, dir := range []string{tmp, session} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("got %v, %v in a place that does not suit, want nothing", left, err)
+		}
+	}
+	must(t, os.Symlink(t.TempDir(), own)) // the user's own, to where there is room
+	s, err = Temporary(getenv, "doctor", inSession)
+	must(t, err)
+	must(t, s.Close())
+	if _, err := Temporary(getenv, "doctor", func(string) error { return no }); !errors.Is(err, no) {
+		t.Errorf("got %v, want %v", err, no)
+	}
+	if _, err := os.Readlink(own); err != nil {
+		t.Errorf("the user's link: %v", err)
 	}
 	t.Setenv("TMPDIR", tmp+"/none")
 	for _, p := range places(getenv) {

@@ -72,7 +72,7 @@ func (s *Scratch) Close() error {
 	err := os.RemoveAll(s.Dir)
 	s.lock.Close()
 	if s.made != "" {
-		os.Remove(s.made)
+		_ = unix.Rmdir(s.made) // not os.Remove: a link of the user's stays
 	}
 	return err
 }
