@@ -118,7 +118,7 @@ func ours(file string) ([]byte, error) {
 func missing(dir string) (string, error) {
 	made := ""
 	for at := dir; ; at = filepath.Dir(at) {
-		_, err := os.Stat(at)
+		_, err := os.Lstat(at) // a link that leads nowhere is there, and not ours
 		if err == nil {
 			return made, nil
 		}
