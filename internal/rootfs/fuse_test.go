@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,8 @@ import (
 
 // Operations of FUSE, and lengths of its structures in bytes (include/uapi/linux/fuse.h, 7.31).
 const (
-	fuseLookup, fuseForget, fuseGetattr, fuseStatfs, fuseInit, fuseBatchForget = 1, 2, 3, 17, 26, 42
-	fuseHeaderIn, fuseHeaderOut, fuseInitOut, fuseAttr, fuseStatfsOut          = 40, 16, 64, 88, 80
+	fuseLookup, fuseForget, fuseGetattr, fuseStatfs, fuseInit, fusePoll, fuseBatchForget = 1, 2, 3, 17, 26, 40, 42
+	fuseHeaderIn, fuseHeaderOut, fuseInitOut, fuseAttr, fuseStatfsOut                    = 40, 16, 64, 88, 80
 )
 
 // attr is of the root directory, number 1, or of a file.
@@ -32,6 +33,9 @@ func attr(node uint64) []byte {
 	binary.LittleEndian.PutUint32(b[64:], 1) // links
 	return b
 }
+
+// polls counts who has asked whether a file is ready.
+var polls atomic.Int32
 
 // serve is a file system with a root directory and a file called file, whose server answers every
 // other question, that for their content too, with an error. It ends with the connection.
@@ -64,6 +68,9 @@ func serve(dev *os.File, says unix.Errno) {
 				status = -int32(says)
 			}
 		default:
+			if op == fusePoll {
+				polls.Add(1)
+			}
 			status = -int32(says)
 		}
 		out := make([]byte, fuseHeaderOut, fuseHeaderOut+len(body))
@@ -147,6 +154,9 @@ func TestErrorsOfAVolume(t *testing.T) {
 			}
 			if names, err := r.ReadDir("/volume"); !errors.Is(err, says) {
 				t.Errorf("ReadDir: got %q, %v, want %v", names, err, says)
+			}
+			if n := polls.Load(); n > 0 {
+				t.Errorf("epoll has asked for the file %d times", n)
 			}
 			if inroot.NoOpenat2.Load() {
 				t.Error("openat2 is not used any more")

@@ -108,6 +108,9 @@ func (r *Root) open(canonical string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	if flags&unix.O_PATH == 0 {
+		return newFile(fd, name)
+	}
 	return os.NewFile(uintptr(fd), name), nil
 }
 
@@ -142,7 +145,18 @@ func (r *Root) reopen(found *os.File, canonical string) (*os.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: found.Name(), Err: err}
 	}
-	return os.NewFile(uintptr(fd), found.Name()), nil
+	return newFile(fd, found.Name())
+}
+
+// newFile is os.NewFile for a file that may block. What does not block package os gives to epoll,
+// which asks a volume's server (FUSE) in a system call that Go's scheduler does not know of: one
+// that does not answer would stop all threads.
+func newFile(fd int, name string) (*os.File, error) {
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // ReadFile returns the content of a regular file of at most limit bytes; above that the error is ErrTooLarge.
