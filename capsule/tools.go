@@ -51,8 +51,8 @@ func (p *planner) planTools() {
 }
 
 // script is for the runtime's /bin/sh. It finds the root from where it is itself, so that it is
-// right wherever the capsule is. Of the environment only what would bring the runtime's libraries
-// into the process is taken away.
+// right wherever the capsule is. It takes out of the environment only what would bring the runtime's
+// libraries into the process.
 func (h *HostTool) script() string {
 	var dirs, arguments []string
 	for _, l := range h.Libraries {

@@ -136,8 +136,8 @@ func prepareIn(store *build.Store, o *Options, in *inside) (*built, error) {
 
 const hintImage = "the image is damaged or no ordinary one: pull or build it again, or start it without GPU"
 
-// decide inspects the container, discovers what the host has, and plans. Of the trees the host's
-// alone is the caller's to close if there is no error.
+// decide inspects the container, discovers what the host has, and plans. If there is no error the
+// caller closes the host's tree, and no other.
 func decide(o *Options, in *inside, w *stages.Wishes) (*stages.Story, error) {
 	debug.SetMemoryLimit(memory)
 	in.tree.RecordContents(maxRead)

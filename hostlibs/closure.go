@@ -91,7 +91,7 @@ func isDamage(err error) bool {
 	return errors.Is(err, dynelf.ErrNotELF) || errors.Is(err, dynelf.ErrCorrupt) || errors.Is(err, dynelf.ErrTruncated)
 }
 
-// symbols reads all libraries' symbols. Of a damaged one there are none: ld.so will refuse it.
+// symbols reads all libraries' symbols. A damaged one has none: ld.so will refuse it.
 func (d *discovery) symbols() error {
 	damaged := make([]error, len(d.all))
 	err := d.each(d.all, func(i int, l *Library) error {

@@ -223,7 +223,7 @@ func TestDamagedRuntimeOfOpenXR(t *testing.T) {
 	}
 }
 
-// Of a file with several layers those that are whole are used.
+// The whole layers of a file with several are used.
 func TestLayersOfOneDamagedFile(t *testing.T) {
 	const file = "usr/share/vulkan/explicit_layer.d/several.json"
 	s := discover(t, edited(map[string]string{multiarch + "libtext.so": "text",

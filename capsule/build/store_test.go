@@ -430,8 +430,8 @@ func TestLasting(t *testing.T) {
 	}
 }
 
-// Of a store that was shared once only what is the user's own counts: no generation and no entry of
-// another user's, and no record that is a link.
+// A store that was shared once may hold what others made. Only the user's own counts: no generation
+// and no entry of another user's, and no record that is a link.
 func TestForeign(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if os.Getenv("CAPSULE_MUST_WORK") == "1" {

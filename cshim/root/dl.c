@@ -48,8 +48,8 @@ CAPSULE_OVERRIDE(int, dlclose, (void *handle))
     return handle == base()->global_handle ? 0 : base_dlclose(handle);
 }
 
-/* Of a bare name that was not found, what ld.so would have said: libcapsule put "…/host//" before
- * it (dlopen.c). */
+/* Says what ld.so would have said of a bare name that was not found: libcapsule put "…/host//"
+ * before it (dlopen.c). */
 CAPSULE_OVERRIDE(char *, dlerror, (void))
 {
     static const char mark[] = "/host//";

@@ -89,7 +89,7 @@ func TestSwappedIsNotOpened(t *testing.T) {
 	}
 }
 
-// Of somebody else's tree no file of the kernel's is opened, let alone read.
+// A file of the kernel's in somebody else's tree is not opened, let alone read.
 func TestKernelsFileIsNotOpened(t *testing.T) {
 	dir, err := os.Open("/proc/sys/kernel")
 	if err != nil {

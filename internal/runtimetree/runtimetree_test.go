@@ -227,8 +227,8 @@ func TestInspectErrors(t *testing.T) {
 	}
 }
 
-// Of a library that names more than any does nothing is made, and the hint does not speak of
-// damage; what a guest's libraries have in all is bounded too.
+// Nothing is made of a library that names more than any does, and the hint does not speak of damage.
+// What a guest's libraries have in all is bounded too.
 func TestHostileLibraries(t *testing.T) {
 	files := sysroot()
 	const dir = "usr/lib/x86_64-linux-gnu/"
