@@ -20,7 +20,10 @@ import (
 func native(t *testing.T, l launch, probe ...string) string {
 	t.Helper()
 	probe[0] = "/mnt/bin/" + probe[0]
-	cmd := trees.Enter(t.Context(), l.host, trees.Probes(t), l.display.Env(), probe...)
+	// Mesa keeps shaders in the home of /etc/passwd, which is read-only here, and says so where nobody has made its directory (the
+	// second name is that of Mesa before 22).
+	env := append(l.display.Env(), "MESA_SHADER_CACHE_DISABLE=true", "MESA_GLSL_CACHE_DISABLE=true")
+	cmd := trees.Enter(t.Context(), l.host, trees.Probes(t), env, probe...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

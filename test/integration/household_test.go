@@ -68,7 +68,7 @@ func vacate(dir string) error {
 }
 
 // inhabitants are the processes, other than this one, that run in a directory, have a file of it open, or have been told of
-// it by their environment (a home, a run-time directory, a bus).
+// it by their environment or arguments (a home, a run-time directory, a bus, an engine's storage).
 func inhabitants(dir string) []int {
 	entries, _ := os.ReadDir("/proc")
 	var out []int
@@ -82,9 +82,10 @@ func inhabitants(dir string) []int {
 }
 
 func livesIn(proc, dir string) bool {
-	environ, _ := os.ReadFile(proc + "/environ")
-	if bytes.Contains(environ, []byte(dir)) {
-		return true
+	for _, told := range []string{"/environ", "/cmdline"} {
+		if text, _ := os.ReadFile(proc + told); bytes.Contains(text, []byte(dir)) {
+			return true
+		}
 	}
 	fds, _ := filepath.Glob(proc + "/fd/*")
 	for _, link := range append(fds, proc+"/cwd", proc+"/root") {

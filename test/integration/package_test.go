@@ -87,9 +87,8 @@ func TestDebianPackage(t *testing.T) {
 // namespaces. The runtime is at /runtime.
 func inTree(t *testing.T, root, runtime, user string, display *xvfb.Server, argv ...string) result {
 	t.Helper()
-	args := []string{"--bind", root, "/", "--proc", "/proc", "--dev-bind", "/dev", "/dev", "--ro-bind", "/sys", "/sys", "--tmpfs", "/tmp",
-		"--bind", "/tmp/.X11-unix", "/tmp/.X11-unix", "--ro-bind", runtime, "/runtime", "--dir", "/tmp/home", "--chmod", "0777", "/tmp/home",
-		"--cap-add", "ALL", "--chdir", "/tmp/home", "--clearenv",
+	args := []string{"--bind", root, "/", "--proc", "/proc", "--dev-bind", "/dev", "/dev", "--ro-bind", "/sys", "/sys", "--perms", "1777", "--tmpfs", "/tmp",
+		"--bind", "/tmp/.X11-unix", "/tmp/.X11-unix", "--ro-bind", runtime, "/runtime", "--cap-add", "ALL", "--chdir", "/tmp", "--clearenv",
 		"--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/tmp/home", "--setenv", "DEBIAN_FRONTEND", "noninteractive"}
 	for _, e := range display.Env() {
 		name, value, _ := strings.Cut(e, "=")
@@ -99,5 +98,7 @@ func inTree(t *testing.T, root, runtime, user string, display *xvfb.Server, argv
 	if user != "0" {
 		args = append(args, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs")
 	}
+	// A home of the user's own: a cache in one that others can write to is not used.
+	args = append(args, "sh", "-c", `mkdir -m 700 "$HOME" && cd "$HOME" && exec "$@"`, "sh")
 	return finish(t, exec.Command("bwrap", append(args, argv...)...))
 }

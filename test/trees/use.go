@@ -45,7 +45,7 @@ func use(t testing.TB, make func(context.Context) (string, error)) string {
 
 // Enter returns a command that runs in a tree by itself, the reference which a capsule is compared with: natively, or by
 // qemu-user (see emulation). The tree is read-only, /tmp is the machine's (X11 sockets are there), and dir, if not empty, is seen as /mnt. env is the
-// whole environment besides PATH, HOME and what keeps Mesa from storing shaders.
+// whole environment besides PATH and HOME.
 func Enter(ctx context.Context, root, dir string, env []string, command ...string) *exec.Cmd {
 	args := []string{"--unshare-pid", "--die-with-parent", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
 		"--ro-bind", "/sys", "/sys", "--bind", "/tmp", "/tmp"}
@@ -60,10 +60,7 @@ func Enter(ctx context.Context, root, dir string, env []string, command ...strin
 	}
 	// By arguments, not by bwrap's own environment: LD_PRELOAD and the like are for the command alone.
 	args = append(args, "--clearenv")
-	// Mesa keeps shaders in the home of /etc/passwd, which is read-only here, and says so where nobody has made its directory (the
-	// second name is Mesa's before 22).
-	own := []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/games", "HOME=/tmp", "MESA_SHADER_CACHE_DISABLE=true", "MESA_GLSL_CACHE_DISABLE=true"}
-	for _, v := range append(own, env...) {
+	for _, v := range append([]string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/games", "HOME=/tmp"}, env...) {
 		name, value, _ := strings.Cut(v, "=")
 		args = append(args, "--setenv", name, value)
 	}

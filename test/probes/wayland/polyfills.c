@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 struct import { /* cshim/include/root_abi.h */
 	const char *name;
@@ -55,14 +57,25 @@ static void *polyfill(const char *name)
 	return dlsym(root, full);
 }
 
+/* The slots are read-only from the root's relocation on (PT_GNU_RELRO); libcapsule opens their pages to fill them. */
+static void set(void **slot, void *to)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	if (mprotect((void *)((uintptr_t)slot & -page), page, PROT_READ | PROT_WRITE)) {
+		perror("FAIL mprotect");
+		exit(1);
+	}
+	*slot = to;
+}
+
 static void fill(int old)
 {
 	const struct root *interface = need(root, "capsule_root");
 	for (const struct import *i = interface->imports; i < interface->end; i++)
 		if (!i->library)
-			*i->slot = dlsym(RTLD_DEFAULT, i->name);
+			set(i->slot, dlsym(RTLD_DEFAULT, i->name));
 		else if (!strcmp(i->library, "libwayland-client.so.0") && !(old && polyfill(i->name)))
-			*i->slot = dlsym(libwayland, i->name);
+			set(i->slot, dlsym(libwayland, i->name));
 }
 
 static int globals, done;
