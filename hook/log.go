@@ -32,9 +32,6 @@ func (o *Options) Log(err error) {
 	o.log(severityError, text)
 }
 
-// maxTold bounds what is told of drivers that are left out, in lines.
-const maxTold = 8
-
 // Warn tells of what a container does without, on standard error and in the logs.
 func (o *Options) Warn(text string) {
 	fmt.Fprintln(os.Stderr, "capsule-run: warning: "+fault.OneLine(text))

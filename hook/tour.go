@@ -19,6 +19,7 @@ import (
 	"github.com/capsule-run/capsule-run/hook/oci"
 	"github.com/capsule-run/capsule-run/internal/config"
 	"github.com/capsule-run/capsule-run/internal/fault"
+	"github.com/capsule-run/capsule-run/internal/stages"
 )
 
 // Stages at which an engine may call the hook.
@@ -120,14 +121,8 @@ func Run(o *Options) error {
 		return fmt.Errorf("container %s: %w", container.ID, fault.Advise(err, hintTree))
 	}
 	o.Verbose("container %s has its capsule", container.ID)
-	for i, text := range built.record.LeftOut {
-		if i == maxTold {
-			text = fmt.Sprintf("%d more drivers are left out: capsule-run inspect names them", len(built.record.LeftOut)-i)
-		}
+	for _, text := range stages.Told(built.record.LeftOut, "inspect") {
 		o.Warn(fmt.Sprintf("container %s: %s", container.ID, text))
-		if i == maxTold {
-			break
-		}
 	}
 	return nil
 }

@@ -47,9 +47,6 @@ func record(s *stages.Story, inPlace bool) (build.Record, error) {
 	return build.Record{Inputs: append(inputs, s.Tree.Root.Trace()...), Launch: text}, nil
 }
 
-// maxTold bounds what a launch tells of drivers, in lines.
-const maxTold = 8
-
 // tell warns of each driver that the host lists and the program does without, at every launch: what
 // draws may be another than the user has in mind, and slower.
 func (o *Options) tell(l *launchRecord) {
@@ -58,14 +55,8 @@ func (o *Options) tell(l *launchRecord) {
 	}
 	o.told = true
 	o.Done()
-	for i, text := range l.LeftOut {
-		if i == maxTold {
-			text = fmt.Sprintf("%d more drivers are left out: capsule-run plan names them", len(l.LeftOut)-i)
-		}
+	for _, text := range stages.Told(l.LeftOut, "plan") {
 		fmt.Fprintf(os.Stderr, "capsule-run: warning: %s\n", fault.OneLine(text))
-		if i == maxTold {
-			break
-		}
 	}
 }
 

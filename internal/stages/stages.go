@@ -63,6 +63,18 @@ func (s *Story) LeftOut() []string {
 	return out
 }
 
+// maxTold bounds what is said of drivers that are left out, in lines.
+const maxTold = 8
+
+// Told is what a launch or the hook says of drivers that are left out; command names the others.
+func Told(leftOut []string, command string) []string {
+	if len(leftOut) <= maxTold {
+		return leftOut
+	}
+	more := fmt.Sprintf("%d more drivers are left out: capsule-run %s names them", len(leftOut)-maxTold, command)
+	return append(leftOut[:maxTold:maxTold], more)
+}
+
 // Close lets go of the trees.
 func (s *Story) Close() {
 	s.Host.Close()
